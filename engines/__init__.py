@@ -1,0 +1,1 @@
+"""Stage graph in, TensorRT engine and manifest out."""

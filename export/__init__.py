@@ -1,0 +1,1 @@
+"""PyTorch or official ONNX checkpoints in, self-describing stage graphs out."""

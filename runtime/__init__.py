@@ -1,0 +1,1 @@
+"""The lean runtime: media in, sessions, layers out. Never imports torch."""

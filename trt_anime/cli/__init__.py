@@ -1,0 +1,58 @@
+"""The command line: one module per command, nothing heavy imported until a command runs."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from trt_anime import __version__
+from trt_anime.cli import engines, export, models, process
+from trt_anime.errors import TrtAnimeError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    invoke_without_command=True,
+    add_completion=False,
+    rich_markup_mode=None,  # plain help: loading the rich renderer would triple the time of `--help`
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def root(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+) -> None:
+    """Anime video in, aligned layers out."""
+    if version:
+        print(f"trt-anime {__version__}")
+
+
+app.command("process")(process.process)
+app.command("export")(export.export)
+app.add_typer(models.app, name="models")
+app.add_typer(engines.app, name="engines")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and leave the process with its exit code.
+
+    0 done, 1 failed while running, 2 bad usage or input, 3 something required is missing,
+    130 interrupted.
+    """
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    # Users add --debug at the end of the line that failed; typer would take it at the front only.
+    debug = "--debug" in arguments
+    try:
+        app([word for word in arguments if word != "--debug"], prog_name="trt-anime")
+    except Exception as error:
+        if debug:
+            raise
+        if isinstance(error, TrtAnimeError):
+            print(f"error: {error}", file=sys.stderr)
+            sys.exit(error.exit_code)
+        kind = type(error).__name__
+        print(
+            f"error: unexpected {kind}: {error} (run again with --debug for the traceback)", file=sys.stderr
+        )
+        sys.exit(1)

@@ -1,0 +1,5 @@
+"""`trt-anime engines`."""
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, help="engines")

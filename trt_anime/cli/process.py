@@ -1,0 +1,5 @@
+"""`trt-anime process`."""
+
+
+def process() -> None:
+    """Split a video, or a folder of frames, into layers."""

@@ -1,0 +1,75 @@
+"""Files that are whole or absent: temporary file, fsync, rename."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from trt_anime.errors import OutputError
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; on success it becomes `path` in one step.
+
+    On any exception the temporary file is removed and `path` is left unchanged.
+    Not promised: that two writers of one path are kept apart (the last rename wins).
+
+    Raises:
+        OutputError: the folder can't be written, or the disk is full.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:80]}.", suffix=".partial")
+        os.close(handle)
+    except OSError as error:
+        raise output_error(path, error) from error
+    temporary = Path(name)
+    try:
+        yield temporary
+        _sync(temporary)
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    except OutputError:
+        raise
+    except OSError as error:
+        raise output_error(path, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write `data` to `path`, whole or not at all. Raises OutputError."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 `text` to `path`, whole or not at all. Raises OutputError."""
+    write_bytes(path, text.encode())
+
+
+def sha256_of(path: Path) -> str:
+    """Hex SHA-256 of a file's bytes, read in blocks."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def output_error(path: Path, error: OSError) -> OutputError:
+    """The one sentence for a file that can't be written."""
+    reason = error.strerror or str(error)
+    return OutputError(f"{path}: can't be written ({reason}); free space or choose another folder")
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _umask() -> int:
+    # The only portable way to read it is to set it; mkstemp made the file private.
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,67 @@
+"""What a stage graph says of itself, in its ONNX `metadata_props`.
+
+`export` writes it, `engines` copies it into manifests, `runtime` reads it. Nobody needs to
+import `export` to know what a graph is.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from trt_anime.errors import InputError
+
+SCHEMA = 1
+_PREFIX = "trt_anime."
+
+
+@dataclass(frozen=True)
+class StageInfo:
+    """Self-description of a stage graph.
+
+    Attributes:
+        stage: stage name, such as ``matte``.
+        model: catalogue name of the network, such as ``u2netp``.
+        checkpoint_sha256: hex SHA-256 of the weights file.
+        licence: SPDX identifier of the weights.
+        network_size: (height, width) in pixels that the network sees, whatever the frame size.
+        output_ranges: per output, the (lowest, highest) value that can occur.
+        labels: class names by index, for stages that classify.
+    """
+
+    stage: str
+    model: str
+    checkpoint_sha256: str
+    licence: str
+    network_size: tuple[int, int]
+    output_ranges: dict[str, tuple[float, float]]
+    labels: tuple[str, ...] = ()
+
+    def to_metadata(self) -> dict[str, str]:
+        """As ONNX metadata: string keys, JSON values."""
+        fields = {"schema": SCHEMA, **asdict(self)}
+        return {_PREFIX + name: json.dumps(value) for name, value in fields.items()}
+
+    @classmethod
+    def from_metadata(cls, metadata: Mapping[str, str], *, source: Path) -> "StageInfo":
+        """Read it back; `source` only names the file in errors.
+
+        Raises:
+            InputError: the file isn't a stage graph, or a newer release wrote it.
+        """
+        fields: dict[str, Any] = {
+            key.removeprefix(_PREFIX): json.loads(value)
+            for key, value in metadata.items()
+            if key.startswith(_PREFIX)
+        }
+        schema = fields.pop("schema", None)
+        if schema != SCHEMA:
+            found = "no description of itself" if schema is None else f"description version {schema}"
+            raise InputError(
+                f"{source}: not a stage graph of this release ({found}); run `trt-anime export`"
+            )
+        fields["network_size"] = tuple(fields["network_size"])
+        fields["output_ranges"] = {name: tuple(r) for name, r in fields["output_ranges"].items()}
+        fields["labels"] = tuple(fields["labels"])
+        return cls(**fields)
