@@ -25,7 +25,7 @@ class StageInfo:
         model: catalogue name of the network, such as ``u2netp``.
         checkpoint_sha256: hex SHA-256 of the weights file.
         licence: SPDX identifier of the weights.
-        network_size: (height, width) in pixels that the network sees, whatever the frame size.
+        size_rule: how a frame becomes the network's input, in words for people.
         output_ranges: per output, the (lowest, highest) value that can occur.
         labels: class names by index, for stages that classify.
     """
@@ -34,7 +34,7 @@ class StageInfo:
     model: str
     checkpoint_sha256: str
     licence: str
-    network_size: tuple[int, int]
+    size_rule: str
     output_ranges: dict[str, tuple[float, float]]
     labels: tuple[str, ...] = ()
 
@@ -61,7 +61,6 @@ class StageInfo:
             raise InputError(
                 f"{source}: not a stage graph of this release ({found}); run `trt-anime export`"
             )
-        fields["network_size"] = tuple(fields["network_size"])
         fields["output_ranges"] = {name: tuple(r) for name, r in fields["output_ranges"].items()}
         fields["labels"] = tuple(fields["labels"])
         return cls(**fields)

@@ -1,1 +1,42 @@
-""" """
+"""Our own networks for published weights: the names and shapes of the official files, none of their code.
+
+Importing this package imports no torch; only `create` and the modules beside this file do.
+"""
+
+import difflib
+import importlib
+from typing import TYPE_CHECKING
+
+from trt_anime.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+# name -> (module in this package, function without arguments that makes the network)
+NETWORKS: dict[str, tuple[str, str]] = {
+    "u2net": ("u2net", "u2net"),
+    "u2netp": ("u2net", "u2netp"),
+    "isnet": ("isnet", "isnet"),
+    "modnet": ("modnet", "modnet"),
+}
+
+
+def create(name: str) -> "nn.Module":
+    """Make the network called `name`, one of `NETWORKS`.
+
+    The network has random weights, lies on the CPU in float32 and is in training mode, as every new torch
+    module: call `trt_anime.export.networks.loading.load_checkpoint` and `.eval()` before using it.
+
+    Raises InputError when there is no such network; the message names the nearest one.
+    """
+    if name not in NETWORKS:
+        nearest = difflib.get_close_matches(name.lower(), NETWORKS, n=1, cutoff=0.0)[0]
+        raise InputError(
+            f"There is no network '{name}'; did you mean '{nearest}'? Known are {', '.join(NETWORKS)}."
+        )
+    module, function = NETWORKS[name]
+    network: nn.Module = getattr(importlib.import_module(f"trt_anime.export.networks.{module}"), function)()
+    return network
+
+
+__all__ = ["NETWORKS", "create"]

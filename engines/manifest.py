@@ -1,0 +1,105 @@
+"""What is known about an engine: the file that lies beside it."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from trt_anime.errors import InputError
+from trt_anime.stage import StageInfo
+
+SCHEMA = 1
+
+Precision = Literal["fp32", "fp16"]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Shapes that an engine takes: one frame size in pixels, a range of batch sizes."""
+
+    height: int
+    width: int
+    max_batch: int
+    min_batch: int = 1
+    opt_batch: int = 1
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that an engine's bytes depend on. Two equal recipes give two equal engines.
+
+    Attributes:
+        stage: stage name, such as ``matte``.
+        model: catalogue name of the network.
+        graph_sha256: hex SHA-256 of the stage graph's file.
+        precision: as asked; what was found is in the manifest.
+        profile: shapes.
+        target: such as ``rtx-sm89``.
+        flavour_version: of TensorRT or TensorRT-RTX.
+        system: operating system and processor that the engine was built on, and runs on.
+        build_flags: how the builder was configured.
+        tools: versions of what shaped the graph on its way, by package name.
+    """
+
+    stage: str
+    model: str
+    graph_sha256: str
+    precision: Precision
+    profile: Profile
+    target: str
+    flavour_version: str
+    system: str
+    build_flags: tuple[str, ...]
+    tools: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """An engine, described.
+
+    Attributes:
+        recipe: what it was made from.
+        info: what the stage graph says of itself; the runtime reads it here.
+        engine_sha256: hex SHA-256 of the engine's file.
+        size_bytes: of the engine's file.
+        build_s: seconds the builder took.
+        graph_precision: share of the typed graph's floating-point nodes per type, such as
+            ``{"float16": 0.9, "float32": 0.1}``. The network is strongly typed, so this is what the
+            builder was bound to.
+        layer_precision: share of the compiled layers per output type, as the builder itself listed
+            them; None if this flavour lists none. Layers are fused: the shares differ from the graph's.
+        schema: version of this file's layout.
+    """
+
+    recipe: Recipe
+    info: StageInfo
+    engine_sha256: str
+    size_bytes: int
+    build_s: float
+    graph_precision: dict[str, float]
+    layer_precision: dict[str, float] | None
+    schema: int = field(default=SCHEMA)
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+
+def manifest_from_json(text: str, *, source: Path) -> Manifest:
+    """Read a manifest back; `source` only names the file in errors.
+
+    Raises:
+        InputError: not a manifest of this release: a field is missing, unknown or of a wrong type.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        manifest = TypeAdapter(Manifest).validate_json(text, strict=True, extra="forbid")
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise InputError(
+            f"{source}: not an engine's manifest ({place}: {first['msg']}); build again"
+        ) from None
+    if manifest.schema != SCHEMA:
+        raise InputError(f"{source}: manifest version {manifest.schema}, this release reads {SCHEMA}")
+    return manifest

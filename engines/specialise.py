@@ -1,0 +1,108 @@
+"""A stage graph takes frames of any size; an engine takes one. This pins it and folds what follows."""
+
+from typing import Any
+
+import onnx
+
+from trt_anime.errors import EngineError, MissingError
+
+# Of what onnxslim does besides folding. It would rename nodes, move last digits and take its time.
+_LEFT_TO_TENSORRT = ("graph_fusion", "subexpression_elimination", "weight_tying")
+
+
+def specialised(model: onnx.ModelProto, *, height: int, width: int) -> onnx.ModelProto:
+    """The graph for frames of one size in pixels; the batch stays as free as it was.
+
+    Dimensions named ``height`` and ``width`` of inputs and outputs are pinned, the arithmetic on
+    them becomes constants. Computes the same values; `model` is left unchanged. Metadata and the
+    names of the nodes that stay are kept.
+
+    Raises:
+        EngineError: a size still depends on something other than the batch.
+        MissingError: onnxslim isn't installed.
+    """
+    onnxslim = _onnxslim()
+    result = onnx.ModelProto()
+    result.CopyFrom(model)
+    _pin(result, {"height": height, "width": width})
+    _drop_unused_outputs(result.graph)
+    more = True
+    while more:
+        result, _ = _with_known_shapes(result)
+        result = onnxslim.slim(result, skip_optimizations=list(_LEFT_TO_TENSORRT))
+        result, more = _with_known_shapes(result)
+    _check_sizes(result)
+    return result
+
+
+def _onnxslim() -> Any:
+    try:
+        import onnxslim
+    except ImportError as error:
+        raise MissingError(f"building an engine needs pip install onnxslim ({error})") from error
+    return onnxslim
+
+
+def _pin(model: onnx.ModelProto, sizes: dict[str, int]) -> None:
+    for value in (*model.graph.input, *model.graph.output):
+        for dimension in value.type.tensor_type.shape.dim:
+            if dimension.dim_param in sizes:
+                dimension.dim_value = sizes[dimension.dim_param]
+    del model.graph.value_info[:]  # was inferred for a free size
+
+
+def _drop_unused_outputs(graph: onnx.GraphProto) -> None:
+    """Spox names every output there can be, and TensorRT refuses MaxPool's second one."""
+    optional = onnx.defs.OpSchema.FormalParameterOption.Optional
+    used = {name for node in graph.node for name in node.input} | {value.name for value in graph.output}
+    for node in graph.node:
+        declared = onnx.defs.get_schema(node.op_type, domain=node.domain).outputs
+        while node.output[-1] not in used and declared[len(node.output) - 1].option == optional:
+            del node.output[-1]
+
+
+def _with_known_shapes(model: onnx.ModelProto) -> tuple[onnx.ModelProto, bool]:
+    """Every `Shape` of known dimensions as a constant, and whether there was one.
+
+    onnxslim leaves those whose batch is free, even where they slice the batch off.
+    """
+    model = onnx.shape_inference.infer_shapes(model, data_prop=True)
+    graph = model.graph
+    dims = {value.name: _dims(value) for value in (*graph.input, *graph.value_info, *graph.output)}
+    known = {
+        node.output[0]: found
+        for node in graph.node
+        if node.op_type == "Shape" and (found := _known_shape(node, dims))
+    }
+    kept = [node for node in graph.node if node.op_type != "Shape" or node.output[0] not in known]
+    rest = onnx.GraphProto()
+    rest.node.extend(kept)
+    graph.ClearField("node")
+    graph.node.extend(rest.node)
+    for name, value in known.items():
+        graph.initializer.append(onnx.helper.make_tensor(name, onnx.TensorProto.INT64, [len(value)], value))
+    return model, bool(known)
+
+
+def _dims(value: onnx.ValueInfoProto) -> list[int | None]:
+    """Dimensions of a tensor, None for the free ones; an empty list if nothing is known."""
+    return [
+        dimension.dim_value if dimension.HasField("dim_value") else None
+        for dimension in value.type.tensor_type.shape.dim
+    ]
+
+
+def _known_shape(node: onnx.NodeProto, dims: dict[str, list[int | None]]) -> list[int] | None:
+    limits = {attribute.name: attribute.i for attribute in node.attribute}
+    selected = dims.get(node.input[0], [])[limits.get("start", 0) : limits.get("end")]
+    known = [size for size in selected if size is not None]
+    return known if known and len(known) == len(selected) else None
+
+
+def _check_sizes(model: onnx.ModelProto) -> None:
+    for value in (*model.graph.input, *model.graph.output):
+        if None in _dims(value)[1:]:
+            raise EngineError(
+                f"the graph's {value.name!r} has no fixed size after height and width were pinned; "
+                "only its first dimension, the batch, may be free"
+            )

@@ -1,0 +1,148 @@
+"""One engine, one process.
+
+The builder gives equal bytes for equal input only in a fresh process, can't be interrupted from
+Python while it is inside a long step, and takes the process with it if it crashes. So it gets a
+process of its own: the order goes in on stdin, progress and the engine come out on stdout.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict
+from typing import IO, Any
+
+from trt_anime.engines.compiler import Plan, compiled
+from trt_anime.engines.flavours import FLAVOURS
+from trt_anime.engines.manifest import Profile
+from trt_anime.engines.targets import Target
+from trt_anime.errors import EngineError, MissingError, TrtAnimeError
+
+GRACE_S = 1.0
+
+
+def plan_from_onnx(
+    graph: bytes, target: Target, profile: Profile, *, on_progress: Callable[[float], None]
+) -> Plan:
+    """`compiler.compiled` in a fresh process; `on_progress` is told the share done, 0 to 1.
+
+    On any exception, Ctrl-C included, the process has ended when the exception leaves here.
+
+    Raises:
+        EngineError: the library refused, or the process crashed.
+        MissingError: the flavour isn't installed.
+    """
+    order = {"target": asdict(target), "profile": asdict(profile), "graph_bytes": len(graph)}
+    with (
+        tempfile.TemporaryFile() as errors,
+        subprocess.Popen(
+            [sys.executable, "-m", "trt_anime.engines.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+        ) as child,
+    ):
+        assert child.stdin and child.stdout
+        try:
+            _send(child.stdin, order, graph)
+            plan = _received(child.stdout, on_progress)
+        except (EOFError, BrokenPipeError) as error:
+            raise _crash(child, errors, target) from error
+        finally:
+            with suppress(OSError):
+                child.stdin.close()  # cancels a build that is still running
+            _end(child)
+    on_progress(1.0)
+    return plan
+
+
+def _received(pipe: IO[bytes], on_progress: Callable[[float], None]) -> Plan:
+    while line := pipe.readline():
+        message = json.loads(line)
+        if "share" in message:
+            on_progress(message["share"])
+        elif "error" in message:
+            kind = MissingError if message["kind"] == "MissingError" else EngineError
+            raise kind(message["error"])
+        else:
+            size_bytes = message.pop("engine_bytes")
+            engine = pipe.read(size_bytes)
+            if len(engine) == size_bytes:
+                return Plan(engine=engine, **message)
+    raise EOFError
+
+
+def _end(child: "subprocess.Popen[bytes]") -> None:
+    try:
+        child.wait(timeout=2 * GRACE_S)
+    except subprocess.TimeoutExpired:
+        child.kill()
+
+
+def _crash(child: "subprocess.Popen[bytes]", errors: IO[bytes], target: Target) -> EngineError:
+    code = child.wait()
+    reason = signal.strsignal(-code) if code < 0 else f"exit code {code}"
+    errors.seek(0)
+    words = errors.read().decode(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
+    title = FLAVOURS[target.flavour].title
+    return EngineError(f"{title} stopped while building for {target.name} ({reason}): {words[0]}")
+
+
+def _send(pipe: IO[bytes], message: dict[str, Any], payload: bytes = b"") -> None:
+    pipe.write(json.dumps(message).encode() + b"\n" + payload)
+    pipe.flush()
+
+
+def main() -> None:
+    """The child: take one order from stdin, answer on stdout."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends Ctrl-C to us too; the parent decides
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what a library prints must not mix with the answers
+    order = json.loads(sys.stdin.buffer.readline())
+    graph = sys.stdin.buffer.read(order["graph_bytes"])
+    cancelled = threading.Event()
+    threading.Thread(target=_watch, args=(cancelled,), daemon=True).start()
+    target, profile = Target(**order["target"]), Profile(**order["profile"])
+    try:
+        plan = compiled(graph, target, profile, report=_reporter(answers, cancelled))
+    except TrtAnimeError as error:
+        _send(answers, {"error": str(error), "kind": type(error).__name__})
+    except KeyboardInterrupt:
+        sys.exit(130)
+    else:
+        facts = asdict(plan)
+        engine = facts.pop("engine")
+        _send(answers, {**facts, "engine_bytes": len(engine)}, engine)
+
+
+def _watch(cancelled: threading.Event) -> None:
+    """stdin closes when the parent cancels, and when it dies."""
+    os.read(0, 1)
+    cancelled.set()
+    time.sleep(GRACE_S)
+    os._exit(130)  # the builder is inside a long step, and doesn't ask
+
+
+def _reporter(answers: IO[bytes], cancelled: threading.Event) -> Callable[[float], bool]:
+    told = -1.0
+
+    def report(share: float) -> bool:
+        nonlocal told
+        if share - told >= 0.01:  # steps come in thousands
+            told = share
+            # The parent may be gone; then stdin is closed too, and that is what cancels.
+            with suppress(OSError):
+                _send(answers, {"share": share})
+        return not cancelled.is_set()
+
+    return report
+
+
+if __name__ == "__main__":
+    main()

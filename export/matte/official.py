@@ -1,0 +1,95 @@
+"""The door without PyTorch: an officially published .onnx file becomes a network to compose with.
+
+Published files are opset 11, fixed to one frame, and carry side outputs that nobody reads.
+"""
+
+from pathlib import Path
+
+import onnx
+from onnx import version_converter
+
+from trt_anime.errors import CheckpointError
+from trt_anime.export.matte.compose import OPSET
+
+
+def network_from_onnx(path: Path) -> onnx.ModelProto:
+    """Load a published matting network: input ``image``, output ``map``, batch free, opset 20.
+
+    The first output is the matte in every published file; the others are dropped, with the nodes that
+    only they need.
+
+    Raises:
+        CheckpointError: not an ONNX file, or not a network with one picture in and a map out.
+    """
+    import onnxslim
+
+    try:
+        model = onnx.load(path)
+        _check_interface(model, path)
+        model = onnxslim.slim(version_converter.convert_version(_only_main_output(model), OPSET))
+    except CheckpointError:
+        raise
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise CheckpointError(f"{path}: not a usable ONNX network ({reason}); download it again") from error
+    _free_batch(model)
+    _name_ends(model)
+    return model
+
+
+def _check_interface(model: onnx.ModelProto, path: Path) -> None:
+    weights = {tensor.name for tensor in model.graph.initializer}
+    inputs = [value for value in model.graph.input if value.name not in weights]
+    shapes = [_shape(value) for value in [*inputs, *model.graph.output[:1]]]
+    if len(inputs) != 1 or len(shapes) != 2 or len(shapes[0]) != 4 or shapes[0][1] != 3:
+        raise CheckpointError(f"{path}: the network must take one picture [N,3,H,W]; use a published matting file")
+
+
+def _shape(value: onnx.ValueInfoProto) -> list[int | str]:
+    return [d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim]
+
+
+def _only_main_output(model: onnx.ModelProto) -> onnx.ModelProto:
+    del model.graph.output[1:]
+    weights = {tensor.name for tensor in model.graph.initializer}
+    for value in [value for value in model.graph.input if value.name in weights]:
+        model.graph.input.remove(value)
+    return model
+
+
+def _free_batch(model: onnx.ModelProto) -> None:
+    """Sizes that were folded as [1,C,h,w] take N and C from the tensor that is resized instead."""
+    graph = model.graph
+    constants = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    nodes = list(graph.node)
+    del graph.node[:]
+    for number, node in enumerate(nodes):
+        if node.op_type == "Resize" and len(node.input) == 4 and node.input[3] in constants:
+            graph.node.extend(_sizes_of_batch(node, constants[node.input[3]][2:], graph, number))
+        graph.node.append(node)
+    for value in [*graph.input, *graph.output]:
+        value.type.tensor_type.shape.dim[0].dim_param = "batch"
+    del graph.value_info[:]
+
+
+def _sizes_of_batch(
+    node: onnx.NodeProto, size: "onnx.numpy_helper.np.ndarray", graph: onnx.GraphProto, number: int
+) -> list[onnx.NodeProto]:
+    lead, tail, sizes = (f"resize_{number}_{part}" for part in ("lead", "tail", "sizes"))
+    graph.initializer.append(onnx.numpy_helper.from_array(size.astype("int64"), tail))
+    before = [
+        onnx.helper.make_node("Shape", [node.input[0]], [lead], name=lead, start=0, end=2),
+        onnx.helper.make_node("Concat", [lead, tail], [sizes], name=sizes, axis=0),
+    ]
+    node.input[1], node.input[2], node.input[3] = "", "", sizes
+    return before
+
+
+def _name_ends(model: onnx.ModelProto) -> None:
+    graph = model.graph
+    for value, new in ((graph.input[0], "image"), (graph.output[0], "map")):
+        old = value.name
+        value.name = new
+        for node in graph.node:
+            node.input[:] = [new if name == old else name for name in node.input]
+            node.output[:] = [new if name == old else name for name in node.output]

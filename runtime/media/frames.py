@@ -1,0 +1,94 @@
+"""What a clip gives: frames with their place in time, and facts about the whole."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]
+
+# Nothing to go by: the rate that most animation is timed at.
+DEFAULT_RATE = Fraction(24)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One picture of a clip.
+
+    Attributes:
+        index: zero-based place in the clip, without gaps.
+        pts: presentation time in units of the clip's ``time_base``, as the container has it.
+        duration: in the same units; 0 when the container doesn't say.
+        rgb: uint8 [height, width, 3], 0..255, RGB, contiguous.
+    """
+
+    index: int
+    pts: int
+    duration: int
+    rgb: Pixels
+
+
+@dataclass(frozen=True)
+class ClipInfo:
+    """Facts about a clip, known before its second frame is read.
+
+    Attributes:
+        path: the video file, the image, or the folder of images.
+        width, height: in pixels, as shown (after rotation).
+        rate: average frames per second.
+        time_base: seconds per unit of `Frame.pts`.
+        frames: how many to expect; None when the container doesn't say.
+        pixel_format: FFmpeg's name, or ``images``.
+        matrix, colour_range: how the colours were read, such as ``bt709`` and ``limited``.
+        primaries, transfer: ITU-T H.273 numbers, carried from source to video outputs; 2 is unknown.
+        pixel_aspect: width of a pixel over its height.
+    """
+
+    path: Path
+    kind: Literal["video", "images"]
+    width: int
+    height: int
+    rate: Fraction
+    time_base: Fraction
+    frames: int | None
+    pixel_format: str
+    matrix: str = "rgb"
+    colour_range: str = "full"
+    primaries: int = 2
+    transfer: int = 2
+    pixel_aspect: Fraction = Fraction(1)
+
+
+class FrameSource(Protocol):
+    """An opened clip. Iterate once; the first frame has already been decoded."""
+
+    @property
+    def info(self) -> ClipInfo: ...
+
+    @property
+    def notices(self) -> list[str]:
+        """Sentences the user should see; the list may grow until the last frame is read."""
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Frames in the order shown.
+
+        Raises:
+            TrtAnimeError: the clip breaks off or a frame can't be decoded; every frame given
+                before that is good.
+        """
+
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...

@@ -1,0 +1,11 @@
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home; the engines' folder in it is `home / "engines"`."""
+    folder = tmp_path / "home"
+    monkeypatch.setenv("TRT_ANIME_HOME", str(folder))
+    return folder

@@ -1,0 +1,56 @@
+from collections import Counter
+
+import onnx
+import pytest
+
+from tests.engines.graphs import frames, stage_graph
+from trt_anime.calibration.fp16 import difference, fp16_from_fp32
+from trt_anime.engines.specialise import specialised
+from trt_anime.errors import EngineError
+
+
+@pytest.mark.parametrize("typed", ["fp32", "fp16"])
+@pytest.mark.parametrize(("height", "width"), [(64, 96), (40, 24)])
+def test_computes_the_same(height: int, width: int, typed: str) -> None:
+    free = stage_graph(matmul=True) if typed == "fp32" else fp16_from_fp32(stage_graph(matmul=True))
+    fixed = specialised(free, height=height, width=width)
+    onnx.checker.check_model(fixed, full_check=True)
+    for batch in (1, 3):
+        inputs = {"frame": frames(batch, height, width)}
+        assert difference(free, fixed, inputs)["rgba"].max == 0
+
+
+def test_only_the_batch_stays_free() -> None:
+    free = stage_graph()
+    fixed = specialised(free, height=64, width=96)
+    for value, channels in ((fixed.graph.input[0], 3), (fixed.graph.output[0], 4)):
+        batch, *rest = value.type.tensor_type.shape.dim
+        assert batch.dim_param
+        assert [size.dim_value for size in rest] == [64, 96, channels]
+    before, after = (Counter(node.op_type for node in model.graph.node) for model in (free, fixed))
+    assert before["Div"] > 1
+    assert after["Div"] == 1  # the one on pixels; those on sizes are constants now
+    constants = {tensor.name: tensor for tensor in fixed.graph.initializer}
+    (top_k,) = (node for node in fixed.graph.node if node.op_type == "TopK")
+    assert onnx.numpy_helper.to_array(constants[top_k.input[1]]).tolist() == [64 * 96 // 64 // 4]
+
+
+def test_graph_given_is_left_unchanged_and_metadata_stays() -> None:
+    free = stage_graph()
+    before = free.SerializeToString(deterministic=True)
+    fixed = specialised(free, height=64, width=96)
+    assert free.SerializeToString(deterministic=True) == before
+    assert fixed.metadata_props == free.metadata_props
+    assert {node.name for node in fixed.graph.node} <= {node.name for node in free.graph.node}
+
+
+def test_same_graph_same_bytes() -> None:
+    one, other = (specialised(stage_graph(), height=64, width=96) for _ in range(2))
+    assert one.SerializeToString(deterministic=True) == other.SerializeToString(deterministic=True)
+
+
+def test_size_of_another_name() -> None:
+    model = stage_graph()
+    model.graph.input[0].type.tensor_type.shape.dim[1].dim_param = "rows"
+    with pytest.raises(EngineError, match="'frame' has no fixed size"):
+        specialised(model, height=64, width=96)
