@@ -89,7 +89,7 @@ def engine_from_graph(
 
 
 def recipe_of(graph: StageGraph, target: Target, *, precision: Precision, profile: Profile) -> Recipe:
-    """Everything that the engine's bytes would depend on, on this machine as it is now."""
+    """What the engine would be made from, on this machine as it is now."""
     return Recipe(
         stage=graph.info.stage,
         model=graph.info.model,
@@ -118,6 +118,7 @@ def _built(
         engine_sha256=hashlib.sha256(plan.engine).hexdigest(),
         size_bytes=len(plan.engine),
         build_s=round(plan.build_s, 2),
+        reproducible=plan.reproducible,
         graph_precision=graph_precision,
         layer_precision=plan.layer_precision,
     )

@@ -37,11 +37,13 @@ class Plan:
         engine: the serialized engine.
         layer_precision: share of the compiled layers per output type; None if they weren't listed.
         build_s: seconds the builder took.
+        reproducible: whether memory was laid out so that the same order gives the same bytes again.
     """
 
     engine: bytes
     layer_precision: dict[str, float] | None
     build_s: float
+    reproducible: bool = False
 
 
 def compiled(graph: bytes, target: Target, profile: Profile, *, report: Progress) -> Plan:
@@ -50,8 +52,7 @@ def compiled(graph: bytes, target: Target, profile: Profile, *, report: Progress
     `report` is told the share done, 0 to 1, as often as the builder says something; when it
     returns False, the build is cancelled.
 
-    Promised: in a fresh process, equal arguments give equal bytes. Not promised: that for a second
-    engine in one process; the builder numbers things on from the first.
+    Not promised: equal bytes for equal arguments; `worker` sees to that.
 
     Raises:
         EngineError: the library refused; with its last message, the node, and advice.

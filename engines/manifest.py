@@ -26,7 +26,7 @@ class Profile:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that an engine's bytes depend on. Two equal recipes give two equal engines.
+    """Everything that decides what an engine computes, and how fast.
 
     Attributes:
         stage: stage name, such as ``matte``.
@@ -63,6 +63,7 @@ class Manifest:
         engine_sha256: hex SHA-256 of the engine's file.
         size_bytes: of the engine's file.
         build_s: seconds the builder took.
+        reproducible: whether building this recipe again on this machine gives the same bytes.
         graph_precision: share of the typed graph's floating-point nodes per type, such as
             ``{"float16": 0.9, "float32": 0.1}``. The network is strongly typed, so this is what the
             builder was bound to.
@@ -76,6 +77,7 @@ class Manifest:
     engine_sha256: str
     size_bytes: int
     build_s: float
+    reproducible: bool
     graph_precision: dict[str, float]
     layer_precision: dict[str, float] | None
     schema: int = field(default=SCHEMA)

@@ -1,10 +1,8 @@
 """A stage graph takes frames of any size; an engine takes one. This pins it and folds what follows."""
 
-from typing import Any
-
 import onnx
 
-from trt_anime.errors import EngineError, MissingError
+from trt_anime.errors import EngineError
 
 # Of what onnxslim does besides folding. It would rename nodes, move last digits and take its time.
 _LEFT_TO_TENSORRT = ("graph_fusion", "subexpression_elimination", "weight_tying")
@@ -19,9 +17,9 @@ def specialised(model: onnx.ModelProto, *, height: int, width: int) -> onnx.Mode
 
     Raises:
         EngineError: a size still depends on something other than the batch.
-        MissingError: onnxslim isn't installed.
     """
-    onnxslim = _onnxslim()
+    import onnxslim
+
     result = onnx.ModelProto()
     result.CopyFrom(model)
     _pin(result, {"height": height, "width": width})
@@ -33,14 +31,6 @@ def specialised(model: onnx.ModelProto, *, height: int, width: int) -> onnx.Mode
         result, more = _with_known_shapes(result)
     _check_sizes(result)
     return result
-
-
-def _onnxslim() -> Any:
-    try:
-        import onnxslim
-    except ImportError as error:
-        raise MissingError(f"building an engine needs pip install onnxslim ({error})") from error
-    return onnxslim
 
 
 def _pin(model: onnx.ModelProto, sizes: dict[str, int]) -> None:

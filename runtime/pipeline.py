@@ -23,6 +23,7 @@ T = TypeVar("T")
 Infer = Callable[[Pixels], Pixels]
 Write = Callable[[Frame, Pixels], None]
 Advance = Callable[[int], None]
+Finish = Callable[[bool], None]
 
 _POLL_S = 0.2  # waits without a time limit can't be interrupted on every system
 
@@ -89,6 +90,7 @@ def run_pipeline(
     batch_size: int = 1,
     tally: Tally,
     advance: Advance = lambda count: None,
+    finish: Finish = lambda complete: None,
 ) -> None:
     """Carry every frame through `infer` to `write`, in order, overlapping all three.
 
@@ -99,13 +101,15 @@ def run_pipeline(
         write: called in one thread of its own, in clip order.
         tally: kept up to date while running.
         advance: called in the writing thread with the number of frames just written.
+        finish: called in the writing thread at the end of every run, with whether all frames were
+            written. Ctrl-C doesn't reach that thread, so a file is always finished.
 
     Raises:
         The first error of any of the three, after all threads have ended. Frames before an error in
         `frames` or `infer` have been written. KeyboardInterrupt likewise, as soon as the frame in
         hand is written.
     """
-    _Pipeline(frames, infer, write, workers, batch_size, tally, advance).run()
+    _Pipeline(frames, infer, write, workers, batch_size, tally, advance, finish).run()
 
 
 class _Pipeline:
@@ -118,9 +122,11 @@ class _Pipeline:
         batch_size: int,
         tally: Tally,
         advance: Advance,
+        finish: Finish,
     ) -> None:
         self._frames, self._infer, self._write = frames, infer, write
         self._batch_size, self._tally, self._advance = batch_size, tally, advance
+        self._finish = finish
         # One batch in each worker, one decoded ahead and one waiting for the encoder.
         self._line = _Line[_Batch | BaseException | None](workers + 2)
         self._pool = ThreadPoolExecutor(workers, "infer")
@@ -157,9 +163,11 @@ class _Pipeline:
     def _encode_and_end(self) -> None:
         """Runs in its thread, and is the last of all threads to end."""
         decode = threading.Thread(target=self._decode, name="decode")
+        complete = False
         try:
             decode.start()
             self._encode()
+            complete = True
         except (_Stopped, CancelledError):
             pass
         except BaseException as error:
@@ -170,7 +178,14 @@ class _Pipeline:
             decode.join()
             # The decoder may have handed over one more batch before it saw the stop.
             self._pool.shutdown(cancel_futures=True)
+            self._finish_output(complete)
             self._ended.set()
+
+    def _finish_output(self, complete: bool) -> None:
+        try:
+            self._finish(complete)
+        except BaseException as error:
+            self._failure = self._failure or error
 
     def _decode(self) -> None:
         """Runs in its thread. An error follows the frames before it down the line."""

@@ -94,6 +94,7 @@ def process_clip(
         folder = output.prepare(options.output, LAYER_FOLDER, LAYER, needed_bytes=needed)
         writer = open_writer(folder, LAYER, clip, format=options.format, threads=threads)
         record = _record(options, source, session, writer)
+        record.notices += writer.notices
         with _recorded(record, options.output, source, notify) as tally, _closing(writer):
             total = _expected(clip, options.limit)
             with track(total) as advance:
@@ -120,6 +121,7 @@ def _run(
         batch_size=options.batch_size,
         tally=tally,
         advance=advance,
+        finish=writer.close,
     )
 
 
@@ -128,9 +130,10 @@ def _recorded(record: RunRecord, folder: Path, source: FrameSource, notify: Noti
     """Yield the tally; write `run.json` whether the block ends, fails or is interrupted."""
     tally = Tally()
     start = time.perf_counter()
-    for sentence in source.notices:
-        notify(sentence)
     told = len(source.notices)
+    record.notices += source.notices
+    for sentence in record.notices:
+        notify(sentence)
     try:
         yield tally
         record.status = "done"
@@ -143,7 +146,7 @@ def _recorded(record: RunRecord, folder: Path, source: FrameSource, notify: Noti
     finally:
         record.elapsed_s = round(time.perf_counter() - start, 3)
         note_work(record.stages[0], tally, record.elapsed_s)
-        record.notices = list(source.notices)
+        record.notices += source.notices[told:]
         for sentence in source.notices[told:]:
             notify(sentence)
         # A run that failed has a better sentence to show than this one's.
@@ -153,13 +156,12 @@ def _recorded(record: RunRecord, folder: Path, source: FrameSource, notify: Noti
 
 @contextmanager
 def _closing(writer: Writer) -> Iterator[None]:
+    """For a run that ends before its pipeline begins; the pipeline closes the writer itself."""
     try:
         yield
-    except BaseException:
+    finally:
         with suppress(OutputError):
             writer.close(complete=False)
-        raise
-    writer.close(complete=True)
 
 
 def _record(options: ProcessOptions, source: FrameSource, session: Session, writer: Writer) -> RunRecord:

@@ -61,7 +61,7 @@ def compose(plate: U8, alpha: F32, foreground: F32, effect: F32, kind: EffectKin
     effect: float32 [H, W, 4] RGBA 0..1, as the module says for its kind.
     """
     weight = _thrice(alpha)
-    picture = foreground * weight + unit(plate) * (1 - weight)
+    picture = (foreground * weight + unit(plate) * (1 - weight)).astype(np.float32, copy=False)
     if kind == "over":
         picture *= 1 - _thrice(effect[..., 3])
     picture += effect[..., :3]

@@ -52,7 +52,7 @@ class Spell:
         tint, core = (np.array(c, np.float32) / np.float32(255) for c in (self.colour, self.core))
         light = lines[..., None] * core * 0.7 + halo[..., None] * tint
         light += self._orb(drawing)
-        return _additive(light * np.float32(strength))
+        return _additive((light * strength).astype(np.float32, copy=False))
 
     def _lines(self, drawing: int) -> F32:
         """Circle, star, letters and sparks as thin lines: float32 [H, W] 0..1."""
@@ -141,7 +141,7 @@ class Petals:
         far = self._sheet(drawing, near=False, count=26, long=0.016)
         near = self._sheet(drawing, near=True, count=5, long=0.075)
         near = _blurred(near, 0.007) * np.float32(0.7)
-        return near + far * (1 - near[..., 3:])
+        return (near + far * (1 - near[..., 3:])).astype(np.float32, copy=False)
 
     def _sheet(self, drawing: int, *, near: bool, count: int, long: float) -> F32:
         height, width = self.size.height, self.size.width

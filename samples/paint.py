@@ -77,7 +77,7 @@ def clouds(rng: np.random.Generator, target: Sheet, bottom: float, light: Colour
     moved = np.pad(heap, ((step, 0), (step, 0)), mode="edge")[:-step, :-step]
     lit = np.clip(0.5 + 6 * (heap - moved), 0, 1)[..., None]
     colour = lit * np.array(light, np.float32) + (1 - lit) * np.array(shade, np.float32)
-    target.blend(colour, cover * np.float32(0.92))
+    target.blend(colour.astype(np.float32, copy=False), cover * np.float32(0.92))
 
 
 def texture(rng: np.random.Generator, target: Sheet, strength: float, cells: float = 40) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,17 +20,16 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         OutputError: the folder can't be written, or the disk is full.
     """
+    # 48 characters are at most 192 bytes, where a file name may have 255.
+    temporary = path.with_name(f".{path.name[:48]}.{secrets.token_hex(6)}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:80]}.", suffix=".partial")
-        os.close(handle)
+        temporary.touch(exist_ok=False)  # with the umask's permissions, which mkstemp leaves out
     except OSError as error:
         raise output_error(path, error) from error
-    temporary = Path(name)
     try:
         yield temporary
         _sync(temporary)
-        temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
     except OutputError:
         raise
@@ -66,10 +65,3 @@ def output_error(path: Path, error: OSError) -> OutputError:
 def _sync(path: Path) -> None:
     with path.open("rb") as file:
         os.fsync(file.fileno())
-
-
-def _umask() -> int:
-    # The only portable way to read it is to set it; mkstemp made the file private.
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

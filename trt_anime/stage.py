@@ -48,19 +48,24 @@ class StageInfo:
         """Read it back; `source` only names the file in errors.
 
         Raises:
-            InputError: the file isn't a stage graph, or a newer release wrote it.
+            InputError: the file isn't a stage graph, its description is damaged, or a newer release wrote it.
         """
-        fields: dict[str, Any] = {
-            key.removeprefix(_PREFIX): json.loads(value)
-            for key, value in metadata.items()
-            if key.startswith(_PREFIX)
+        fields = {
+            key.removeprefix(_PREFIX): value for key, value in metadata.items() if key.startswith(_PREFIX)
         }
         schema = fields.pop("schema", None)
-        if schema != SCHEMA:
+        if schema != str(SCHEMA):
             found = "no description of itself" if schema is None else f"description version {schema}"
             raise InputError(
                 f"{source}: not a stage graph of this release ({found}); run `trt-anime export`"
             )
-        fields["output_ranges"] = {name: tuple(r) for name, r in fields["output_ranges"].items()}
-        fields["labels"] = tuple(fields["labels"])
-        return cls(**fields)
+        try:
+            values: dict[str, Any] = {name: json.loads(value) for name, value in fields.items()}
+            ranges = values["output_ranges"].items()
+            values["output_ranges"] = {name: (low, high) for name, (low, high) in ranges}
+            values["labels"] = tuple(values["labels"])
+            return cls(**values)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise InputError(
+                f"{source}: its description of itself is damaged ({error}); run `trt-anime export`"
+            ) from error

@@ -25,7 +25,7 @@ from trt_anime.export.matte.geometry import (
     scalar,
     shape_of,
 )
-from trt_anime.export.matte.options import MOST_TILES, RefineOptions
+from trt_anime.export.matte.options import LEAST_TILES, MOST_TILES, RefineOptions
 from trt_anime.export.matte.refine import PLANES, bounded_alpha, coefficients, guide_of
 
 _HALO_TILE = GUIDE_TILE + 2  # one guide pixel around, so that upsampling a tile needs no neighbour
@@ -45,7 +45,7 @@ def finish_graph(rule: Preprocess, options: RefineOptions) -> onnx.ModelProto:
     planes, alpha = coefficients(guide, matte, options)
     chosen = _chosen_tiles(planes, options)
     plain = _plain_rgba(picture, alpha)
-    fine = _fine_rgba(picture, planes, chosen)
+    fine = _fine_rgba(picture, planes, chosen, options)
     whole = _scattered(plain, fine, chosen)
     rgba = op.cast(op.slice(whole, integers(0, 0), size, integers(1, 2)), to=np.uint8)
     return build({"size": size, "picture": picture, "map": network_map}, {"rgba": rgba})
@@ -81,8 +81,7 @@ def _chosen_tiles(planes: Var, options: RefineOptions) -> Var:
     scores = op.reshape(_tile_peak(span), integers(0, -1))
     tiles = extent(scores, 1)
     wanted = op.cast(op.ceil(op.mul(op.cast(tiles, to=np.float32), scalar(options.capacity))), to=np.int64)
-    # A small frame has few tiles: then all of them.
-    count = op.min([op.max([wanted, integers(64)]), tiles, integers(MOST_TILES)])
+    count = op.min([op.max([wanted, integers(LEAST_TILES)]), tiles, integers(MOST_TILES)])
     _, index = op.top_k(scores, count, axis=1)
     return index
 
@@ -149,19 +148,20 @@ def _tile_planes(planes: Var, chosen: Var, columns: Var) -> Var:
     return planes_from_pixels(full, integers(TILE), integers(TILE), PLANES)
 
 
-def _fine_rgba(picture: Var, planes: Var, chosen: Var) -> Var:
+def _fine_rgba(picture: Var, planes: Var, chosen: Var, options: RefineOptions) -> Var:
     """[B*K*TILE, TILE*4]: the chosen tiles at full resolution, 0..255, whole numbers."""
     _, _, columns = _grid(picture)
     rows = op.gather(op.reshape(picture, integers(-1, TILE * 3)), _picture_rows(picture, chosen), axis=0)
     tiles = planes_from_pixels(rows, integers(TILE), integers(TILE), 3)
     colour = op.mul(tiles, scalar(1 / 255))
-    parts = op.split(
-        _tile_planes(planes, chosen, columns), integers(3, 1, 1, 1, 3, 3), axis=1
-    )
+    parts = op.split(_tile_planes(planes, chosen, columns), integers(3, 1, 1, 1, 3, 3), axis=1)
     weights, offset, lowest, highest, front, back = parts
     alpha = bounded_alpha(colour, weights, offset, lowest, highest)
     mixed = op.add(op.mul(front, alpha), op.mul(back, op.sub(scalar(1), alpha)))
-    pure = op.add(front, op.mul(alpha, op.sub(colour, mixed)))
+    # Ridge solution of colour = alpha F + (1 - alpha) B for F around `front`; exact where alpha is 1.
+    trust = scalar(options.colour_trust)
+    gain = op.div(op.mul(alpha, op.add(scalar(1), trust)), op.add(op.mul(alpha, alpha), trust))
+    pure = op.add(front, op.mul(gain, op.sub(colour, mixed)))
     rgba = op.round(op.mul(op.clip(op.concat([pure, alpha], axis=1), scalar(0), scalar(1)), scalar(255)))
     colours, opacity = op.split(rgba, integers(3, 1), axis=1)
     visible = op.min([opacity, scalar(1)])
@@ -185,4 +185,3 @@ def _scattered(plain: Var, fine: Var, chosen: Var) -> Var:
     rows = op.reshape(plain, integers(-1, TILE * 4))
     index = op.unsqueeze(_picture_rows(plain, chosen), integers(1))
     return op.reshape(op.scatter_nd(rows, index, fine), op.shape(plain))
-

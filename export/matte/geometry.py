@@ -16,7 +16,7 @@ TILE = 40  # 1280x720, 1920x1080, 2560x1440 and 3840x2160 are whole multiples: t
 GUIDE_TILE = TILE // SCALE
 
 # Largest divisor of TILE that is not above the index: how far a box filter may shrink the picture.
-_SHRINK = [1, 1, 2, 2, 4, 5, 5, 5, 8, 8, *[10] * 10, 20]
+SHRINK = [1, 1, 2, 2, 4, 5, 5, 5, 8, 8, *[10] * 10, 20]
 
 
 def integers(*values: int) -> Var:
@@ -67,8 +67,8 @@ def canvas_margins(height: Var, width: Var, rule: SizeRule) -> tuple[Var, Var]:
 
 def shrink_factor(length: Var, target: Var) -> Var:
     """int64 [1]: the box filter's size, so that less than a factor of 2 to 3 is left to interpolation."""
-    ratio = op.min([op.div(length, target), integers(len(_SHRINK) - 1)])
-    return op.gather(integers(*_SHRINK), ratio)
+    ratio = op.min([op.div(length, target), integers(len(SHRINK) - 1)])
+    return op.gather(integers(*SHRINK), ratio)
 
 
 def resized(tensor: Var, height: Var, width: Var) -> Var:

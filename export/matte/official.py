@@ -5,7 +5,9 @@ Published files are opset 11, fixed to one frame, and carry side outputs that no
 
 from pathlib import Path
 
+import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import version_converter
 
 from trt_anime.errors import CheckpointError
@@ -26,15 +28,16 @@ def network_from_onnx(path: Path) -> onnx.ModelProto:
     try:
         model = onnx.load(path)
         _check_interface(model, path)
-        model = onnxslim.slim(version_converter.convert_version(_only_main_output(model), OPSET))
+        raised = version_converter.convert_version(_only_main_output(model), OPSET)
+        network: onnx.ModelProto = onnxslim.slim(raised)
     except CheckpointError:
         raise
     except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise CheckpointError(f"{path}: not a usable ONNX network ({reason}); download it again") from error
-    _free_batch(model)
-    _name_ends(model)
-    return model
+    _free_batch(network)
+    _name_ends(network)
+    return network
 
 
 def _check_interface(model: onnx.ModelProto, path: Path) -> None:
@@ -42,7 +45,9 @@ def _check_interface(model: onnx.ModelProto, path: Path) -> None:
     inputs = [value for value in model.graph.input if value.name not in weights]
     shapes = [_shape(value) for value in [*inputs, *model.graph.output[:1]]]
     if len(inputs) != 1 or len(shapes) != 2 or len(shapes[0]) != 4 or shapes[0][1] != 3:
-        raise CheckpointError(f"{path}: the network must take one picture [N,3,H,W]; use a published matting file")
+        raise CheckpointError(
+            f"{path}: the network must take one picture [N,3,H,W]; use a published matting file"
+        )
 
 
 def _shape(value: onnx.ValueInfoProto) -> list[int | str]:
@@ -73,10 +78,10 @@ def _free_batch(model: onnx.ModelProto) -> None:
 
 
 def _sizes_of_batch(
-    node: onnx.NodeProto, size: "onnx.numpy_helper.np.ndarray", graph: onnx.GraphProto, number: int
+    node: onnx.NodeProto, size: NDArray[np.int64], graph: onnx.GraphProto, number: int
 ) -> list[onnx.NodeProto]:
     lead, tail, sizes = (f"resize_{number}_{part}" for part in ("lead", "tail", "sizes"))
-    graph.initializer.append(onnx.numpy_helper.from_array(size.astype("int64"), tail))
+    graph.initializer.append(onnx.numpy_helper.from_array(size.astype(np.int64), tail))
     before = [
         onnx.helper.make_node("Shape", [node.input[0]], [lead], name=lead, start=0, end=2),
         onnx.helper.make_node("Concat", [lead, tail], [sizes], name=sizes, axis=0),

@@ -57,11 +57,11 @@ def _shrunk(picture: Var, height: Var, width: Var) -> Var:
     rows, columns = shrink_factor(full_height, height), shrink_factor(full_width, width)
     row_length = op.mul(full_width, integers(3))
     # Rows first: a sum over whole rows is the one reduction that runs at memory speed on a CPU.
-    summed = op.reduce_sum(
-        op.reshape(picture, shape_of(batch, op.div(full_height, rows), rows, row_length)), integers(2), keepdims=False
-    )
-    planes = planes_from_pixels(summed, op.div(full_height, rows), full_width, 3)
-    boxes = op.reshape(planes, shape_of(batch, 3, op.div(full_height, rows), op.div(full_width, columns), columns))
+    small_height, small_width = op.div(full_height, rows), op.div(full_width, columns)
+    stripes = op.reshape(picture, shape_of(batch, small_height, rows, row_length))
+    summed = op.reduce_sum(stripes, integers(2), keepdims=False)
+    planes = planes_from_pixels(summed, small_height, full_width, 3)
+    boxes = op.reshape(planes, shape_of(batch, 3, small_height, small_width, columns))
     total = op.reduce_sum(boxes, integers(4), keepdims=False)
     mean = op.div(total, op.cast(op.mul(rows, columns), to=np.float32))
     return resized(mean, height, width)

@@ -6,6 +6,8 @@ and applied to the full-resolution colours, so thin lines and strands that the n
 back. Foreground colour: Forte, "Approximate Fast Foreground Colour Estimation", ICIP 2021.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import spox.opset.ai.onnx.v20 as op
 from spox import Var
@@ -68,17 +70,20 @@ def bounded_alpha(colour: Var, weights: Var, offset: Var, lowest: Var, highest: 
 
 def _linear_model(guide: Var, matte: Var, options: RefineOptions) -> tuple[Var, Var]:
     """The filter's a [B,3,h,w] and b [B,1,h,w], stretched so that low..high becomes 0..1."""
-    red, green, blue = op.split(guide, num_outputs=3, axis=1)
-    products = [op.mul(x, y) for x, y in _pairs(red, green, blue)]
-    means = _box(op.concat([guide, matte, op.mul(guide, matte), *products], axis=1), options.radius, channels=13)
+    # Around 0 instead of 0.5, rounding costs the small variances of flat colour a quarter as much.
+    half = scalar(0.5)
+    centred = op.sub(guide, half)
+    products = [op.mul(x, y) for x, y in _pairs(*op.split(centred, num_outputs=3, axis=1))]
+    stack = op.concat([centred, matte, op.mul(centred, matte), *products], axis=1)
+    means = _box(stack, options.radius, channels=13)
     colour, level, colour_level, moments = op.split(means, integers(3, 1, 3, 6), axis=1)
-    r, g, b = op.split(colour, num_outputs=3, axis=1)
-    spread = op.sub(moments, op.concat([op.mul(x, y) for x, y in _pairs(r, g, b)], axis=1))
+    squares = [op.mul(x, y) for x, y in _pairs(*op.split(colour, num_outputs=3, axis=1))]
+    spread = op.sub(moments, op.concat(squares, axis=1))
     regular = np.array([1, 0, 0, 1, 0, 1], np.float32).reshape(1, 6, 1, 1) * np.float32(options.epsilon)
     covariance = op.split(op.add(spread, op.const(regular)), num_outputs=6, axis=1)
     relation = op.split(op.sub(colour_level, op.mul(colour, level)), num_outputs=3, axis=1)
     weights = _solve(covariance, relation)
-    offset = op.sub(level, op.reduce_sum(op.mul(weights, colour), integers(1)))
+    offset = op.sub(level, op.reduce_sum(op.mul(weights, op.add(colour, half)), integers(1)))
     smooth = _box(op.concat([weights, offset], axis=1), options.radius, channels=4)
     weights, offset = op.split(smooth, integers(3, 1), axis=1)
     gain = scalar(1 / (options.high - options.low))
@@ -89,7 +94,7 @@ def _pairs(x: Var, y: Var, z: Var) -> list[tuple[Var, Var]]:
     return [(x, x), (x, y), (x, z), (y, y), (y, z), (z, z)]
 
 
-def _solve(matrix: tuple[Var, ...], vector: tuple[Var, ...]) -> Var:
+def _solve(matrix: Sequence[Var], vector: Sequence[Var]) -> Var:
     """x [B,3,h,w] with M x = v, M symmetric (xx, xy, xz, yy, yz, zz), by cofactors.
 
     No MatMul on purpose: TensorRT-RTX has no FP32 one for SM75.

@@ -5,9 +5,10 @@ Importing this package imports no torch; only `create` and the modules beside th
 
 import difflib
 import importlib
+import importlib.util
 from typing import TYPE_CHECKING
 
-from trt_anime.errors import InputError
+from trt_anime.errors import InputError, MissingError
 
 if TYPE_CHECKING:
     from torch import nn
@@ -39,4 +40,10 @@ def create(name: str) -> "nn.Module":
     return network
 
 
-__all__ = ["NETWORKS", "create"]
+def require_torch() -> None:
+    """Raises MissingError where PyTorch isn't installed."""
+    if importlib.util.find_spec("torch") is None:
+        raise MissingError("This needs PyTorch: pip install 'trt-anime[export]'")
+
+
+__all__ = ["NETWORKS", "create", "require_torch"]

@@ -57,17 +57,49 @@ def has_alpha(frame: av.VideoFrame) -> bool:
     return any(component.is_alpha for component in frame.format.components)
 
 
+@dataclass(frozen=True)
+class Orientation:
+    """How stored pixels become the picture shown; mirrored after a transposition."""
+
+    transposed: bool = False
+    upside_down: bool = False
+    mirrored: bool = False
+
+    def __call__(self, picture: Pixels) -> Pixels:
+        """Contiguous; `picture` itself where nothing is to be done."""
+        if self.transposed:
+            picture = picture.transpose(1, 0, 2)
+        picture = picture[:: -1 if self.upside_down else 1, :: -1 if self.mirrored else 1]
+        return np.ascontiguousarray(picture)
+
+
+def orientation(frame: av.VideoFrame) -> Orientation:
+    """From the frame's display matrix. Ask one frame of a clip only.
+
+    PyAV ties a frame and its side data into a cycle; asked of each, hundreds of frames would stay in
+    memory until the garbage collector comes by.
+    """
+    data = cast(Any, frame.side_data.get("DISPLAYMATRIX"))
+    if data is None:
+        return Orientation()
+    a, b, _, c, d = (int(number) for number in np.frombuffer(memoryview(data), np.int32)[:5])
+    if abs(b) > abs(a):
+        return Orientation(True, upside_down=b < 0, mirrored=c < 0)
+    return Orientation(False, upside_down=d < 0, mirrored=a < 0)
+
+
 class RgbConverter:
     """Turns decoded frames of one stream into RGB arrays; keeps swscale's tables between frames."""
 
-    def __init__(self, tags: ColourTags) -> None:
+    def __init__(self, tags: ColourTags, orientation: Orientation) -> None:
         self._reformatter = VideoReformatter()
+        self._orientation = orientation
         self._range = ColorRange.JPEG if tags.colour_range == "full" else ColorRange.MPEG
         spaces = {name: space for name, space in _MATRICES.values()}
         self._space = spaces.get(tags.matrix)
 
     def __call__(self, frame: av.VideoFrame) -> Pixels:
-        """uint8 [height, width, 3] RGB, rotated and mirrored as the stream's display matrix says.
+        """uint8 [height, width, 3] RGB, rotated and mirrored as shown.
 
         Alpha is dropped, colours stay as they are; more than 8 bits are rounded to 8.
         """
@@ -88,17 +120,4 @@ class RgbConverter:
             for plane in planes.planes
         )
         rgb = np.asarray(cv2.merge([red, green, blue]), np.uint8)
-        return oriented(rgb.reshape(frame.height, frame.width, 3), frame)
-
-
-def oriented(picture: Pixels, frame: av.VideoFrame) -> Pixels:
-    """Apply the display matrix of `frame`, contiguous; a matrix that isn't a right angle is ignored."""
-    data = cast(Any, frame.side_data.get("DISPLAYMATRIX"))
-    if data is None:
-        return picture
-    a, b, _, c, d = np.frombuffer(memoryview(data), np.int32)[:5]
-    if abs(b) > abs(a):
-        picture = picture.transpose(1, 0, 2)
-        a, d = c, b
-    picture = picture[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]
-    return np.ascontiguousarray(picture)
+        return self._orientation(rgb.reshape(frame.height, frame.width, 3))

@@ -7,6 +7,8 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+from av.container import OutputContainer
+from av.error import FFmpegError
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
@@ -71,13 +73,14 @@ class VideoWriter:
         self._codec, self._time_base = codec, clip.time_base
         self._convert = _converter(codec, clip)
         self._durations: dict[int, int] = {}
-        self._frames = 0
+        self._frames, self._closed = 0, False
+        self.notices = _clock_notes(codec, clip)
         options = _mov_clock(clip.time_base) if codec.clock is None else {}
         try:
             self._container = av.open(
                 f"file:{self._temporary}", "w", format=codec.container, container_options=options
             )
-        except av.FFmpegError as error:
+        except FFmpegError as error:
             raise self._refused(error) from error
         self._stream = _video_stream(self._container, codec, clip, threads)
 
@@ -95,12 +98,15 @@ class VideoWriter:
         self._encode(picture)
         self._frames += 1
 
-    def close(self, *, complete: bool) -> None:
-        """Finish the file. `complete=False` keeps what there is as ``.partial``.
+    def close(self, complete: bool) -> None:
+        """Finish the file, once; `complete` False keeps what there is as ``.partial``.
 
         Raises:
             OutputError: it could not be finished; nothing is left of it.
         """
+        if self._closed:
+            return
+        self._closed = True
         try:
             if self._frames:
                 self._encode(None)
@@ -108,7 +114,7 @@ class VideoWriter:
             if self._frames:
                 _sync(self._temporary)
                 self._temporary.replace(self._final if complete else self._partial)
-        except (av.FFmpegError, OSError) as error:
+        except (FFmpegError, OSError) as error:
             raise self._refused(error) from error
         finally:
             self._temporary.unlink(missing_ok=True)
@@ -126,7 +132,7 @@ class VideoWriter:
                 if duration:
                     packet.duration = duration
                 self._container.mux(packet)
-        except av.FFmpegError as error:
+        except FFmpegError as error:
             raise self._refused(error) from error
 
     def _refused(self, error: Exception) -> OutputError:
@@ -139,9 +145,7 @@ class VideoWriter:
         )
 
 
-def _video_stream(
-    container: av.container.OutputContainer, codec: Codec, clip: ClipInfo, threads: int
-) -> VideoStream:
+def _video_stream(container: OutputContainer, codec: Codec, clip: ClipInfo, threads: int) -> VideoStream:
     stream = container.add_stream(codec.encoder, rate=clip.rate, options=dict(codec.options))
     assert isinstance(stream, VideoStream)
     stream.width, stream.height, stream.pix_fmt = clip.width, clip.height, codec.pixel_format
@@ -180,6 +184,14 @@ def _converter(codec: Codec, clip: ClipInfo) -> Callable[[av.VideoFrame], av.Vid
         )
 
     return convert
+
+
+def _clock_notes(codec: Codec, clip: ClipInfo) -> list[str]:
+    if codec.clock is None or (clip.time_base / codec.clock).denominator == 1:
+        return []
+    return [
+        f"{codec.suffix[1:]} files count milliseconds: time stamps are rounded; prores keeps them exactly"
+    ]
 
 
 def _mov_clock(time_base: Fraction) -> dict[str, str]:

@@ -73,6 +73,7 @@ class FrameSource(Protocol):
     @property
     def notices(self) -> list[str]:
         """Sentences the user should see; the list may grow until the last frame is read."""
+        ...
 
     def __iter__(self) -> Iterator[Frame]:
         """Frames in the order shown.
@@ -81,6 +82,7 @@ class FrameSource(Protocol):
             TrtAnimeError: the clip breaks off or a frame can't be decoded; every frame given
                 before that is good.
         """
+        ...
 
     def close(self) -> None: ...
 

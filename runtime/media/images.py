@@ -83,9 +83,8 @@ class ImageFolder:
             known = ", ".join(sorted(suffix[1:] for suffix in SUFFIXES))
             raise InputError(f"{folder}: holds no images ({known}); give a folder of frames")
         if len(images) < len(files):
-            self.notices.append(
-                f"{folder}: {len(files) - len(images)} files are not images and are left out"
-            )
+            others = len(files) - len(images)
+            self.notices.append(f"{folder}: left out {others} of {len(files)} files, which are not images")
         return sorted(images, key=lambda file: (natural_key(file.name), file.name))
 
     def _decode(self, file: Path, *, look_for_alpha: bool = False) -> Pixels:

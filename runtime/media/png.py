@@ -20,6 +20,7 @@ class PngSequence:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self.notices: list[str] = []
 
     @property
     def output(self) -> Path:
@@ -28,7 +29,7 @@ class PngSequence:
     def write(self, frame: Frame, rgba: Pixels) -> None:
         """`rgba`: uint8 [height, width, 4], straight alpha, contiguous. Raises OutputError."""
         height, width, _ = rgba.shape
-        data = fpng_py.fpng_encode_image_to_memory(rgba, width, height, 4)
+        data = fpng_py.fpng_encode_image_to_memory(rgba, width, height, 4)  # pyright: ignore[reportAttributeAccessIssue]
         path = self._folder / f"frame_{frame.index:06d}.png"
         temporary = self._folder / f".{path.name}.partial"
         if not data:
@@ -40,5 +41,5 @@ class PngSequence:
             temporary.unlink(missing_ok=True)
             raise output_error(path, error) from error
 
-    def close(self, *, complete: bool) -> None:
+    def close(self, complete: bool) -> None:
         """Nothing to do: every frame is a file of its own."""

@@ -8,11 +8,13 @@ from typing import Self
 
 import av
 from av.container import InputContainer
+from av.error import EOFError as EndOfFile
+from av.error import FFmpegError
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from trt_anime.errors import InputError, TrtAnimeError
-from trt_anime.runtime.media.colour import RgbConverter, colour_tags, has_alpha
+from trt_anime.runtime.media.colour import RgbConverter, colour_tags, has_alpha, orientation
 from trt_anime.runtime.media.frames import DEFAULT_RATE, ClipInfo, Frame
 from trt_anime.runtime.media.headers import container_size
 
@@ -32,7 +34,7 @@ class Video:
             self._decoded = self._pictures()
             first = self._first_picture()
             tags = colour_tags(first)
-            self._convert = RgbConverter(tags)
+            self._convert = RgbConverter(tags, orientation(first))
             self.info = self._facts(first, tags.matrix, tags.colour_range)
             self._first: av.VideoFrame | None = first
             self._note(first, tags.known)
@@ -93,7 +95,7 @@ class Video:
                     assert isinstance(picture, av.VideoFrame)
                     number += 1
                     yield picture
-        except av.FFmpegError as error:
+        except FFmpegError as error:
             if cut:
                 raise self._broken_off(number) from error
             reason = getattr(error, "strerror", None) or str(error)
@@ -163,9 +165,9 @@ def _opened(path: Path) -> InputContainer:
         # "file:" keeps FFmpeg from reading "a:b.mp4" as a network address. Old films carry titles in
         # Shift-JIS, which PyAV would stumble over.
         return av.open(f"file:{path}", "r", metadata_errors="replace")
-    except av.error.EOFError as error:
+    except EndOfFile as error:
         raise InputError(f"{path}: ends before its first frame; check that the file is complete") from error
-    except av.FFmpegError as error:
+    except FFmpegError as error:
         reason = error.strerror or str(error)
         raise InputError(
             f"{path}: is not a video that can be read ({reason}); check that the file is complete"

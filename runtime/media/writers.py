@@ -17,12 +17,20 @@ class Writer(Protocol):
     @property
     def output(self) -> Path:
         """The folder of images or the video file."""
+        ...
 
     def write(self, frame: Frame, rgba: Pixels) -> None:
         """`rgba`: uint8 [height, width, 4], straight alpha. Raises OutputError."""
+        ...
 
-    def close(self, *, complete: bool) -> None:
-        """Finish; `complete=False` after a stop or an error. Raises OutputError."""
+    @property
+    def notices(self) -> list[str]:
+        """Sentences the user should see before the first frame."""
+        ...
+
+    def close(self, complete: bool) -> None:
+        """Finish; `complete` is False after a stop or an error. Again is harmless. Raises OutputError."""
+        ...
 
 
 def open_writer(folder: Path, stem: str, clip: ClipInfo, *, format: str, threads: int = 0) -> Writer:

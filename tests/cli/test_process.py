@@ -258,7 +258,7 @@ def test_interrupt(tmp_path: Path, graph: Path, format: str) -> None:
     stdout, stderr = child.communicate(timeout=30)
     assert child.returncode == 130, stderr
     assert stdout == ""
-    assert stderr.splitlines()[-1].startswith("note: interrupted: the frames finished so far are kept")
+    assert stderr.splitlines()[-1].startswith("note: interrupted: what was finished is kept")
     facts = json.loads((out / "run.json").read_text())
     count = facts["stages"][0]["frames"]
     assert facts["status"] == "interrupted"

@@ -44,6 +44,13 @@ def stage_graph(*, matmul: bool = False) -> onnx.ModelProto:
     return model
 
 
+def small_network() -> onnx.ModelProto:
+    """A network to put into the real stage graph: `image` f32 [batch, 3, 320, 320] -> `map` f32, 0 to 1."""
+    image = argument(Tensor(np.float32, ("batch", 3, 320, 320)))
+    kernel = op.const(np.full((1, 3, 3, 3), 0.05, np.float32))
+    return build({"image": image}, {"map": op.sigmoid(op.conv(image, kernel, pads=[1, 1, 1, 1]))})
+
+
 def unsupported_graph() -> onnx.ModelProto:
     """A stage graph with NonZero, which TensorRT-RTX hasn't."""
     frame = argument(Tensor(np.uint8, ("batch", "height", "width", 3)))

@@ -26,6 +26,7 @@ MANIFEST = Manifest(
     engine_sha256=hashlib.sha256(ENGINE).hexdigest(),
     size_bytes=len(ENGINE),
     build_s=1.25,
+    reproducible=True,
     graph_precision={"float16": 0.75, "float32": 0.25},
     layer_precision={"float16": 0.9, "float32": 0.1},
 )

@@ -214,6 +214,26 @@ def test_a_second_interrupt_does_not_cut_the_frame_in_hand() -> None:
     assert finished.is_set()
 
 
+def test_the_output_is_finished_once_and_away_from_interrupts() -> None:
+    main, ends = threading.get_ident(), list[tuple[bool, bool]]()
+
+    def finish(complete: bool) -> None:
+        ends.append((complete, threading.get_ident() == main))
+
+    run_pipeline(frames(3), rgba, Collected().write, workers=1, tally=Tally(), finish=finish)
+    with pytest.raises(ValueError, match="broken frame"):
+        run_pipeline(broken_frames(3), rgba, Collected().write, workers=1, tally=Tally(), finish=finish)
+    assert ends == [(True, False), (False, False)]
+
+
+def test_an_output_that_can_not_be_finished_is_an_error() -> None:
+    def finish(complete: bool) -> None:
+        raise OSError("full")
+
+    with pytest.raises(OSError, match="full"):
+        run_pipeline(frames(3), rgba, Collected().write, workers=1, tally=Tally(), finish=finish)
+
+
 def test_busy_seconds_are_counted() -> None:
     def slowly(source: Iterator[Frame], pause: Callable[[float], None]) -> Iterator[Frame]:
         for item in source:

@@ -166,7 +166,7 @@ def test_names_are_counted(tmp_path: Path) -> None:
     (tmp_path / ".hidden.png").write_bytes(b"")
     source, found = read(tmp_path)
     assert [int(frame.rgb[0, 0, 0]) for frame in found] == [0, 2, 1]
-    assert source.notices == [f"{tmp_path}: 1 files are not images and are left out"]
+    assert source.notices == [f"{tmp_path}: left out 1 of 4 files, which are not images"]
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".bmp"])

@@ -126,6 +126,7 @@ def test_time_stamps(tmp_path: Path, format: str) -> None:
         assert [frame.duration for frame in frames] == [*(b - a for a, b in pairwise(VFR)), 500]
     else:
         assert found == [Fraction(round(time * 1000), 1000) for time in exact]
+        assert "count milliseconds" in writer.notices[0]
 
 
 @pytest.mark.parametrize("format", SUFFIX)
@@ -136,6 +137,7 @@ def test_millisecond_clips_are_exact_everywhere(tmp_path: Path, format: str) -> 
     frames, stream = decode(writer.output)
     assert stream.time_base == Fraction(1, 1000)
     assert [frame.pts for frame in frames] == VFR
+    assert writer.notices == []
 
 
 @pytest.mark.parametrize("format", SUFFIX)

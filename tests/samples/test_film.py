@@ -21,7 +21,7 @@ COMMITTED = Path(__file__).parents[2] / "samples" / "first_light.mp4"
 def decoded(path: Path) -> list[npt.NDArray[np.uint8]]:
     with av.open(str(path)) as container:
         return [
-            np.asarray(frame.to_ndarray(format="rgb24", src_colorspace=Colorspace.ITU709))
+            np.asarray(frame.to_ndarray(format="rgb24", src_colorspace=Colorspace.ITU709), np.uint8)
             for frame in container.decode(video=0)
         ]
 

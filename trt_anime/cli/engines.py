@@ -122,9 +122,10 @@ def _graphs(models: list[str], graph: Path | None) -> Iterator["StageGraph"]:
     if graph:
         yield stage_graph_from_file(graph)
     for model in models:
+        from trt_anime.cli.models import console_report
         from trt_anime.export import graphs
 
-        yield stage_graph_from_file(graphs.ensure(model))
+        yield stage_graph_from_file(graphs.ensure(model, report=console_report()))
 
 
 def _precisions(text: str) -> "tuple[Precision, ...]":

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from trt_anime.cli.progress import Advance
+    from trt_anime.config import Settings
     from trt_anime.runtime.record import RunRecord
 
 
@@ -31,21 +32,44 @@ def process(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace earlier results.")] = False,
 ) -> None:
     """Split a video, or a folder of frames, into layers."""
-    from trt_anime.config import load_settings
-    from trt_anime.runtime.process import ProcessOptions, process_clip
+    try:
+        if graph and model:
+            raise InputError("--graph and --model: give one of the two")
+        settings = _settings(
+            config,
+            stage2a__model_type=model,
+            device=device,
+            format=format,
+            batch_size=batch_size,
+            threads=threads,
+        )
+        record = _processed(source, output, graph, settings, overwrite, limit, _fraction(rate))
+    except KeyboardInterrupt:
+        _notify(f"interrupted: what was finished is kept in {output}")
+        raise typer.Exit(130) from None
+    print(_summary(record))
 
-    if graph and model:
-        raise InputError("--graph and --model: give one of the two")
-    settings, notices = load_settings(
-        config,
-        stage2a__model_type=model,
-        device=device,
-        format=format,
-        batch_size=batch_size,
-        threads=threads,
-    )
+
+def _settings(config: Path | None, **options: object) -> "Settings":
+    from trt_anime.config import load_settings
+
+    settings, notices = load_settings(config, **options)
     for sentence in notices:
         _notify(sentence)
+    return settings
+
+
+def _processed(
+    source: Path,
+    output: Path,
+    graph: Path | None,
+    settings: "Settings",
+    overwrite: bool,
+    limit: int | None,
+    rate: "Fraction",
+) -> "RunRecord":
+    from trt_anime.runtime.process import ProcessOptions, process_clip
+
     options = ProcessOptions(
         input=source,
         output=output,
@@ -55,25 +79,21 @@ def process(
         threads=settings.threads,
         overwrite=overwrite,
         limit=limit,
-        rate=_fraction(rate),
+        rate=rate,
     )
-    try:
-        record = process_clip(
-            options,
-            graph=lambda: graph or _graph_of(settings.stage2a.model_type),
-            notify=_notify,
-            track=_track,
-        )
-    except KeyboardInterrupt:
-        _notify(f"interrupted: the frames finished so far are kept in {output}")
-        raise typer.Exit(130) from None
-    print(_summary(record))
+    return process_clip(
+        options,
+        graph=lambda: graph or _graph_of(settings.stage2a.model_type),
+        notify=_notify,
+        track=_track,
+    )
 
 
 def _graph_of(model: str) -> Path:
+    from trt_anime.cli.models import console_report
     from trt_anime.export.graphs import ensure
 
-    return ensure(model)
+    return ensure(model, report=console_report())
 
 
 def _fraction(rate: str) -> "Fraction":

@@ -27,7 +27,8 @@ def progress(title: str, *, total: int | None, unit: Unit) -> Iterator[Advance]:
 
 class _Lines:
     def __init__(self, title: str, total: int | None, unit: Unit) -> None:
-        self._title, self._total, self._unit = title, total, unit
+        self._title, self._total = title, total
+        self._unit: Unit = unit
         self._done = 0
         self._start = self._last = time.monotonic()
 

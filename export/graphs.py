@@ -1,0 +1,117 @@
+"""Stage graphs on disk: made once per checkpoint and description, found again by content."""
+
+import hashlib
+import importlib.util
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trt_anime import paths
+from trt_anime.export import catalogue, checkpoints
+from trt_anime.export.catalogue import Format, Model
+from trt_anime.export.checkpoints import Report
+from trt_anime.export.matte.options import RefineOptions
+from trt_anime.files import replacing, sha256_of
+
+if TYPE_CHECKING:
+    import onnx
+
+    from trt_anime.export.matte.check import Difference
+
+# Raise it when the graph's arithmetic changes without a change of its options.
+REVISION = 1
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A stage graph on disk.
+
+    Attributes:
+        path: the ONNX file.
+        checkpoint: the weights it was made from.
+        difference: from PyTorch; None where it wasn't compared.
+    """
+
+    path: Path
+    checkpoint: Path
+    difference: "Difference | None"
+
+
+def ensure(model: str, *, report: Report | None = None) -> Path:
+    """The stage graph of a catalogue entry, fetched and composed on first use.
+
+    Takes the catalogue's first door, which needs no PyTorch where an .onnx file is published.
+
+    Raises InputError (no such model), DownloadError, CheckpointError, ExportError, OutputError.
+    """
+    row = catalogue.get(model)
+    checkpoint = _checkpoint(row, None, report)
+    path = _path(row, checkpoint)
+    return path if path.is_file() else _export(row, checkpoint, compare=False).path
+
+
+def export(model: str, *, door: Format | None = None, report: Report | None = None) -> Exported:
+    """Make the stage graph anew; check it node by node and, where PyTorch is installed, against it.
+
+    Args:
+        door: the published file to start from: ``onnx`` needs no PyTorch, ``pth`` does.
+
+    Raises what `ensure` raises, and MissingError where a ``pth`` file meets no PyTorch.
+    """
+    row = catalogue.get(model)
+    compare = importlib.util.find_spec("torch") is not None
+    return _export(row, _checkpoint(row, door, report), compare=compare)
+
+
+def _checkpoint(row: Model, door: Format | None, report: Report | None) -> Path:
+    found = checkpoints.find(row, door=door)
+    if found:
+        return found
+    return checkpoints.pull(row, door=door, report=report) if report else checkpoints.pull(row, door=door)
+
+
+def _export(row: Model, checkpoint: Path, *, compare: bool) -> Exported:
+    import onnx
+
+    from trt_anime.export.matte.check import check_nodes, compare_with_torch
+    from trt_anime.export.matte.compose import matte_graph
+
+    network, twin = _network(row, checkpoint)
+    graph = matte_graph(network, row, checkpoint_sha256=sha256_of(checkpoint))
+    check_nodes(graph, row)
+    difference = compare_with_torch(graph, row, twin()) if compare else None
+    path = _path(row, checkpoint)
+    with replacing(path) as temporary:
+        onnx.save(graph, temporary)
+    return Exported(path, checkpoint, difference)
+
+
+def _network(row: Model, checkpoint: Path) -> "tuple[onnx.ModelProto, Callable[[], Callable[..., object]]]":
+    """The network as ONNX, and a function that gives it as a torch callable."""
+    if checkpoint.suffix == ".onnx":
+        from trt_anime.export.matte.check import torch_network_of
+        from trt_anime.export.matte.official import network_from_onnx
+
+        network = network_from_onnx(checkpoint)
+        return network, lambda: torch_network_of(network)
+
+    from trt_anime.export.networks import require_torch
+
+    require_torch()
+    from trt_anime.export.matte.pytorch import network_from_checkpoint, onnx_from_network
+
+    module = network_from_checkpoint(row, checkpoint)
+    return onnx_from_network(module, row), lambda: module
+
+
+def _path(row: Model, checkpoint: Path) -> Path:
+    fields = {
+        "revision": REVISION,
+        "checkpoint": sha256_of(checkpoint),
+        "preprocess": asdict(row.preprocess),
+        "options": asdict(RefineOptions()),
+    }
+    digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
+    return paths.graphs() / f"{row.stage}-{row.name}-{digest[:12]}.onnx"

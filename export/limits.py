@@ -1,0 +1,78 @@
+"""What TensorRT-RTX can't build, node by node, before anybody waits for a build to fail.
+
+Each entry was found by building that node with TensorRT-RTX 1.7.1 for SM75, SM89 and SM120.
+"""
+
+from collections.abc import Iterator
+
+import onnx
+from onnx import TensorProto
+
+MOST_TOP_K = 3840
+
+_NEVER = {
+    "BitShift": "use Div or Mul by a power of two",
+    "BitwiseAnd": "use Mod",
+    "DFT": "write the transform as a matrix product",
+    "DeformConv": "write it with Gather",
+    "NonMaxSuppression": "do it on the host",
+    "NonZero": "its output size depends on the data: use TopK with a fixed k",
+    "RoiAlign": "use GridSample or crop on the host",
+}
+_NO_REDUCTION = {"ScatterElements", "ScatterND"}
+_NO_SM75_FP32 = {"MatMul", "Gemm", "Einsum"}
+
+
+def unbuildable(model: onnx.ModelProto) -> list[str]:
+    """One sentence per node that no TensorRT-RTX target builds; empty if all is well."""
+    types = _element_types(model)
+    return [
+        f"{node.op_type} '{node.name}': {why}"
+        for node in model.graph.node
+        for why in _reasons(node, model, types)
+    ]
+
+
+def sm75_needs_fp16(model: onnx.ModelProto) -> list[str]:
+    """Names of the nodes that SM75 builds in FP16 only."""
+    types = _element_types(model)
+    return [
+        node.name
+        for node in model.graph.node
+        if node.op_type in _NO_SM75_FP32 and types.get(node.output[0]) == TensorProto.FLOAT
+    ]
+
+
+def _reasons(node: onnx.NodeProto, model: onnx.ModelProto, types: dict[str, int]) -> Iterator[str]:
+    attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+    if node.op_type in _NEVER:
+        yield _NEVER[node.op_type]
+    if node.op_type in _NO_REDUCTION and attributes.get("reduction", b"none") != b"none":
+        yield "a reduction while scattering isn't supported; gather and reduce instead"
+    if node.op_type == "Resize":
+        if attributes.get("antialias"):
+            yield "antialias isn't supported; average in boxes first"
+        if attributes.get("coordinate_transformation_mode") == b"half_pixel_symmetric":
+            yield "half_pixel_symmetric isn't supported; use half_pixel"
+    if node.op_type == "TopK" and _constant_k(node, model) > MOST_TOP_K:
+        yield f"k is above {MOST_TOP_K}; take fewer"
+    # Shape is folded away before the build, once height and width are known.
+    if node.op_type not in ("Cast", "Shape", "Identity") and _touches_uint8(node, types):
+        yield "uint8 is for inputs and outputs; cast right behind the one and right before the other"
+
+
+def _touches_uint8(node: onnx.NodeProto, types: dict[str, int]) -> bool:
+    return any(types.get(name) == TensorProto.UINT8 for name in [*node.input, *node.output])
+
+
+def _constant_k(node: onnx.NodeProto, model: onnx.ModelProto) -> int:
+    for tensor in model.graph.initializer:
+        if tensor.name == node.input[1]:
+            return int(onnx.numpy_helper.to_array(tensor).max())
+    return 0
+
+
+def _element_types(model: onnx.ModelProto) -> dict[str, int]:
+    graph = onnx.shape_inference.infer_shapes(model).graph
+    values = [*graph.input, *graph.output, *graph.value_info]
+    return {value.name: value.type.tensor_type.elem_type for value in values}

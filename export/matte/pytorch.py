@@ -1,0 +1,92 @@
+"""The door through PyTorch: a checkpoint becomes an ONNX network, and a reference to check it against."""
+
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import onnx
+import torch
+from torch import Tensor, nn
+
+from trt_anime.errors import ExportError
+from trt_anime.export.catalogue import Model
+from trt_anime.export.matte.compose import OPSET
+from trt_anime.export.networks import create
+from trt_anime.export.networks.loading import load_checkpoint
+
+
+class MatteNetwork(nn.Module):
+    """A matting network whose only output is its main map, float32 [B,1,h,w]."""
+
+    def __init__(self, network: nn.Module, architecture: str) -> None:
+        super().__init__()
+        self.network, self.architecture = network, architecture
+
+    def forward(self, image: Tensor) -> Tensor:
+        outputs = self.network(image)
+        matte: Tensor
+        if self.architecture == "modnet":
+            matte = outputs[2]  # semantic, detail, matte
+        elif self.architecture == "isnet":
+            matte = outputs[0][0]  # (maps, features), the first map is the result
+        else:
+            matte = outputs[0]  # fused map, then side maps
+        return matte
+
+
+def network_from_checkpoint(model: Model, path: Path) -> MatteNetwork:
+    """The catalogue row's network with the weights of `path`, in eval mode. Raises CheckpointError."""
+    network = create(model.architecture)
+    load_checkpoint(network, path)
+    return MatteNetwork(network, model.architecture).eval()
+
+
+def onnx_from_network(network: MatteNetwork, model: Model) -> onnx.ModelProto:
+    """Export: input ``image`` [batch,3,h,w], output ``map``, opset 20, batch free.
+
+    The size is fixed, except for a network whose size follows the frame's aspect ratio.
+
+    Raises:
+        ExportError: torch's exporter gave up.
+    """
+    rule = model.preprocess.size_rule
+    dynamic: dict[int, object] = {0: torch.export.Dim("batch", min=1, max=64)}
+    example = torch.zeros(2, 3, rule.side, rule.side)
+    if rule.fit == "short_side":
+        example = torch.zeros(2, 3, 4 * rule.multiple_of, 6 * rule.multiple_of)
+        dynamic |= {axis: torch.export.Dim.DYNAMIC for axis in (2, 3)}
+    try:
+        # The exporter reports its steps on stdout and warns about its own internals.
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), _quiet_exporter():
+            warnings.simplefilter("ignore")
+            program = torch.onnx.export(
+                network,
+                (example,),
+                dynamo=True,
+                opset_version=OPSET,
+                input_names=["image"],
+                output_names=["map"],
+                dynamic_shapes=(dynamic,),
+                verbose=False,
+            )
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ExportError(
+            f"{model.name}: torch.onnx.export gave up ({reason}); report it with --debug"
+        ) from error
+    assert program is not None
+    return program.model_proto
+
+
+@contextlib.contextmanager
+def _quiet_exporter() -> Iterator[None]:
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
