@@ -61,7 +61,9 @@ def parity_on_cuda() -> str:
     sessions = [ort.InferenceSession(graph, providers=[provider]) for provider in providers]
     if sessions[0].get_providers()[0] != "CUDAExecutionProvider":
         raise TrtAnimeError("ONNX Runtime fell back to the CPU")
-    found, expected = (np.asarray(session.run(None, {"frame": frames})[0], np.uint8) for session in sessions)
+    found, expected = (
+        np.asarray(session.run(None, {"frame": frames})[0], np.uint8) for session in sessions
+    )
     gap = difference(found, expected)
     if not gap.passed:
         raise TrtAnimeError(f"CUDA differs from CPU by {gap}")
