@@ -48,7 +48,7 @@ class StageInfo:
         """Read it back; `source` only names the file in errors.
 
         Raises:
-            InputError: the file isn't a stage graph, its description is damaged, or a newer release wrote it.
+            InputError: the file isn't a stage graph, is damaged, or a newer release wrote it.
         """
         fields = {
             key.removeprefix(_PREFIX): value for key, value in metadata.items() if key.startswith(_PREFIX)

@@ -98,7 +98,7 @@ def _build(graph: "StageGraph", target: "Target", precision: "Precision", profil
 
         def on_progress(share: float) -> None:
             nonlocal bar, shown
-            bar = bar or stack.enter_context(progress(title, total=100, unit="step"))  # none for a hit
+            bar = bar or stack.enter_context(progress(title, total=100, unit="percent"))  # none for a hit
             steps = int(100 * share) - shown
             if steps > 0:
                 shown += steps

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Literal
 
-Unit = Literal["frame", "byte", "step"]
+Unit = Literal["frame", "byte", "percent"]
 Advance = Callable[[int], None]
 
 PLAIN_INTERVAL_S = 5.0
@@ -34,28 +34,32 @@ class _Lines:
 
     def __call__(self, amount: int) -> None:
         self._done += amount
-        now = time.monotonic()
+        now = time.monotonic() + 1e-9  # later than the start, also on a coarse clock
         finished = self._done == self._total
         if now - self._last >= PLAIN_INTERVAL_S or finished:
             self._last = now
             print(self._line(now - self._start), file=sys.stderr, flush=True)
 
     def _line(self, elapsed_s: float) -> str:
-        rate = self._done / elapsed_s if elapsed_s > 0 else 0.0
-        count = f"{_amount(self._done, self._unit)}"
-        if self._total:
-            left_s = (self._total - self._done) / rate if rate else 0.0
-            share = self._done / self._total
-            count += f" of {_amount(self._total, self._unit)} ({share:.0%}), {left_s:.0f} s left"
-        return f"{self._title}: {count}, {_rate(rate, self._unit)}"
+        done, rate = _amount(self._done, self._unit), self._done / elapsed_s
+        if not self._total:
+            return f"{self._title}: {done}, {_rate(rate, self._unit)}"
+        share = self._done / self._total
+        if self._unit == "percent":  # steps of very different lengths: no rate, no time left
+            return f"{self._title}: {share:.0%}"
+        left_s = (self._total - self._done) / rate
+        return (
+            f"{self._title}: {done} of {_amount(self._total, self._unit)}"
+            f" ({share:.0%}), {_rate(rate, self._unit)}, {left_s:.0f} s left"
+        )
 
 
 def _amount(count: float, unit: Unit) -> str:
-    return f"{count / 1e6:.1f} MB" if unit == "byte" else f"{count:.0f} {unit}s"
+    return {"byte": f"{count / 1e6:.1f} MB", "percent": f"{count:.0f} %"}.get(unit, f"{count:.0f} {unit}s")
 
 
 def _rate(rate: float, unit: Unit) -> str:
-    return {"byte": f"{rate / 1e6:.1f} MB/s", "frame": f"{rate:.2f} FPS"}.get(unit, f"{rate:.2f}/s")
+    return {"byte": f"{rate / 1e6:.1f} MB/s", "frame": f"{rate:.2f} FPS"}.get(unit, "")
 
 
 @contextmanager
