@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trt_anime import paths
+from trt_anime.errors import CheckpointError
 from trt_anime.export import catalogue, checkpoints
 from trt_anime.export.catalogue import Format, Model
 from trt_anime.export.checkpoints import Report
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from trt_anime.export.matte.check import Difference
 
 # Raise it when the graph's arithmetic changes without a change of its options.
-REVISION = 1
+REVISION = 2
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,8 @@ def _export(row: Model, checkpoint: Path, *, compare: bool) -> Exported:
     from trt_anime.export.matte.compose import matte_graph
 
     network, twin = _network(row, checkpoint)
-    graph = matte_graph(network, row, checkpoint_sha256=sha256_of(checkpoint))
+    record = checkpoints.stored(row)[checkpoint]
+    graph = matte_graph(network, row, checkpoint_sha256=record.sha256, licence=record.licence)
     check_nodes(graph, row)
     difference = compare_with_torch(graph, row, twin()) if compare else None
     path = _path(row, checkpoint)
@@ -95,6 +97,7 @@ def _network(row: Model, checkpoint: Path) -> "tuple[onnx.ModelProto, Callable[[
         from trt_anime.export.matte.official import network_from_onnx
 
         network = network_from_onnx(checkpoint)
+        _check_size(network, row, checkpoint)
         return network, lambda: torch_network_of(network)
 
     from trt_anime.export.networks import require_torch
@@ -104,6 +107,18 @@ def _network(row: Model, checkpoint: Path) -> "tuple[onnx.ModelProto, Callable[[
 
     module = network_from_checkpoint(row, checkpoint)
     return onnx_from_network(module, row), lambda: module
+
+
+def _check_size(network: "onnx.ModelProto", row: Model, checkpoint: Path) -> None:
+    """A size that the network is fixed to must be the one that frames are brought to."""
+    rule = row.preprocess.size_rule
+    height, width = (d.dim_value for d in network.graph.input[0].type.tensor_type.shape.dim[2:])
+    allowed = {0} if rule.fit == "short_side" else {0, rule.side}  # 0: free
+    if not {height, width} <= allowed:
+        raise CheckpointError(
+            f"{checkpoint}: is fixed to pictures of {height or 'any'}x{width or 'any'}, but {row.name} gets"
+            f" them by the rule: {rule.describe()}; save it with that size, or a free one"
+        )
 
 
 def _path(row: Model, checkpoint: Path) -> Path:

@@ -29,7 +29,8 @@ def ribbon(points: Points, widths: F64 | float) -> F64:
     """The outline, float64 [2n, 2], of a band along points [n, 2] that is `widths` [n] wide."""
     p = np.asarray(points, np.float64)
     tangent = np.gradient(p, axis=0)
-    normal = tangent[:, ::-1] * (-1.0, 1.0) / np.maximum(np.hypot(tangent[:, 0], tangent[:, 1]), 1e-9)[:, None]
+    length = np.maximum(np.hypot(tangent[:, 0], tangent[:, 1]), 1e-9)
+    normal = tangent[:, ::-1] * (-1.0, 1.0) / length[:, None]
     half = normal * (np.broadcast_to(widths, len(p)) / 2)[:, None]
     return np.vstack([p + half, (p - half)[::-1]])
 

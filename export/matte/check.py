@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
@@ -18,12 +18,11 @@ if TYPE_CHECKING:
 
 Frames = NDArray[np.uint8]
 
-# Rounding to 8 bits moves a value by one level. Beyond that, the filter amplifies float32 noise where a
-# window is nearly one colour; a wrong index or formula moves whole regions, and shows in the p99.
+# Rounding to 8 bits moves a value by one level; two operator orders inside a network, by a few more.
 P99_TOLERANCE = 1.0
-MAX_TOLERANCE = 32.0
+MAX_TOLERANCE = 4.0
 
-_HEIGHT, _WIDTH = 243, 357  # neither is a whole number of tiles
+_HEIGHT, _WIDTH = 403, 517  # no whole number of tiles, and more of them than are always refined
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Difference:
         return self.p99 <= P99_TOLERANCE and self.maximum <= MAX_TOLERANCE
 
     def __str__(self) -> str:
-        return f"max {self.maximum:.0f}, p99 {self.p99:.0f}, mean {self.mean:.4f} of 255"
+        return f"max {self.maximum:.0f}, p99 {self.p99:.2f}, mean {self.mean:.4f} of 255"
 
 
 def difference(found: Frames, expected: Frames) -> Difference:
@@ -49,8 +48,9 @@ def difference(found: Frames, expected: Frames) -> Difference:
 
 
 def _premultiplied(rgba: Frames) -> NDArray[np.float32]:
-    alpha = rgba[..., 3:].astype(np.float32)
-    return np.concatenate([rgba[..., :3] * (alpha / 255), alpha], axis=-1)
+    result = rgba.astype(np.float32)
+    result[..., :3] *= result[..., 3:] / 255
+    return result
 
 
 def check_nodes(graph: onnx.ModelProto, model: Model) -> None:
@@ -113,7 +113,8 @@ def example_frames() -> Frames:
 
 
 def _run(graph: onnx.ModelProto, feeds: dict[str, Frames]) -> Frames:
-    result: Frames = _session(graph).run(None, feeds)[0]
+    outputs: Any = _session(graph).run(None, feeds)
+    result: Frames = outputs[0]
     return result
 
 

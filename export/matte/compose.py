@@ -17,7 +17,12 @@ PREPARE, NETWORK, FINISH = "pre/", "net/", "post/"
 
 
 def matte_graph(
-    network: onnx.ModelProto, model: Model, *, checkpoint_sha256: str, options: RefineOptions | None = None
+    network: onnx.ModelProto,
+    model: Model,
+    *,
+    checkpoint_sha256: str,
+    licence: str,
+    options: RefineOptions | None = None,
 ) -> onnx.ModelProto:
     """The stage graph of one matting network.
 
@@ -26,6 +31,7 @@ def matte_graph(
             ``map`` float32 [B,1,h,w]; opset 20.
         model: its catalogue row.
         checkpoint_sha256: of the file that the network's weights came from.
+        licence: of those weights; empty for the user's own.
 
     Returns:
         ``frame`` uint8 [batch,height,width,3] RGB -> ``rgba`` uint8 [batch,height,width,4], straight alpha.
@@ -50,7 +56,7 @@ def matte_graph(
         stage=model.stage,
         model=model.name,
         checkpoint_sha256=checkpoint_sha256,
-        licence=model.licence,
+        licence=licence,
         size_rule=model.preprocess.size_rule.describe(),
         output_ranges={"rgba": (0, 255)},
     )

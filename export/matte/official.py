@@ -29,7 +29,8 @@ def network_from_onnx(path: Path) -> onnx.ModelProto:
         model = onnx.load(path)
         _check_interface(model, path)
         raised = version_converter.convert_version(_only_main_output(model), OPSET)
-        network: onnx.ModelProto = onnxslim.slim(raised)
+        network = onnxslim.slim(raised)
+        assert isinstance(network, onnx.ModelProto)  # it returns a path, a report or None when asked to
     except CheckpointError:
         raise
     except Exception as error:
@@ -43,15 +44,27 @@ def network_from_onnx(path: Path) -> onnx.ModelProto:
 def _check_interface(model: onnx.ModelProto, path: Path) -> None:
     weights = {tensor.name for tensor in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in weights]
-    shapes = [_shape(value) for value in [*inputs, *model.graph.output[:1]]]
-    if len(inputs) != 1 or len(shapes) != 2 or len(shapes[0]) != 4 or shapes[0][1] != 3:
+    if len(inputs) != 1 or not _is_picture(inputs[0], channels=3):
         raise CheckpointError(
-            f"{path}: the network must take one picture [N,3,H,W]; use a published matting file"
+            f"{path}: the network must take one picture, float32 [N,3,H,W]; use a published matting file"
+        )
+    if not _is_picture(model.graph.output[0], channels=1):
+        raise CheckpointError(
+            f"{path}: the network must give a map first, float32 [N,1,H,W]; use a published matting file"
         )
 
 
+def _is_picture(value: onnx.ValueInfoProto, *, channels: int) -> bool:
+    """Whether it is float32 [N,channels,H,W]; lengths that the file leaves open are believed."""
+    is_float = value.type.tensor_type.elem_type == onnx.TensorProto.FLOAT
+    shape = _shape(value)
+    return is_float and len(shape) == 4 and (shape[1] == channels or not isinstance(shape[1], int))
+
+
 def _shape(value: onnx.ValueInfoProto) -> list[int | str]:
-    return [d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim]
+    return [
+        d.dim_value if d.HasField("dim_value") else d.dim_param for d in value.type.tensor_type.shape.dim
+    ]
 
 
 def _only_main_output(model: onnx.ModelProto) -> onnx.ModelProto:

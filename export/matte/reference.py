@@ -103,7 +103,7 @@ def _refined(picture: Tensor, matte: Tensor, options: RefineOptions) -> Tensor:
 
 
 def _linear_model(guide: Tensor, matte: Tensor, options: RefineOptions) -> tuple[Tensor, Tensor]:
-    """Per pixel, by torch's own solver instead of the graph's cofactors."""
+    """Per pixel, by torch's own solver instead of the graph's elimination."""
     centred = guide - 0.5
     mean, level = _box(centred, options.radius), _box(matte, options.radius)
     outer = centred.unsqueeze(1) * centred.unsqueeze(2)
@@ -111,7 +111,7 @@ def _linear_model(guide: Tensor, matte: Tensor, options: RefineOptions) -> tuple
     regular = options.epsilon * torch.eye(3).view(1, 3, 3, 1, 1)
     covariance = moments - mean.unsqueeze(1) * mean.unsqueeze(2) + regular
     relation = _box(centred * matte, options.radius) - mean * level
-    # float64: the solver pivots where cofactors don't, and float32 would blur which of the two is off.
+    # float64: exact to the last level, so that a difference is always the graph's.
     solved = torch.linalg.solve(
         covariance.permute(0, 3, 4, 1, 2).double(), relation.permute(0, 2, 3, 1).double().unsqueeze(-1)
     )

@@ -31,7 +31,7 @@ def test_build_and_list(home: Path, graph: Path, capsys: pytest.CaptureFixture[s
     captured = capsys.readouterr()
     assert captured.out.startswith("toy 96x64 fp16 rtx-sm89: built in ")
     assert captured.out.endswith(" MB\n")
-    assert "100 steps of 100" in captured.err
+    assert "rtx-sm89: 100%" in captured.err
     assert run(*words) == 0
     assert "toy 96x64 fp16 rtx-sm89: cache hit, " in capsys.readouterr().out
     assert run("list") == 0

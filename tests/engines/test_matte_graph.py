@@ -16,7 +16,7 @@ pytest.importorskip("tensorrt_rtx")
 
 @pytest.fixture
 def graph(tmp_path: Path) -> StageGraph:
-    model = matte_graph(small_network(), get("u2netp"), checkpoint_sha256="0" * 64)
+    model = matte_graph(small_network(), get("u2netp"), checkpoint_sha256="0" * 64, licence="MIT")
     return stage_graph_from_file(saved(model, tmp_path))
 
 

@@ -4,6 +4,7 @@ import re
 import sys
 import tomllib
 from importlib.metadata import packages_distributions
+from itertools import chain
 
 import pytest
 
@@ -91,7 +92,7 @@ def test_the_table_names_what_exists() -> None:
 
 def test_no_module_is_named_like_a_dependency() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    lines = [*project["dependencies"], *sum(project["optional-dependencies"].values(), [])]
+    lines = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
     wanted = {_normal(re.split(r"[^\w.-]", line)[0]) for line in lines}
     taken = {
         module

@@ -51,8 +51,8 @@ def main(arguments: list[str] | None = None) -> None:
         if isinstance(error, TrtAnimeError):
             print(f"error: {error}", file=sys.stderr)
             sys.exit(error.exit_code)
-        kind = type(error).__name__
+        kind, words = type(error).__name__, " ".join(str(error).split())
         print(
-            f"error: unexpected {kind}: {error} (run again with --debug for the traceback)", file=sys.stderr
+            f"error: unexpected {kind}: {words} (run again with --debug for the traceback)", file=sys.stderr
         )
         sys.exit(1)

@@ -1,0 +1,159 @@
+"""A file is whole or absent, whoever fails, whoever else writes."""
+
+import hashlib
+import os
+import stat
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from trt_anime.errors import OutputError
+from trt_anime.files import replacing, sha256_of, write_bytes, write_text
+
+WRITE = """
+import sys
+from pathlib import Path
+from trt_anime.files import write_bytes
+for _ in range(40):
+    write_bytes(Path(sys.argv[1]), sys.argv[2].encode() * 100_000)
+"""
+
+WRITE_UNDER_UMASK = """
+import os, sys
+from pathlib import Path
+from trt_anime.files import write_text
+os.umask(int(sys.argv[1], 8))
+write_text(Path(sys.argv[2]), "x")
+"""
+
+CRASH = """
+import os, sys
+from pathlib import Path
+from trt_anime.files import replacing
+with replacing(Path(sys.argv[1])) as temporary:
+    temporary.write_text("half")
+    os._exit(9)
+"""
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_writes_into_new_folders(tmp_path: Path) -> None:
+    path = tmp_path / "a/b/c.txt"
+    write_text(path, "größe")
+    assert path.read_bytes() == "größe".encode()
+    assert names(path.parent) == ["c.txt"]
+    assert sha256_of(path) == hashlib.sha256("größe".encode()).hexdigest()
+
+
+@pytest.mark.parametrize("error", [RuntimeError("boom"), KeyboardInterrupt()], ids=["error", "interrupt"])
+@pytest.mark.parametrize("old", ["old", None])
+def test_failure_leaves_the_old_file(tmp_path: Path, error: BaseException, old: str | None) -> None:
+    path = tmp_path / "file"
+    if old:
+        path.write_text(old)
+    with pytest.raises(type(error)), replacing(path) as temporary:
+        temporary.write_text("half")
+        raise error
+    assert names(tmp_path) == (["file"] if old else [])
+    assert not old or path.read_text() == old
+
+
+def test_crash_leaves_the_old_file(tmp_path: Path) -> None:
+    """Of a process that is gone, only a hidden file may be left, never half of the real one."""
+    path = tmp_path / "file"
+    path.write_text("old")
+    done = subprocess.run([sys.executable, "-c", CRASH, str(path)])
+    assert done.returncode == 9
+    assert path.read_text() == "old"
+    leftover, kept = names(tmp_path)
+    assert kept == "file" and leftover.startswith(".file.") and leftover.endswith(".partial")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
+@pytest.mark.parametrize(("umask", "mode"), [("022", 0o644), ("077", 0o600), ("002", 0o664)])
+def test_permissions_follow_the_umask(tmp_path: Path, umask: str, mode: int) -> None:
+    path = tmp_path / "file"
+    subprocess.run([sys.executable, "-c", WRITE_UNDER_UMASK, umask, str(path)], check=True)
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+
+
+@pytest.mark.skipif(os.name != "posix", reason="umask of POSIX")
+def test_threads_leave_the_umask_alone(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda number: write_bytes(tmp_path / str(number), b"x"), range(200)))
+        assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o640}
+    finally:
+        after = os.umask(before)
+    assert after == 0o027
+
+
+def test_two_processes_never_mix(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    writers = [subprocess.Popen([sys.executable, "-c", WRITE, str(path), letter]) for letter in "ab"]
+    whole = {letter * 100_000 for letter in "ab"}
+    seen = set()
+    while any(writer.poll() is None for writer in writers):
+        if path.exists():
+            seen.add(path.read_text())
+    assert [writer.returncode for writer in writers] == [0, 0]
+    assert seen | {path.read_text()} <= whole
+    assert names(tmp_path) == ["file"]
+
+
+def test_the_last_rename_wins(tmp_path: Path) -> None:
+    path, first_is_in, second_is_done = tmp_path / "file", threading.Event(), threading.Event()
+
+    def slow() -> None:
+        with replacing(path) as temporary:
+            temporary.write_text("slow")
+            first_is_in.set()
+            second_is_done.wait(10)
+
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(slow)
+        first_is_in.wait(10)
+        write_text(path, "quick")
+        assert path.read_text() == "quick"
+        second_is_done.set()
+        done.result()
+    assert path.read_text() == "slow"
+
+
+def test_a_file_in_the_way(tmp_path: Path) -> None:
+    (tmp_path / "blocked").write_text("a file where a folder should be")
+    path = tmp_path / "blocked/file"
+    with pytest.raises(OutputError) as raised:
+        write_text(path, "x")
+    assert str(raised.value) in {
+        f"{path}: can't be written ({reason}); free space or choose another folder"
+        for reason in ("Not a directory", "File exists")
+    }
+
+
+def test_a_folder_in_the_way(tmp_path: Path) -> None:
+    (tmp_path / "file").mkdir()
+    with pytest.raises(OutputError, match="can't be written"):
+        write_text(tmp_path / "file", "x")
+    assert names(tmp_path) == ["file"]
+
+
+def test_a_full_disk_speaks(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"file: can't be written \(No space left on device\)"):  # noqa: SIM117
+        with replacing(tmp_path / "file"):
+            raise OSError(28, "No space left on device")
+    assert names(tmp_path) == []
+
+
+def test_the_longest_names_fit(tmp_path: Path) -> None:
+    path = tmp_path / ("作" * 85)  # 255 bytes, all that a file system takes
+    write_text(path, "x")
+    assert names(tmp_path) == [path.name]

@@ -1,0 +1,122 @@
+"""Each node that TensorRT-RTX refuses is named, with the reason; ours has none."""
+
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from tests.matte.pieces import RULES, graph_for, network_for, onnx_of, row
+from trt_anime.errors import ExportError
+from trt_anime.export.limits import MOST_TOP_K, sm75_needs_fp16, unbuildable
+from trt_anime.export.matte.check import check_nodes
+
+FLOAT, UINT8, INT64 = TensorProto.FLOAT, TensorProto.UINT8, TensorProto.INT64
+
+
+def one_node(
+    kind: str,
+    inputs: dict[str, int | np.ndarray],
+    outputs: int | tuple[int, ...] = FLOAT,
+    **attributes: Any,
+) -> onnx.ModelProto:
+    """A model of one node: inputs by element type, or constants by value."""
+    results = outputs if isinstance(outputs, tuple) else (outputs,)
+    names = [f"out{number}" for number in range(len(results))]
+    node = helper.make_node(kind, list(inputs), names, name="it", **attributes)
+    constants = {name: value for name, value in inputs.items() if isinstance(value, np.ndarray)}
+    graph = helper.make_graph(
+        [node],
+        "one",
+        [helper.make_tensor_value_info(n, t, None) for n, t in inputs.items() if isinstance(t, int) and n],
+        [helper.make_tensor_value_info(n, t, None) for n, t in zip(names, results, strict=True)],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+
+
+def top_k(k: int) -> onnx.ModelProto:
+    return one_node("TopK", {"x": FLOAT, "k": np.array([k])}, (FLOAT, INT64))
+
+
+def resize(**attributes: Any) -> onnx.ModelProto:
+    sizes = np.array([1, 3, 8, 8])
+    return one_node("Resize", {"x": FLOAT, "": FLOAT, " ": FLOAT, "s": sizes}, **attributes)
+
+
+def scatter(reduction: str) -> onnx.ModelProto:
+    return one_node("ScatterND", {"x": FLOAT, "i": INT64, "u": FLOAT}, reduction=reduction)
+
+
+REFUSED = {
+    "NonZero": (one_node("NonZero", {"x": FLOAT}, INT64), "use TopK"),
+    "DFT": (one_node("DFT", {"x": FLOAT}), "matrix product"),
+    "NonMaxSuppression": (one_node("NonMaxSuppression", {"x": FLOAT, "s": FLOAT}, INT64), "on the host"),
+    "TopK": (top_k(4000), "k is above 3840"),
+    "Resize": (resize(mode="linear", antialias=1), "antialias isn't supported"),
+    "Concat": (one_node("Concat", {"x": UINT8, "y": UINT8}, UINT8, axis=0), "uint8 is for inputs"),
+    "ScatterND": (scatter("add"), "reduction while scattering"),
+}
+OTHERS = {
+    "symmetric": (
+        resize(mode="linear", coordinate_transformation_mode="half_pixel_symmetric"),
+        "use half_pixel",
+    ),
+    "scattered elements": (
+        one_node("ScatterElements", {"x": FLOAT, "i": INT64, "u": FLOAT}, reduction="max"),
+        "reduction while scattering",
+    ),
+}
+BUILT = {
+    "most that TopK takes": top_k(MOST_TOP_K),
+    "plain Resize": resize(mode="linear"),
+    "plain ScatterND": scatter("none"),
+    "Cast from uint8": one_node("Cast", {"x": UINT8}, to=FLOAT),
+    "Shape of uint8": one_node("Shape", {"x": UINT8}, INT64),
+    "Concat of floats": one_node("Concat", {"x": FLOAT, "y": FLOAT}, axis=0),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED | OTHERS)
+def test_refused(kind: str) -> None:
+    model, reason = (REFUSED | OTHERS)[kind]
+    (sentence,) = unbuildable(model)
+    assert sentence.startswith(f"{model.graph.node[0].op_type} 'it': ")
+    assert reason in sentence
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_export_speaks(kind: str) -> None:
+    with pytest.raises(ExportError, match=f"^u2netp: TensorRT-RTX can't build {kind} 'it': "):
+        check_nodes(REFUSED[kind][0], row(RULES["stretch"]))
+
+
+def test_export_counts_the_others() -> None:
+    model, more = REFUSED["NonZero"][0], REFUSED["DFT"][0]
+    model.graph.node.extend(more.graph.node)
+    with pytest.raises(ExportError, match=r"NonZero 'it': .* \(and 1 more\)$"):
+        check_nodes(model, row(RULES["stretch"]))
+
+
+@pytest.mark.parametrize("kind", BUILT)
+def test_built(kind: str) -> None:
+    assert unbuildable(BUILT[kind]) == []
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_the_matte_graph_is_built_everywhere(rule: str) -> None:
+    graph = graph_for(RULES[rule])
+    assert unbuildable(graph) == []
+    assert sm75_needs_fp16(graph) == []
+
+
+@pytest.mark.parametrize("kind", ["MatMul", "Gemm"])
+def test_sm75_has_no_fp32_product(kind: str) -> None:
+    assert sm75_needs_fp16(one_node(kind, {"x": FLOAT, "y": FLOAT})) == ["it"]
+    half = TensorProto.FLOAT16
+    assert sm75_needs_fp16(one_node(kind, {"x": half, "y": half}, half)) == []
+
+
+def test_networks_pass_too() -> None:
+    assert unbuildable(onnx_of(network_for(RULES["stretch"]))) == []
