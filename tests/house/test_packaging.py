@@ -54,7 +54,6 @@ def test_links_are_relative(folder: str) -> None:
 
 
 def test_wheel_without_links_is_whole(tmp_path: Path) -> None:
-    pytest.importorskip("setuptools", minversion="77")
     wheel = _wheel(_copy_without_links(tmp_path / "checkout"))
     unpacked = tmp_path / "wheel"
     with zipfile.ZipFile(wheel) as archive:
