@@ -76,18 +76,50 @@ def _only_main_output(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _free_batch(model: onnx.ModelProto) -> None:
-    """Sizes that were folded as [1,C,h,w] take N and C from the tensor that is resized instead."""
+    """Sizes that were folded as [1,C,h,w] become factors, or take N and C from what is resized."""
     graph = model.graph
     constants = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    inferred = onnx.shape_inference.infer_shapes(model).graph
+    shapes = {value.name: _shape(value) for value in [*inferred.value_info, *inferred.input]}
     nodes = list(graph.node)
     del graph.node[:]
     for number, node in enumerate(nodes):
         if node.op_type == "Resize" and len(node.input) == 4 and node.input[3] in constants:
-            graph.node.extend(_sizes_of_batch(node, constants[node.input[3]][2:], graph, number))
+            size = constants[node.input[3]][2:]
+            if not _resize_by_factors(node, shapes.get(node.input[0], []), size, graph, number):
+                graph.node.extend(_sizes_of_batch(node, size, graph, number))
         graph.node.append(node)
     for value in [*graph.input, *graph.output]:
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
     del graph.value_info[:]
+    _drop_unread_constants(graph)
+
+
+def _resize_by_factors(
+    node: onnx.NodeProto,
+    source: list[int | str],
+    size: NDArray[np.int64],
+    graph: onnx.GraphProto,
+    number: int,
+) -> bool:
+    """Write the size as constant factors where they are powers of two, so that nothing is rounded.
+
+    ONNX Runtime keeps its blocked layout only across such a Resize; with sizes it reorders the maps
+    before and after each, a tenth of U²-Net's time. Returns whether it was done.
+    """
+    known = [length for length in source[2:] if isinstance(length, int) and length > 0]
+    if len(known) != 2 or size.min() < 2:  # of one pixel, the two coordinate modes differ
+        return False
+    factors = size / np.array(known)
+    if not np.all(np.log2(factors) % 1 == 0):
+        return False
+    name = f"resize_{number}_factors"
+    graph.initializer.append(onnx.numpy_helper.from_array(np.array([1, 1, *factors], np.float32), name))
+    node.input[:] = [node.input[0], "", name]
+    for attribute in node.attribute:
+        if attribute.name == "coordinate_transformation_mode" and attribute.s == b"pytorch_half_pixel":
+            attribute.s = b"half_pixel"
+    return True
 
 
 def _sizes_of_batch(
@@ -101,6 +133,12 @@ def _sizes_of_batch(
     ]
     node.input[1], node.input[2], node.input[3] = "", "", sizes
     return before
+
+
+def _drop_unread_constants(graph: onnx.GraphProto) -> None:
+    read = {name for node in graph.node for name in node.input}
+    for tensor in [tensor for tensor in graph.initializer if tensor.name not in read]:
+        graph.initializer.remove(tensor)
 
 
 def _name_ends(model: onnx.ModelProto) -> None:
