@@ -50,7 +50,7 @@ def ensure(model: str, *, report: Report | None = None) -> Path:
     row = catalogue.get(model)
     checkpoint = _checkpoint(row, None, report)
     path = _path(row, checkpoint)
-    return path if path.is_file() else _export(row, checkpoint, compare=False).path
+    return path if path.is_file() else _export(row, checkpoint, path, compare=False).path
 
 
 def export(model: str, *, door: Format | None = None, report: Report | None = None) -> Exported:
@@ -63,7 +63,8 @@ def export(model: str, *, door: Format | None = None, report: Report | None = No
     """
     row = catalogue.get(model)
     compare = importlib.util.find_spec("torch") is not None
-    return _export(row, _checkpoint(row, door, report), compare=compare)
+    checkpoint = _checkpoint(row, door, report)
+    return _export(row, checkpoint, _path(row, checkpoint), compare=compare)
 
 
 def _checkpoint(row: Model, door: Format | None, report: Report | None) -> Path:
@@ -73,7 +74,7 @@ def _checkpoint(row: Model, door: Format | None, report: Report | None) -> Path:
     return checkpoints.pull(row, door=door, report=report) if report else checkpoints.pull(row, door=door)
 
 
-def _export(row: Model, checkpoint: Path, *, compare: bool) -> Exported:
+def _export(row: Model, checkpoint: Path, path: Path, *, compare: bool) -> Exported:
     import onnx
 
     from trt_anime.export.matte.check import check_nodes, compare_with_torch
@@ -84,7 +85,6 @@ def _export(row: Model, checkpoint: Path, *, compare: bool) -> Exported:
     graph = matte_graph(network, row, checkpoint_sha256=record.sha256, licence=record.licence)
     check_nodes(graph, row)
     difference = compare_with_torch(graph, row, twin()) if compare else None
-    path = _path(row, checkpoint)
     with replacing(path) as temporary:
         onnx.save(graph, temporary)
     return Exported(path, checkpoint, difference)

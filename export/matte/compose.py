@@ -47,8 +47,8 @@ def matte_graph(
     )
     links = [(NETWORK + "map", "map"), (PREPARE + "picture", "picture"), (PREPARE + "size", "size")]
     whole = merge.merge_models(front, after, io_map=[(source, FINISH + name) for source, name in links])
-    _rename(whole, PREPARE + "frame", "frame")
-    _rename(whole, FINISH + "rgba", "rgba")
+    rename_value(whole, PREPARE + "frame", "frame")
+    rename_value(whole, FINISH + "rgba", "rgba")
     whole.graph.name = f"matte-{model.name}"
     whole.producer_name = "trt-anime"
     del whole.graph.value_info[:]
@@ -79,7 +79,8 @@ def _part(model: onnx.ModelProto, prefix: str) -> onnx.ModelProto:
     return merge.add_prefix(part, prefix)
 
 
-def _rename(model: onnx.ModelProto, old: str, new: str) -> None:
+def rename_value(model: onnx.ModelProto, old: str, new: str) -> None:
+    """Call a graph input or output, and every use of it, by another name; changes `model`."""
     graph = model.graph
     for value in [*graph.input, *graph.output]:
         if value.name == old:

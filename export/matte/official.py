@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from onnx import version_converter
 
 from trt_anime.errors import CheckpointError
-from trt_anime.export.matte.compose import OPSET
+from trt_anime.export.matte.compose import OPSET, rename_value
 
 
 def network_from_onnx(path: Path) -> onnx.ModelProto:
@@ -37,7 +37,8 @@ def network_from_onnx(path: Path) -> onnx.ModelProto:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise CheckpointError(f"{path}: not a usable ONNX network ({reason}); download it again") from error
     _free_batch(network)
-    _name_ends(network)
+    rename_value(network, network.graph.input[0].name, "image")
+    rename_value(network, network.graph.output[0].name, "map")
     return network
 
 
@@ -139,13 +140,3 @@ def _drop_unread_constants(graph: onnx.GraphProto) -> None:
     read = {name for node in graph.node for name in node.input}
     for tensor in [tensor for tensor in graph.initializer if tensor.name not in read]:
         graph.initializer.remove(tensor)
-
-
-def _name_ends(model: onnx.ModelProto) -> None:
-    graph = model.graph
-    for value, new in ((graph.input[0], "image"), (graph.output[0], "map")):
-        old = value.name
-        value.name = new
-        for node in graph.node:
-            node.input[:] = [new if name == old else name for name in node.input]
-            node.output[:] = [new if name == old else name for name in node.output]
