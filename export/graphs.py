@@ -12,7 +12,7 @@ from trt_anime import paths
 from trt_anime.errors import CheckpointError
 from trt_anime.export import catalogue, checkpoints
 from trt_anime.export.catalogue import Format, Model
-from trt_anime.export.checkpoints import Report
+from trt_anime.export.checkpoints import SILENT, Report
 from trt_anime.export.matte.options import RefineOptions
 from trt_anime.files import replacing, sha256_of
 
@@ -40,7 +40,7 @@ class Exported:
     difference: "Difference | None"
 
 
-def ensure(model: str, *, report: Report | None = None) -> Path:
+def ensure(model: str, *, report: Report = SILENT) -> Path:
     """The stage graph of a catalogue entry, fetched and composed on first use.
 
     Takes the catalogue's first door, which needs no PyTorch where an .onnx file is published.
@@ -53,7 +53,7 @@ def ensure(model: str, *, report: Report | None = None) -> Path:
     return path if path.is_file() else _export(row, checkpoint, path, compare=False).path
 
 
-def export(model: str, *, door: Format | None = None, report: Report | None = None) -> Exported:
+def export(model: str, *, door: Format | None = None, report: Report = SILENT) -> Exported:
     """Make the stage graph anew; check it node by node and, where PyTorch is installed, against it.
 
     Args:
@@ -67,11 +67,8 @@ def export(model: str, *, door: Format | None = None, report: Report | None = No
     return _export(row, checkpoint, _path(row, checkpoint), compare=compare)
 
 
-def _checkpoint(row: Model, door: Format | None, report: Report | None) -> Path:
-    found = checkpoints.find(row, door=door)
-    if found:
-        return found
-    return checkpoints.pull(row, door=door, report=report) if report else checkpoints.pull(row, door=door)
+def _checkpoint(row: Model, door: Format | None, report: Report) -> Path:
+    return checkpoints.find(row, door=door) or checkpoints.pull(row, door=door, report=report)
 
 
 def _export(row: Model, checkpoint: Path, path: Path, *, compare: bool) -> Exported:
