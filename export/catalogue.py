@@ -47,6 +47,11 @@ class SizeRule:
             return f"short side {self.side}, both sides multiples of {self.multiple_of}"
         return f"{self.fit} to {self.side}x{self.side}"
 
+    @property
+    def network_size(self) -> tuple[int, int] | None:
+        """(height, width) in pixels that frames are brought to; None where that depends on the frame."""
+        return None if self.fit == "short_side" else (self.side, self.side)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Preprocess:

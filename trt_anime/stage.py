@@ -28,6 +28,7 @@ class StageInfo:
         size_rule: how a frame becomes the network's input, in words for people.
         output_ranges: per output, the (lowest, highest) value that can occur.
         labels: class names by index, for stages that classify.
+        network_size: (height, width) in pixels that the network sees; None where it depends on the frame.
     """
 
     stage: str
@@ -37,6 +38,7 @@ class StageInfo:
     size_rule: str
     output_ranges: dict[str, tuple[float, float]]
     labels: tuple[str, ...] = ()
+    network_size: tuple[int, int] | None = None
 
     def to_metadata(self) -> dict[str, str]:
         """As ONNX metadata: string keys, JSON values."""
@@ -64,6 +66,9 @@ class StageInfo:
             ranges = values["output_ranges"].items()
             values["output_ranges"] = {name: (low, high) for name, (low, high) in ranges}
             values["labels"] = tuple(values["labels"])
+            if values.get("network_size") is not None:  # graphs that are older than the field lack it
+                height, width = values["network_size"]
+                values["network_size"] = (int(height), int(width))
             return cls(**values)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise InputError(

@@ -49,6 +49,7 @@ def matte_graph(
     whole = merge.merge_models(front, after, io_map=[(source, FINISH + name) for source, name in links])
     rename_value(whole, PREPARE + "frame", "frame")
     rename_value(whole, FINISH + "rgba", "rgba")
+    _set_shape(whole.graph.output[0], ("batch", "height", "width", 4))
     whole.graph.name = f"matte-{model.name}"
     whole.producer_name = "trt-anime"
     del whole.graph.value_info[:]
@@ -59,10 +60,17 @@ def matte_graph(
         licence=licence,
         size_rule=model.preprocess.size_rule.describe(),
         output_ranges={"rgba": (0, 255)},
+        network_size=model.preprocess.size_rule.network_size,
     )
     onnx.helper.set_model_props(whole, info.to_metadata())
     onnx.checker.check_model(whole)
     return whole
+
+
+def _set_shape(value: onnx.ValueInfoProto, shape: tuple[int | str, ...]) -> None:
+    """Say what shape inference can't find out: the sizes come back through arithmetic on `Shape`."""
+    elements = value.type.tensor_type.elem_type
+    value.CopyFrom(onnx.helper.make_tensor_value_info(value.name, elements, shape))
 
 
 def _part(model: onnx.ModelProto, prefix: str) -> onnx.ModelProto:

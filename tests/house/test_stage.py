@@ -1,6 +1,7 @@
 """A stage graph's description survives the round trip; anything else is an InputError."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,17 @@ def metadata(**changes: object) -> dict[str, str]:
 
 def test_round_trip() -> None:
     assert StageInfo.from_metadata(INFO.to_metadata(), source=SOURCE) == INFO
+
+
+@pytest.mark.parametrize("size", [(320, 320), (1024, 768)])
+def test_the_size_of_the_network(size: tuple[int, int]) -> None:
+    info = replace(INFO, network_size=size)
+    assert StageInfo.from_metadata(info.to_metadata(), source=SOURCE) == info
+
+
+def test_graphs_older_than_the_size_of_the_network() -> None:
+    older = {key: value for key, value in metadata().items() if key != "trt_anime.network_size"}
+    assert StageInfo.from_metadata(older, source=SOURCE) == INFO
 
 
 def test_keys_of_others_are_ignored() -> None:
@@ -55,6 +67,8 @@ DAMAGED = {
     "ranges as list": metadata(output_ranges=[0, 255]),
     "ranges as number": metadata(output_ranges=3),
     "labels as number": metadata(labels=3),
+    "size of one": metadata(network_size=[320]),
+    "size as words": metadata(network_size=["a", "b"]),
     "no JSON": metadata() | {"trt_anime.model": "u2netp"},
     "no JSON in the version": {"trt_anime.schema": "{"},
 }

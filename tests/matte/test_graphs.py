@@ -83,7 +83,17 @@ def test_the_graph_describes_itself(tmp_path: Path) -> None:
         licence="",
         size_rule="stretch to 320x320",
         output_ranges={"rgba": (0, 255)},
+        network_size=(320, 320),
     )
+    shape = [dim.dim_param or dim.dim_value for dim in model.graph.output[0].type.tensor_type.shape.dim]
+    assert shape == ["batch", "height", "width", 4]
+
+
+@pytest.mark.parametrize(
+    ("model", "size"), [("u2net", (320, 320)), ("isnet-anime", (1024, 1024)), ("modnet", None)]
+)
+def test_the_size_that_a_network_sees(model: str, size: tuple[int, int] | None) -> None:
+    assert get(model).preprocess.size_rule.network_size == size
 
 
 def test_export_compares(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
