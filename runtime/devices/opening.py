@@ -1,0 +1,48 @@
+"""The device that the user asked for."""
+
+import re
+from pathlib import Path
+
+from trt_anime.errors import InputError
+from trt_anime.runtime.devices.api import Device
+
+NAMES = "auto, cpu, cuda:0 (or another number), null"
+
+
+def check_device(name: str, *, latencies: Path | None) -> None:
+    """Raises InputError: no such device, or latencies for one that isn't `null`."""
+    if name not in ("auto", "cpu", "null") and not re.fullmatch(r"cuda(:\d+)?", name):
+        more = "one GPU at a time; " if name.startswith("cuda") else ""
+        raise InputError(f"--device {name}: no such device; {more}use {NAMES}")
+    if latencies and name != "null":
+        raise InputError(f"--latencies {latencies}: goes with --device null only")
+
+
+def candidates(name: str) -> list[str]:
+    """Devices to try in turn: `auto` prefers a GPU and ends with the CPU."""
+    if name != "auto":
+        return ["cuda:0" if name == "cuda" else name]
+    from trt_anime.runtime.devices.cuda_device import cuda_devices
+
+    return [*(f"cuda:{device.ordinal}" for device in cuda_devices()[:1]), "cpu"]
+
+
+def open_device(name: str, *, latencies: Path | None = None) -> Device:
+    """Open a device by its exact name.
+
+    Raises:
+        InputError: `latencies` can't be read.
+        MissingError: it isn't here.
+    """
+    if name == "cpu":
+        from trt_anime.runtime.devices.host import HostDevice
+
+        return HostDevice()
+    if name == "null":
+        from trt_anime.runtime.devices.latencies import load_latencies
+        from trt_anime.runtime.devices.null import NullDevice
+
+        return NullDevice(load_latencies(latencies)) if latencies else NullDevice()
+    from trt_anime.runtime.devices.cuda_device import CudaDevice
+
+    return CudaDevice(int(name.partition(":")[2]))
