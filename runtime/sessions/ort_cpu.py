@@ -1,0 +1,85 @@
+"""A stage graph on the CPU with ONNX Runtime."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from trt_anime.errors import EngineError
+from trt_anime.runtime.devices.api import CpuDevice, Shape, Stream, Tensor
+from trt_anime.runtime.sessions import cpu_runs, ort
+from trt_anime.runtime.sessions.bindings import BoundSession
+
+
+class OrtCpuSession(BoundSession):
+    """ONNX Runtime on the CPU; reads and writes the device's memory in place.
+
+    Args:
+        threads: how many CPU cores inference may use in all.
+        name: what its work is called on the device, such as ``2a``.
+    """
+
+    why_not_captured: str | None = None
+
+    def __init__(self, graph: Path, device: CpuDevice, *, threads: int, name: str) -> None:
+        """Raises InputError, MissingError, EngineError: see `open_session`."""
+        self.parallel, self.threads_per_run = cpu_runs.split_threads(threads)
+        loaded = _loaded(graph, self.threads_per_run)
+        most = cpu_runs.most_runs(cpu_runs.network_bytes(loaded.info), free_bytes=device.memory().free)
+        if most < self.parallel:
+            self.parallel, self.threads_per_run = cpu_runs.split_threads(threads, most=most)
+            loaded = _loaded(graph, self.threads_per_run)
+        super().__init__(
+            name=name,
+            source=str(graph),
+            info=loaded.info,
+            origin=loaded.origin,
+            inputs=loaded.inputs,
+            outputs=loaded.outputs,
+        )
+        self._device = device
+        self._loaded: ort.Loaded | None = loaded
+
+    def scratch_bytes(self, inputs: Mapping[str, Shape]) -> int:
+        """ONNX Runtime allocates by itself."""
+        return 0
+
+    def own_bytes(self, inputs: Mapping[str, Shape]) -> int:
+        """See `Session.own_bytes`."""
+        return cpu_runs.run_bytes(self.info, inputs)
+
+    def enqueue(self, tensors: Mapping[str, Tensor], *, stream: Stream, scratch: Tensor | None) -> None:
+        """See `Session.enqueue`."""
+        self.check_tensors(tensors)
+        given = dict(tensors)
+        self._device.run(
+            lambda: self._run(given),
+            reads=[tensors[binding.name] for binding in self.inputs],
+            writes=[tensors[binding.name] for binding in self.outputs],
+            stream=stream,
+            name=self.name,
+        )
+
+    def close(self) -> None:
+        """Free the graph's memory. Work that was put on streams must have ended."""
+        self._loaded = None
+
+    def _run(self, tensors: Mapping[str, Tensor]) -> None:
+        loaded = self._loaded
+        if loaded is None:
+            raise EngineError(f"{self.source}: its session was closed before its work had ended")
+        addresses = {name: self._device.view(tensor).ctypes.data for name, tensor in tensors.items()}
+        try:
+            binding = ort.binding_of(loaded, tensors, addresses, place="cpu", ordinal=0)
+            loaded.session.run_with_iobinding(binding)
+        except Exception as error:  # ONNX Runtime's classes share no base but Exception
+            raise EngineError(f"{self.source}: ONNX Runtime failed ({ort.reason(error)})") from error
+
+
+def _loaded(graph: Path, threads: int) -> ort.Loaded:
+    module = ort.onnxruntime(extra="cpu")
+    options = module.SessionOptions()
+    options.graph_optimization_level = module.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # A pool that spins between operators takes the cores that decode and encode need.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return ort.loaded(graph, options, provider=ort.CPU, provider_options={}, extra="cpu")

@@ -1,0 +1,240 @@
+"""A GPU and a TensorRT that aren't here: they keep the rules that sessions count on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from trt_anime.runtime.devices.api import Event, Memory, Place, Stream
+from trt_anime.runtime.devices.cuda_driver import CudaInfo
+
+
+@dataclass
+class FakeBuffer:
+    name: str
+    size_bytes: int
+    pointer: int
+    place: Place = "device"
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class FakeStream:
+    name: str
+    handle: int
+
+
+@dataclass(frozen=True)
+class FakeEvent:
+    name: str
+
+
+class FakeGpu:
+    """As much of `CudaDevice` as sessions use.
+
+    Attributes:
+        calls: what was put on streams, in order.
+    """
+
+    def __init__(self, capability: int = 89) -> None:
+        self.name, self.title, self.ordinal = "cuda:1", "RTX 4090", 1
+        self.info = CudaInfo(1, self.title, capability, 24 * 10**9)
+        self.calls: list[tuple[str, ...]] = []
+        self.times_made_current = 0
+        self._next = 0x10000
+
+    def memory(self) -> Memory:
+        self.times_made_current += 1
+        return Memory(20 * 10**9, 24 * 10**9)
+
+    def allocate(self, size_bytes: int, *, name: str) -> FakeBuffer:
+        self._next += -(-size_bytes // 512) * 512
+        return FakeBuffer(name, size_bytes, self._next)
+
+    def stream(self, *, name: str) -> FakeStream:
+        self._next += 1024
+        return FakeStream(name, self._next)
+
+    def event(self, *, name: str, timing: bool = False) -> FakeEvent:
+        return FakeEvent(name)
+
+    def record(self, event: Event, *, stream: Stream) -> None:
+        self.calls.append(("record", event.name, stream.name))
+
+    def wait(self, event: Event, *, stream: Stream) -> None:
+        self.calls.append(("wait", event.name, stream.name))
+
+
+class Library:
+    """TensorRT-RTX (or TensorRT) with one engine: `frame` u8 [batch,h,w,3] -> `rgba` u8 [batch,h,w,4].
+
+    Attributes:
+        contexts: all that were made.
+        loads, runs: whether deserializing and running succeed.
+        cache_fits: whether a runtime cache is taken back.
+        cache_bytes: what a runtime cache is serialized to.
+    """
+
+    def __init__(self, *, height: int, width: int, most: int, needs_bytes: int = 4096) -> None:
+        self.size, self.most, self.needs_bytes = (height, width), most, needs_bytes
+        self.loads = self.runs = self.cache_fits = True
+        self.cache_bytes = b"kernels"
+        self.taken: list[bytes] = []
+        self.contexts: list[Context] = []
+        self.configs: list[Config] = []
+        self.logger: Any = None
+
+    def module(self, name: str) -> Any:
+        """What `import tensorrt_rtx` gives."""
+        library = self
+
+        class Runtime:
+            def __init__(self, logger: Any) -> None:
+                library.logger = logger
+
+            def deserialize_cuda_engine(self, serialized_engine: bytes) -> "Engine | None":
+                if library.loads:
+                    return Engine(library)
+                logger = library.logger
+                logger.log(ILogger.INFO, "loading")
+                logger.log(ILogger.ERROR, "engine plan file is\nnot compatible")
+                return None
+
+        return SimpleNamespace(
+            __name__=name,
+            __version__="1.7.1",
+            ILogger=ILogger,
+            Runtime=Runtime,
+            TensorIOMode=SimpleNamespace(INPUT="in", OUTPUT="out"),
+            ExecutionContextAllocationStrategy=SimpleNamespace(USER_MANAGED="by the user"),
+            DynamicShapesKernelSpecializationStrategy=SimpleNamespace(EAGER="eager"),
+            LayerInformationFormat=SimpleNamespace(JSON="json"),
+            nptype=lambda trt_type: {"u8": np.uint8}[trt_type],
+        )
+
+
+class ILogger:
+    ERROR, INTERNAL_ERROR, INFO = "error", "internal error", "info"
+
+
+class Engine:
+    num_io_tensors = 2
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+
+    def get_tensor_name(self, index: int) -> str:
+        return ("frame", "rgba")[index]
+
+    def get_tensor_mode(self, name: str) -> str:
+        return {"frame": "in", "rgba": "out"}[name]
+
+    def get_tensor_dtype(self, name: str) -> str:
+        return "u8"
+
+    def get_tensor_shape(self, name: str) -> Sequence[int]:
+        return (-1, *self._library.size, {"frame": 3, "rgba": 4}[name])
+
+    def get_tensor_profile_shape(self, name: str, profile_index: int) -> list[Sequence[int]]:
+        return [(batch, *self._library.size, 3) for batch in (1, 1, self._library.most)]
+
+    def create_runtime_config(self) -> "Config":
+        self._library.configs.append(Config(self._library))
+        return self._library.configs[-1]
+
+    def create_execution_context(self, runtime_config: "Config") -> "Context":
+        assert runtime_config._strategy == "by the user", "set before the first context"
+        self._library.contexts.append(Context(self._library))
+        return self._library.contexts[-1]
+
+    def create_engine_inspector(self) -> "Inspector":
+        return Inspector()
+
+
+class Inspector:
+    def get_engine_information(self, format: str) -> str:
+        return f"layers as {format}"
+
+
+class Config:
+    def __init__(self, library: Library) -> None:
+        self._library = library
+        self._strategy = self._cache = None
+        self.dynamic_shapes_kernel_specialization_strategy = "lazy"
+
+    def set_execution_context_allocation_strategy(self, strategy: Any) -> None:
+        self._strategy = strategy
+
+    def create_runtime_cache(self) -> "Cache":
+        return Cache(self._library)
+
+    def set_runtime_cache(self, cache: Any) -> bool:
+        self._cache = cache
+        return True
+
+
+class Cache:
+    def __init__(self, library: Library) -> None:
+        self._library = library
+
+    def serialize(self) -> memoryview:
+        return memoryview(self._library.cache_bytes)
+
+    def deserialize(self, blob: bytes) -> bool:
+        self._library.taken.append(bytes(blob))
+        return self._library.cache_fits
+
+
+class Context:
+    """Demands what TensorRT demands before a run: profile, shapes, then memory, then addresses."""
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+        self._shapes: dict[str, Any] = {}
+        self._addresses: dict[str, int] = {}
+        self._memory: tuple[int, int] | None = None
+        self._profile: int | None = None
+        self._streams: list[int] = []
+        self._sized = False
+
+    def set_optimization_profile_async(self, profile_index: int, stream_handle: int) -> bool:
+        self._profile = profile_index
+        return bool(stream_handle)
+
+    def set_input_shape(self, name: str, shape: Any) -> bool:
+        self._shapes[name] = shape
+        return self._profile == 0
+
+    def update_device_memory_size_for_shapes(self) -> int:
+        assert self._shapes
+        self._sized = True
+        return self._library.needs_bytes * int(self._shapes["frame"][0])
+
+    def set_device_memory(self, memory: int, size: int) -> None:
+        assert self._sized, "its size is known only once shapes are"
+        self._memory = (memory, size)
+
+    def set_tensor_address(self, name: str, memory: int) -> bool:
+        self._addresses[name] = memory
+        return True
+
+    def execute_async_v3(self, stream_handle: int) -> bool:
+        if not self._library.runs or (self._memory is None and self._library.needs_bytes):
+            self._library.logger.log(ILogger.INTERNAL_ERROR, "nothing is right")
+            return False
+        self._streams.append(stream_handle)
+        return True
+
+
+# What stands here for which class of the real module.
+STANDS_FOR: dict[str, type] = {
+    "ICudaEngine": Engine,
+    "EngineInspector": Inspector,
+    "IRuntimeConfig": Config,
+    "IRuntimeCache": Cache,
+    "IExecutionContext": Context,
+    "ILogger": ILogger,
+}

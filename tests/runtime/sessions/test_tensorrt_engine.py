@@ -1,0 +1,273 @@
+"""An engine is loaded, fed and run as TensorRT demands. What a real GPU does with it was not tried here."""
+
+import hashlib
+import inspect
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from tests.engines.records import ENGINE, MANIFEST, RECIPE
+from tests.runtime.sessions.doubles import STANDS_FOR, FakeBuffer, FakeGpu, Library
+from tests.runtime.sessions.graphs import BYTE, tensor_on
+from trt_anime.engines import store
+from trt_anime.engines.store import Entry
+from trt_anime.errors import EngineError, InputError, MissingError
+from trt_anime.runtime.devices.api import Device, Tensor
+from trt_anime.runtime.sessions.api import GpuDevice
+from trt_anime.runtime.sessions.rtx_cache import FILE
+from trt_anime.runtime.sessions.tensorrt_engine import TensorRtSession
+
+FRAME = {"frame": (2, 64, 96, 3)}
+
+
+@pytest.fixture
+def library(monkeypatch: pytest.MonkeyPatch) -> Library:
+    library = Library(height=64, width=96, most=4)
+    monkeypatch.setitem(sys.modules, "tensorrt_rtx", library.module("tensorrt_rtx"))
+    monkeypatch.setitem(sys.modules, "tensorrt", library.module("tensorrt"))
+    return library
+
+
+@pytest.fixture
+def entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Entry:
+    monkeypatch.setenv("TRT_ANIME_HOME", str(tmp_path))
+    return store.install(MANIFEST, ENGINE)
+
+
+@pytest.fixture
+def gpu() -> FakeGpu:
+    return FakeGpu()
+
+
+@pytest.fixture
+def session(entry: Entry, gpu: FakeGpu, library: Library) -> Iterator[TensorRtSession]:
+    with opened(entry, gpu) as session:
+        yield session
+
+
+def opened(entry: Entry, gpu: FakeGpu) -> TensorRtSession:
+    return TensorRtSession(entry, cast(GpuDevice, gpu), name="2a")
+
+
+def tensors(gpu: FakeGpu, *, batch: int = 2) -> dict[str, Tensor]:
+    device = cast(Device, gpu)
+    sizes = {"frame": (batch, 64, 96, 3), "rgba": (batch, 64, 96, 4)}
+    return {name: tensor_on(device, name, shape) for name, shape in sizes.items()}
+
+
+def scratch(gpu: FakeGpu, size_bytes: int) -> Tensor:
+    return tensor_on(cast(Device, gpu), "scratch", (size_bytes,))
+
+
+def test_what_it_says_of_itself(session: TensorRtSession, entry: Entry) -> None:
+    assert session.info == MANIFEST.info
+    origin = session.origin
+    assert (origin.file, origin.sha256) == (entry.engine, hashlib.sha256(ENGINE).hexdigest())
+    assert (origin.library, origin.provider, origin.precision) == (
+        "tensorrt_rtx 1.7.1",
+        "TensorRT-RTX",
+        "fp16",
+    )
+    assert session.shapes(FRAME) == {"rgba": (2, 64, 96, 4)}
+    assert session.why_not_captured is None
+    assert session.layer_information() == "layers as json"
+
+
+def test_precision_is_what_was_found(gpu: FakeGpu, library: Library, entry: Entry) -> None:
+    manifest = replace(MANIFEST, layer_precision=None, graph_precision={"float32": 1.0})
+    assert opened(Entry(entry.folder, manifest), gpu).origin.precision == "fp32"
+
+
+def test_a_run(session: TensorRtSession, gpu: FakeGpu, library: Library) -> None:
+    bound, memory = tensors(gpu), scratch(gpu, 8192)
+    stream = gpu.stream(name="compute")
+    before = gpu.times_made_current
+    session.enqueue(bound, stream=stream, scratch=memory)
+    context = library.contexts[-1]
+    assert gpu.times_made_current == before + 1
+    assert context._shapes == {"frame": (2, 64, 96, 3)}
+    assert context._addresses == {name: tensor.pointer for name, tensor in bound.items()}
+    assert context._memory == (memory.pointer, 8192)
+    assert context._streams == [stream.handle]
+
+
+def test_a_context_never_changes(session: TensorRtSession, gpu: FakeGpu, library: Library) -> None:
+    """A captured graph goes on using the one that it was captured from."""
+    slots = [tensors(gpu), tensors(gpu)]
+    memory, stream, other = scratch(gpu, 16384), gpu.stream(name="a"), gpu.stream(name="b")
+    for _ in range(3):
+        for slot in slots:
+            session.enqueue(slot, stream=stream, scratch=memory)
+    assert [context._streams for context in library.contexts] == [[stream.handle] * 3] * 2
+    half = {name: tensor.rows(1) for name, tensor in slots[0].items()}
+    session.enqueue(half, stream=stream, scratch=memory)
+    session.enqueue(slots[0], stream=other, scratch=memory)
+    session.enqueue(slots[0], stream=stream, scratch=scratch(gpu, 16384))
+    assert len(library.contexts) == 5
+    assert library.contexts[0]._addresses == {name: item.pointer for name, item in slots[0].items()}
+
+
+def test_scratch_is_asked_for_by_shape(session: TensorRtSession, gpu: FakeGpu, library: Library) -> None:
+    assert session.scratch_bytes(FRAME) == session.scratch_bytes(FRAME) == 8192
+    assert len(library.contexts) == 1
+    assert session.scratch_bytes({"frame": (4, 64, 96, 3)}) == 16384
+    stream = gpu.stream(name="compute")
+    for memory, got in ((None, 0), (scratch(gpu, 8191), 8191)):
+        with pytest.raises(ValueError, match=f"needs 8192 bytes of scratch memory and got {got}"):
+            session.enqueue(tensors(gpu), stream=stream, scratch=memory)
+    odd = Tensor(FakeBuffer("odd", 9000, 0x10080), (9000,), BYTE)
+    with pytest.raises(ValueError, match="aligned to 256 bytes"):
+        session.enqueue(tensors(gpu), stream=stream, scratch=odd)
+
+
+def test_an_engine_that_needs_no_scratch(entry: Entry, gpu: FakeGpu, library: Library) -> None:
+    library.needs_bytes = 0
+    with opened(entry, gpu) as session:
+        assert session.scratch_bytes(FRAME) == 0
+        session.enqueue(tensors(gpu), stream=gpu.stream(name="compute"), scratch=None)
+    assert library.contexts[-1]._memory is None
+
+
+@pytest.mark.parametrize("shape", [(5, 64, 96, 3), (1, 64, 128, 3), (1, 32, 96, 3), (0, 64, 96, 3)])
+def test_shapes_outside_the_profile(session: TensorRtSession, shape: tuple[int, ...]) -> None:
+    with pytest.raises(InputError, match=r"engine\.plan: .*engine for this size"):
+        session.shapes({"frame": shape})
+
+
+def test_an_engine_that_does_not_load(entry: Entry, gpu: FakeGpu, library: Library) -> None:
+    library.loads = False
+    with pytest.raises(EngineError) as raised:
+        opened(entry, gpu)
+    assert str(raised.value) == (
+        f"{entry.engine}: TensorRT-RTX can't load it on RTX 4090 (engine plan file is not compatible);"
+        " build it again with `trt-anime engines build`"
+    )
+
+
+def test_a_run_that_is_refused(session: TensorRtSession, gpu: FakeGpu, library: Library) -> None:
+    library.runs = False
+    with pytest.raises(EngineError, match=r"TensorRT-RTX could not run \(nothing is right\)"):
+        session.enqueue(tensors(gpu), stream=gpu.stream(name="compute"), scratch=scratch(gpu, 8192))
+
+
+def test_a_context_that_is_refused(
+    session: TensorRtSession, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = session._engine
+    monkeypatch.setattr(type(engine), "create_execution_context", lambda self, config: None)
+    with pytest.raises(EngineError, match=r"gave no context \(it gave no reason\)"):
+        session.scratch_bytes(FRAME)
+
+
+def test_a_damaged_engine(entry: Entry, gpu: FakeGpu, library: Library) -> None:
+    entry.engine.write_bytes(ENGINE[::-1])
+    with pytest.raises(EngineError, match=r"engine\.plan: is not the file that its manifest describes"):
+        opened(entry, gpu)
+    entry.engine.unlink()
+    with pytest.raises(MissingError, match=r"engine\.plan: can't be read .*`trt-anime engines build`"):
+        opened(entry, gpu)
+
+
+def test_compiled_kernels_are_kept(entry: Entry, gpu: FakeGpu, library: Library) -> None:
+    with opened(entry, gpu) as session:
+        assert session.notices == []
+        assert library.configs[-1].dynamic_shapes_kernel_specialization_strategy == "eager"
+        assert library.configs[-1]._cache is not None
+    assert library.taken == []
+    kept = (entry.folder / FILE).stat()
+    with opened(entry, gpu) as session:
+        assert session.notices == [] and library.taken == [b"kernels"]
+    assert (entry.folder / FILE).stat().st_ino == kept.st_ino  # nothing new, not written again
+    library.cache_bytes = b"more kernels"
+    opened(entry, gpu).close()
+    opened(entry, gpu).close()
+    assert library.taken[-1] == b"more kernels"
+    assert store.find(RECIPE) == entry
+
+
+@pytest.mark.parametrize("content", [b"", b"short", bytes(32) + b"kernels"])
+def test_a_damaged_cache_is_ignored_aloud(
+    entry: Entry, gpu: FakeGpu, library: Library, content: bytes
+) -> None:
+    (entry.folder / FILE).write_bytes(content)
+    with opened(entry, gpu) as session:
+        assert session.notices == [
+            f"{entry.folder / FILE}: is damaged and was ignored; kernels are compiled again"
+        ]
+    assert library.taken == []
+    opened(entry, gpu)
+    assert library.taken == [b"kernels"]
+
+
+def test_a_cache_of_another_gpu(entry: Entry, gpu: FakeGpu, library: Library) -> None:
+    opened(entry, gpu).close()
+    library.cache_fits = False
+    (notice,) = opened(entry, gpu).notices
+    assert "was made by another GPU, driver or TensorRT-RTX" in notice
+
+
+def test_a_store_that_can_not_be_written(
+    entry: Entry, gpu: FakeGpu, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = opened(entry, gpu)
+
+    def full(*arguments: Any, **options: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "touch", full)
+    session.close()
+    assert not (entry.folder / FILE).exists()
+
+
+def test_tensorrt_has_no_cache(entry: Entry, gpu: FakeGpu, library: Library) -> None:
+    manifest = replace(MANIFEST, recipe=replace(RECIPE, target="trt-sm89"))
+    with opened(Entry(entry.folder, manifest), gpu) as session:
+        assert session.origin.provider == "TensorRT"
+        assert session.origin.library == "tensorrt 1.7.1"
+        assert library.configs[-1].dynamic_shapes_kernel_specialization_strategy == "lazy"
+    assert not (entry.folder / FILE).exists()
+
+
+def test_closing_frees_the_engine(entry: Entry, gpu: FakeGpu, library: Library) -> None:
+    session = opened(entry, gpu)
+    session.scratch_bytes(FRAME)
+    session.close()
+    assert session._engine is None and session._runtime is None
+    session.close()
+
+
+def test_the_real_library_refuses_what_is_no_engine(entry: Entry, gpu: FakeGpu) -> None:
+    pytest.importorskip("tensorrt_rtx")
+    with pytest.raises(
+        EngineError, match=r"engine\.plan: TensorRT-RTX can't load it on RTX 4090 \(.+\); build"
+    ):
+        opened(entry, gpu)
+
+
+@pytest.mark.parametrize("name", STANDS_FOR)
+def test_the_double_has_nothing_that_the_library_lacks(name: str) -> None:
+    real = getattr(pytest.importorskip("tensorrt_rtx"), name)
+    for attribute, member in vars(STANDS_FOR[name]).items():
+        if attribute.startswith("_"):
+            continue
+        assert hasattr(real, attribute), attribute
+        if inspect.isfunction(member):
+            documented = getattr(real, attribute).__doc__
+            signatures = re.findall(rf"{attribute}\((self: .*)\) ->", documented)
+            ours = list(inspect.signature(member).parameters)[1:]
+            assert ours in [re.findall(r", (\w+): ", signature) for signature in signatures], documented
+    assert name != "IRuntimeConfig" or hasattr(real, "dynamic_shapes_kernel_specialization_strategy")
+
+
+def test_the_module_has_what_the_session_takes_from_it() -> None:
+    real = pytest.importorskip("tensorrt_rtx")
+    for name, value in vars(Library(height=1, width=1, most=1).module("x")).items():
+        assert hasattr(real, name)
+        for member in vars(value) if name[0].isupper() and not isinstance(value, type) else ():
+            assert hasattr(getattr(real, name), member), f"{name}.{member}"
+    assert real.nptype(real.DataType.UINT8) == BYTE
