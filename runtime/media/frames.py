@@ -11,9 +11,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8]
+DeepPixels = NDArray[np.uint16]
 
 # Nothing to go by: the rate that most animation is timed at.
 DEFAULT_RATE = Fraction(24)
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """A frame's place in time.
+
+    Attributes:
+        index: zero-based place in the clip, without gaps.
+        pts: presentation time in units of the clip's ``time_base``, as the container has it.
+        duration: in the same units; 0 when the container doesn't say.
+    """
+
+    index: int
+    pts: int
+    duration: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,16 +37,14 @@ class Frame:
     """One picture of a clip.
 
     Attributes:
-        index: zero-based place in the clip, without gaps.
-        pts: presentation time in units of the clip's ``time_base``, as the container has it.
-        duration: in the same units; 0 when the container doesn't say.
         rgb: uint8 [height, width, 3], 0..255, RGB, contiguous.
+        deep: the same as uint16, 0..65535, where that was asked for and the source has more than 8
+            bits; else None.
     """
 
-    index: int
-    pts: int
-    duration: int
+    stamp: Stamp
     rgb: Pixels
+    deep: DeepPixels | None = None
 
 
 @dataclass(frozen=True)
@@ -41,12 +55,14 @@ class ClipInfo:
         path: the video file, the image, or the folder of images.
         width, height: in pixels, as shown (after rotation).
         rate: average frames per second.
-        time_base: seconds per unit of `Frame.pts`.
+        time_base: seconds per unit of `Stamp.pts`.
         frames: how many to expect; None when the container doesn't say.
         pixel_format: FFmpeg's name, or ``images``.
         matrix, colour_range: how the colours were read, such as ``bt709`` and ``limited``.
         primaries, transfer: ITU-T H.273 numbers, carried from source to video outputs; 2 is unknown.
         pixel_aspect: width of a pixel over its height.
+        bits: per channel, in the source.
+        interlaced: whether its frames hold two fields each; frames given out are progressive.
     """
 
     path: Path
@@ -62,6 +78,8 @@ class ClipInfo:
     primaries: int = 2
     transfer: int = 2
     pixel_aspect: Fraction = Fraction(1)
+    bits: int = 8
+    interlaced: bool = False
 
 
 class FrameSource(Protocol):
@@ -73,6 +91,10 @@ class FrameSource(Protocol):
     @property
     def notices(self) -> list[str]:
         """Sentences the user should see; the list may grow until the last frame is read."""
+        ...
+
+    def start_at(self, index: int) -> None:
+        """Begin iteration at this frame, as cheaply as exact places in time allow. Before iterating."""
         ...
 
     def __iter__(self) -> Iterator[Frame]:

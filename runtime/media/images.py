@@ -12,23 +12,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trt_anime.errors import InputError, TrtAnimeError
-from trt_anime.runtime.media.frames import ClipInfo, Frame, Pixels
+from trt_anime.runtime.media.frames import ClipInfo, DeepPixels, Frame, Pixels, Stamp
 from trt_anime.runtime.media.headers import broken_png, image_size
+
+_Samples = Pixels | DeepPixels
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
 
 _SCALE_16_TO_8 = 255 / 65535
+_SCALE_8_TO_16 = 257
 
 
 def natural_key(name: str) -> list[str | int]:
-    """Sort key that counts: ``frame_9`` before ``frame_10``."""
-    return [int(part) if part.isdigit() else part for part in re.split(r"([0-9]+)", name.casefold())]
+    """Sort key that counts, in full-width digits too: ``frame_9`` before ``frame_10``."""
+    parts = re.split(r"(\d+)", name.casefold())  # every second part is a number
+    return [int(part) if place % 2 else part for place, part in enumerate(parts)]
 
 
 class ImageFolder:
     """Images of one size in natural order of their names, at a constant rate."""
 
-    def __init__(self, path: Path, *, rate: Fraction) -> None:
+    def __init__(self, path: Path, *, rate: Fraction, deep: bool) -> None:
         """Raises InputError: no images, sizes differ, or the first can't be decoded."""
         self.notices: list[str] = []
         self._files = [path] if path.is_file() else self._listed(path)
@@ -37,7 +41,8 @@ class ImageFolder:
             first = self._decode(self._files[0], look_for_alpha=True)
         except TrtAnimeError as error:
             raise InputError(str(error)) from error
-        self._first: Pixels | None = first
+        self._first: _Samples | None = first
+        self._start = 0
         self.info = ClipInfo(
             path=path,
             kind="images",
@@ -47,17 +52,24 @@ class ImageFolder:
             time_base=1 / rate,
             frames=len(self._files),
             pixel_format="images",
+            bits=first.itemsize * 8,
         )
+        self._deep = deep and self.info.bits > 8
+
+    def start_at(self, index: int) -> None:
+        """Files before are never opened."""
+        self._start = index
 
     def __iter__(self) -> Iterator[Frame]:
-        for index, file in enumerate(self._files):
-            rgb, self._first = self._first, None
-            if rgb is None:
-                rgb = self._decode(file)
+        first, self._first = self._first, None
+        for index, file in enumerate(self._files[self._start :], self._start):
+            picture = first if index == 0 and first is not None else self._decode(file)
+            first = None
             size = (self.info.width, self.info.height)
-            if rgb.shape[1::-1] != size:
-                raise TrtAnimeError(_sizes_differ(file, rgb.shape[1::-1], self._files[0], size))
-            yield Frame(index, pts=index, duration=1, rgb=rgb)
+            if picture.shape[1::-1] != size:
+                raise TrtAnimeError(_sizes_differ(file, picture.shape[1::-1], self._files[0], size))
+            deep = _sixteen_bits(picture) if self._deep else None
+            yield Frame(Stamp(index, pts=index, duration=1), _eight_bits(picture), deep)
 
     def close(self) -> None:
         self._first = None
@@ -87,7 +99,8 @@ class ImageFolder:
             self.notices.append(f"{folder}: left out {others} of {len(files)} files, which are not images")
         return sorted(images, key=lambda file: (natural_key(file.name), file.name))
 
-    def _decode(self, file: Path, *, look_for_alpha: bool = False) -> Pixels:
+    def _decode(self, file: Path, *, look_for_alpha: bool = False) -> _Samples:
+        """[height, width, 3] RGB with 8 or 16 bits, contiguous."""
         try:
             data = file.read_bytes()
         except OSError as error:
@@ -99,11 +112,21 @@ class ImageFolder:
         picture = _decoded(data, cv2.IMREAD_COLOR_RGB | cv2.IMREAD_ANYDEPTH)
         if picture is None:
             raise TrtAnimeError(f"{file}: can't be decoded as an image; render or copy it again")
-        if picture.dtype == np.uint16:
-            picture = cv2.convertScaleAbs(picture, alpha=_SCALE_16_TO_8)
-        if picture.dtype != np.uint8:
+        if picture.dtype not in (np.uint8, np.uint16):
             raise TrtAnimeError(f"{file}: has {picture.dtype} samples; save it with 8 or 16 bits a channel")
-        return np.ascontiguousarray(picture, np.uint8)
+        return np.ascontiguousarray(picture)
+
+
+def _eight_bits(picture: _Samples) -> Pixels:
+    if picture.dtype == np.uint16:
+        return np.asarray(cv2.convertScaleAbs(picture, alpha=_SCALE_16_TO_8), np.uint8)
+    return np.asarray(picture, np.uint8)
+
+
+def _sixteen_bits(picture: _Samples) -> DeepPixels:
+    if picture.dtype == np.uint8:  # one among images that have more
+        return picture.astype(np.uint16) * np.uint16(_SCALE_8_TO_16)
+    return np.asarray(picture, np.uint16)
 
 
 def _decoded(data: bytes, flags: int) -> NDArray[Any] | None:

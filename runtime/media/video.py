@@ -1,5 +1,6 @@
 """A video file as a clip, through FFmpeg (PyAV)."""
 
+from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -7,59 +8,106 @@ from types import TracebackType
 from typing import Self
 
 import av
-from av.container import InputContainer
-from av.error import EOFError as EndOfFile
 from av.error import FFmpegError
-from av.stream import Disposition
-from av.video.stream import VideoStream
 
 from trt_anime.errors import InputError, TrtAnimeError
-from trt_anime.runtime.media.colour import RgbConverter, colour_tags, has_alpha, orientation
-from trt_anime.runtime.media.frames import DEFAULT_RATE, ClipInfo, Frame
+from trt_anime.runtime.media.colour import (
+    ColourTags,
+    RgbConverter,
+    colour_tags,
+    has_alpha,
+    sample_bits,
+    wide_colours,
+)
+from trt_anime.runtime.media.container import expected_frames, frame_rate, opened, video_stream
+from trt_anime.runtime.media.frames import ClipInfo, Frame, Stamp
 from trt_anime.runtime.media.headers import container_size
+from trt_anime.runtime.media.interlace import RUN_IN, Deinterlacer
+from trt_anime.runtime.media.orientation import orientation
 
 
 class Video:
     """The first video stream of a file; everything else in it is left alone."""
 
-    def __init__(self, path: Path, *, threads: int) -> None:
+    def __init__(self, path: Path, *, threads: int, deep: bool) -> None:
         """Raises InputError: not a video, no video stream, or not one frame in it."""
         self.notices: list[str] = []
         self._path = path
-        self._container = _opened(path)
+        self._start = 0
+        self._interlaced = False
+        self._container = opened(path)
         try:
-            self._stream = _video_stream(self._container, path)
+            self._stream = video_stream(self._container, path)
             self._stream.codec_context.thread_type = "AUTO"
             self._stream.codec_context.thread_count = threads
             self._decoded = self._pictures()
             first = self._first_picture()
             tags = colour_tags(first)
-            self._convert = RgbConverter(tags, orientation(first))
-            self.info = self._facts(first, tags.matrix, tags.colour_range)
+            self._turn = orientation(first)
+            self.info = self._facts(first, tags)
+            self._convert = RgbConverter(tags, bits=self.info.bits, deep=deep)
             self._first: av.VideoFrame | None = first
             self._note(first, tags.known)
         except BaseException:
             self.close()
             raise
 
+    def start_at(self, index: int) -> None:
+        """Frames before are decoded, since only that gives the exact time of those after, but no more."""
+        self._start = index
+
     def __iter__(self) -> Iterator[Frame]:
         """Raises TrtAnimeError: damaged, cut short, or the size changes; frames before that are good."""
+        for stamp, picture in self._progressive(self._stamped()):
+            if stamp.index >= self._start:
+                rgb, deep = self._convert(picture)
+                yield Frame(stamp, self._turn(rgb), None if deep is None else self._turn(deep))
+
+    def _stamped(self) -> Iterator[tuple[Stamp, av.VideoFrame]]:
+        """Every picture as decoded, with its place in time."""
         picture, self._first = self._first, None
         index, last_pts, damaged = 0, None, 0
         while picture is not None:
-            damaged += picture.is_corrupt
-            pts = self._pts(picture, last_pts)
-            rgb = self._convert(picture)
-            if rgb.shape != (self.info.height, self.info.width, 3):
+            size = self._turn.size(picture)
+            if size != (self.info.width, self.info.height):
                 raise TrtAnimeError(
-                    f"{self._path}: changes size to {rgb.shape[1]}x{rgb.shape[0]} at frame {index}; "
+                    f"{self._path}: changes size to {size[0]}x{size[1]} at frame {index}; "
                     "split the file there and process each part"
                 )
-            yield Frame(index, pts=pts, duration=int(picture.duration or 0), rgb=rgb)
+            damaged += picture.is_corrupt
+            pts = self._pts(picture, last_pts)
+            yield Stamp(index, pts, duration=int(picture.duration or 0)), picture
             index, last_pts = index + 1, pts
             picture = next(self._decoded, None)
         if damaged:
             self.notices.append(f"{self._path}: {damaged} frames are damaged and shown as decoded")
+
+    def _progressive(
+        self, pictures: Iterator[tuple[Stamp, av.VideoFrame]]
+    ) -> Iterator[tuple[Stamp, av.VideoFrame]]:
+        """Through a filter from the first with two fields on; those well before the start are left out."""
+        fields: Deinterlacer | None = None
+        waiting: deque[Stamp] = deque()
+        broken: TrtAnimeError | None = None
+        try:
+            for stamp, picture in pictures:
+                if picture.interlaced_frame and not self._interlaced:
+                    self._note_interlaced()
+                if stamp.index < self._start - RUN_IN:
+                    continue
+                if not self._interlaced:
+                    yield stamp, picture
+                    continue
+                fields = fields or Deinterlacer(self._path, picture, time_base=self.info.time_base)
+                waiting.append(stamp)
+                if ready := fields.push(picture):
+                    yield waiting.popleft(), ready
+        except TrtAnimeError as error:
+            broken = error  # the filter still holds a good picture
+        if fields and (last := fields.finish()):
+            yield waiting.popleft(), last
+        if broken:
+            raise broken
 
     def close(self) -> None:
         self._first = None
@@ -128,10 +176,10 @@ class Video:
         step = round(1 / (self.info.rate * self.info.time_base)) or 1
         return 0 if last is None else last + step if picture.pts is None else last + 1
 
-    def _facts(self, first: av.VideoFrame, matrix: str, colour_range: str) -> ClipInfo:
+    def _facts(self, first: av.VideoFrame, tags: ColourTags) -> ClipInfo:
         stream = self._stream
-        rate = stream.average_rate or stream.guessed_rate or DEFAULT_RATE
-        height, width, _ = self._convert(first).shape
+        rate = frame_rate(stream, first)
+        width, height = self._turn.size(first)
         aspect = stream.sample_aspect_ratio or Fraction(1)
         return ClipInfo(
             path=self._path,
@@ -140,13 +188,15 @@ class Video:
             height=height,
             rate=rate,
             time_base=stream.time_base or 1 / rate,
-            frames=stream.frames or _frames_from_duration(self._container, stream, rate),
+            frames=expected_frames(self._container, stream, rate),
             pixel_format=first.format.name,
-            matrix=matrix,
-            colour_range=colour_range,
+            matrix=tags.matrix,
+            colour_range=tags.colour_range,
             primaries=int(first.color_primaries),
             transfer=int(first.color_trc),
-            pixel_aspect=aspect if (width, height) == (first.width, first.height) else 1 / aspect,
+            pixel_aspect=1 / aspect if self._turn.transposed else aspect,
+            bits=sample_bits(first),
+            interlaced=first.interlaced_frame,
         )
 
     def _note(self, first: av.VideoFrame, matrix_known: bool) -> None:
@@ -156,42 +206,15 @@ class Video:
             self.notices.append(
                 f"{self._path}: matrix {int(first.colorspace)} is unknown, read as {self.info.matrix}"
             )
+        if wide := wide_colours(first):
+            self.notices.append(
+                f"{self._path}: has {wide}; colours are used as they are, without tone mapping"
+            )
+        if first.interlaced_frame:
+            self._note_interlaced()
 
-
-def _opened(path: Path) -> InputContainer:
-    if path.stat().st_size == 0:
-        raise InputError(f"{path}: is empty; check that the file is complete")
-    try:
-        # "file:" keeps FFmpeg from reading "a:b.mp4" as a network address. Old films carry titles in
-        # Shift-JIS, which PyAV would stumble over.
-        return av.open(f"file:{path}", "r", metadata_errors="replace")
-    except EndOfFile as error:
-        raise InputError(f"{path}: ends before its first frame; check that the file is complete") from error
-    except FFmpegError as error:
-        reason = error.strerror or str(error)
-        raise InputError(
-            f"{path}: is not a video that can be read ({reason}); check that the file is complete"
-        ) from error
-
-
-def _video_stream(container: InputContainer, path: Path) -> VideoStream:
-    for stream in container.streams.video:
-        # Cover art of a music file is a "video" too.
-        if not stream.disposition & Disposition.attached_pic:
-            if stream.codec_context is None:  # PyAV's stubs say that this can't be
-                raise InputError(
-                    f"{path}: has video that can't be decoded; check that the file is complete"
-                )
-            return stream
-    kinds = ", ".join(sorted({stream.type for stream in container.streams}))
-    if not kinds:
-        raise InputError(f"{path}: holds nothing that can be read; check that the file is complete")
-    raise InputError(f"{path}: has no video stream (only {kinds})")
-
-
-def _frames_from_duration(container: InputContainer, stream: VideoStream, rate: Fraction) -> int | None:
-    if stream.duration and stream.time_base:
-        return round(stream.duration * stream.time_base * rate) or None
-    if container.duration:
-        return round(Fraction(container.duration, av.time_base) * rate) or None
-    return None
+    def _note_interlaced(self) -> None:
+        self._interlaced = True
+        self.notices.append(
+            f"{self._path}: is interlaced; the two fields of each frame are made one progressive frame"
+        )

@@ -3,6 +3,7 @@
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from av.video.reformatter import ColorRange, Colorspace
 
 from tests.runtime.media import Pixels, picture, write_clip, write_image, write_images
 from trt_anime.errors import InputError, TrtAnimeError
-from trt_anime.runtime.media.frames import Frame, FrameSource
+from trt_anime.runtime.media.frames import Frame, FrameSource, Stamp
 from trt_anime.runtime.media.images import natural_key
 from trt_anime.runtime.media.reader import open_source
 
@@ -86,9 +87,9 @@ def test_time_stamps_are_the_containers(tmp_path: Path) -> None:
         container_options={"video_track_timescale": "24000", "movie_timescale": "24000"},
     )
     source, found = read(clip)
-    assert [frame.pts for frame in found] == pts
+    assert [frame.stamp.pts for frame in found] == pts
     assert source.info.time_base == Fraction(1, 24000)
-    assert [frame.index for frame in found] == list(range(5))
+    assert [frame.stamp.index for frame in found] == list(range(5))
 
 
 @pytest.mark.parametrize("rotation", [90, 180, 270])
@@ -160,6 +161,9 @@ def test_image_formats(tmp_path: Path, suffix: str) -> None:
 def test_names_are_counted(tmp_path: Path) -> None:
     names = ["f10.png", "f9.png", "F1.png", "f011.png"]
     assert sorted(names, key=natural_key) == ["F1.png", "f9.png", "f10.png", "f011.png"]
+    one, nine, zero = "\uff11", "\uff19", "\uff10"  # full-width digits count, a raised one is a letter
+    wide = [f"{one}{zero}.png", f"{nine}.png", "1\u00b23.png"]
+    assert sorted(wide, key=natural_key) == ["1\u00b23.png", f"{nine}.png", f"{one}{zero}.png"]
     for index, name in enumerate(["shot 2.png", "shot 10.png", "shot 9.png"]):
         write_image(tmp_path / name, np.full((4, 4, 3), index, np.uint8))
     (tmp_path / "notes.txt").write_text("x")
@@ -203,6 +207,42 @@ def test_a_broken_image_gives_the_frames_before(
     assert capfd.readouterr().err == ""
 
 
+def test_a_start_among_images_opens_no_file_before(tmp_path: Path) -> None:
+    write_images(tmp_path, [picture(i) for i in range(5)])
+    (tmp_path / "frame_0001.png").write_bytes(b"not an image")
+    with open_source(tmp_path, rate=Fraction(12)) as source:
+        source.start_at(2)
+        found = list(source)
+    assert [frame.stamp for frame in found] == [Stamp(i, pts=i, duration=1) for i in (2, 3, 4)]
+    for frame in found:
+        np.testing.assert_array_equal(frame.rgb, picture(frame.stamp.index))
+
+
+def test_deep_images(tmp_path: Path) -> None:
+    deep = np.random.default_rng(0).integers(0, 65536, (8, 8, 3), np.uint16)
+    shallow = picture(0, height=8, width=8)
+    write_image(tmp_path / "1.png", deep)
+    write_image(tmp_path / "2.png", shallow)
+    write_image(tmp_path / "3.tiff", deep)
+    with open_source(tmp_path, deep=True) as source:
+        found = list(source)
+    assert source.info.bits == 16
+    for frame, expected in zip(found, [deep, shallow * np.uint16(257), deep], strict=True):
+        np.testing.assert_array_equal(frame.deep, expected)
+        np.testing.assert_array_equal(frame.rgb, np.rint(expected / 257))
+
+
+@pytest.mark.parametrize(("deep", "bits"), [(True, 8), (False, 16)])
+def test_no_deep_frames_unasked_or_from_eight_bits(tmp_path: Path, deep: bool, bits: int) -> None:
+    pixels = picture(0)
+    write_image(tmp_path / "1.png", pixels if bits == 8 else pixels * np.uint16(257))
+    with open_source(tmp_path, deep=deep) as source:
+        (frame,) = source
+    assert source.info.bits == bits
+    assert frame.deep is None
+    np.testing.assert_array_equal(frame.rgb, pixels)
+
+
 def test_a_single_image(tmp_path: Path) -> None:
     path = write_image(tmp_path / "100%d.png", picture(0))
     source, (found,) = read(path)
@@ -238,6 +278,41 @@ def test_cut_files_give_their_frames_first(tmp_path: Path) -> None:
             collect(source, found)
         assert 10 < len(found) < 30, name
         assert not isinstance(caught.value, InputError)
+
+
+def test_damage_before_the_start_is_counted(tmp_path: Path) -> None:
+    noisy = [np.random.default_rng(i).integers(0, 256, (48, 64, 3), np.uint8) for i in range(12)]
+    clip = write_clip(tmp_path / "c.avi", noisy, codec="mpeg4", pixel_format="yuv420p")
+    with av.open(str(clip)) as container:
+        packet = [packet for packet in container.demux(video=0) if packet.size][5]
+    assert packet.pos is not None
+    data = bytearray(clip.read_bytes())
+    for at in range(packet.pos + packet.size // 2, packet.pos + packet.size // 2 + 30):
+        data[at] ^= 0x5A
+    clip.write_bytes(data)
+    notices = []
+    for start in (0, 9):
+        with open_source(clip) as source:
+            source.start_at(start)
+            assert len(list(source)) == 12 - start
+        notices.append(source.notices)
+    assert notices[0] == notices[1] == [f"{clip}: 1 frames are damaged and shown as decoded"]
+
+
+@pytest.mark.parametrize("start", [0, 6])
+def test_another_size_ends_the_clip_wherever_it_began(tmp_path: Path, start: int) -> None:
+    clip = tmp_path / "c.h264"
+    parts = []
+    for width in (64, 96):
+        frames = [picture(i, width=width) for i in range(4)]
+        part = write_clip(tmp_path / f"{width}.h264", frames, codec="libx264", pixel_format="yuv420p")
+        parts.append(part.read_bytes())
+    clip.write_bytes(b"".join(parts))
+    found: list[Frame] = []
+    with open_source(clip) as source, pytest.raises(TrtAnimeError, match="size to 96x48 at frame 4"):
+        source.start_at(start)
+        collect(source, found)
+    assert len(found) == max(0, 4 - start)
 
 
 def test_a_whole_clip_is_never_called_cut(tmp_path: Path) -> None:
