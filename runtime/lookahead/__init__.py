@@ -1,0 +1,1 @@
+"""Cheap work on each decoded frame before any stage sees it: held frames and shots."""
