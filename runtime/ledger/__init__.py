@@ -1,0 +1,1 @@
+"""What a run has finished, so that the next one goes on from there."""
