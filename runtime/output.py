@@ -2,70 +2,104 @@
 
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from trt_anime.errors import InputError, OutputError
 from trt_anime.files import output_error
-from trt_anime.runtime.media.encoder import CODECS
-from trt_anime.runtime.media.png import PATTERN
-from trt_anime.runtime.record import FILE_NAME
+from trt_anime.runtime.ledger.segments import FILE_NAME as LEDGER
+from trt_anime.runtime.media.writers import CHAPTERS, TIMECODES
+from trt_anime.runtime.stages import STAGES
+
+RECORD = "run.json"
+
+# What runs leave in the output folder, as patterns below it; nothing else is ever removed. The ledger
+# clears itself.
+_COMMON = (RECORD, TIMECODES, CHAPTERS, "source_streams.*", "layers/frame_*.exr", "layers/.frame_*.partial")
+_OF_A_LAYER = (
+    "frame_*.png",
+    "{}.mkv",
+    "{}.mov",
+    "{}.webm",
+    "{}.segments/*",
+    ".frame_*.partial",
+    ".{}.*.partial",
+)
 
 
-def check(folder: Path, source: Path, layer_folder: str, *, overwrite: bool) -> None:
+def check(folder: Path, source: Path, *, overwrite: bool, resume: bool) -> None:
     """Refuse a folder whose use would harm the input or mix two runs. Touches nothing.
 
     Raises:
-        InputError: it is a file, holds the input, or holds an earlier run and `overwrite` is off.
+        InputError: it is a file, holds the input, or holds an earlier run and neither switch is on.
     """
-    layer = folder / layer_folder
-    for path in (folder, layer):
+    layers = [folder / name for name in _layer_folders()]
+    for path in (folder, *layers):
         if _exists(path) and not path.is_dir():
             raise InputError(f"{path}: is a file, but the output needs a folder; choose another with -o")
     if folder.resolve() == source.resolve():
         raise InputError(f"{folder}: is the input itself; choose another folder with -o")
-    if source.resolve().is_relative_to(layer.resolve()):
-        raise InputError(f"{source}: lies where the output would be written; choose another folder with -o")
-    held = [path for path in (folder / FILE_NAME, *_listed(layer)) if _exists(path)]
-    if held and not overwrite:
+    for path in layers:
+        if source.resolve().is_relative_to(path.resolve()):
+            raise InputError(
+                f"{source}: lies where the output would be written; choose another folder with -o"
+            )
+    if overwrite or resume:
+        return
+    if _exists(folder / LEDGER) or next(_ours(folder), None) or any(_listed(path) for path in layers):
         raise InputError(
-            f"{folder}: holds the results of an earlier run; choose another folder, or add --overwrite"
+            f"{folder}: holds the results of an earlier run; add --resume to go on with it or --overwrite "
+            "to replace it, or choose another folder"
         )
 
 
-def prepare(folder: Path, layer_folder: str, layer: str, *, needed_bytes: int) -> Path:
-    """Make the layer's folder, empty of an earlier run's files; returns it.
-
-    Only files that trt-anime itself names so are removed.
+def prepare(folder: Path, *, needed_bytes: int) -> None:
+    """Make the folder.
 
     Raises:
         OutputError: it can't be written, or has no room for `needed_bytes`.
     """
-    path = folder / layer_folder
-    made = [place for place in (path, *path.parents) if not place.exists()]
+    made = [place for place in (folder, *folder.parents) if not place.exists()]
     try:
-        path.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path):
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
             pass
-        _clear(folder, path, layer)
-        free_bytes = shutil.disk_usage(path).free
+        free_bytes = shutil.disk_usage(folder).free
     except OSError as error:
         _unmake(made)
-        raise output_error(path, error) from error
+        raise output_error(folder, error) from error
     if free_bytes < needed_bytes:
         _unmake(made)
         raise OutputError(
             f"{folder}: has {free_bytes / 1e6:.1f} MB free, too little for one frame; "
             "free space or choose another folder"
         )
-    return path
 
 
-def _clear(folder: Path, path: Path, layer: str) -> None:
-    videos = [f"{layer}{part}{codec.suffix}" for codec in CODECS.values() for part in ("", ".partial")]
-    for pattern in (PATTERN, *videos, ".frame_*.png.partial", f".{layer}.*.partial"):
-        for file in path.glob(pattern):
+def clear(folder: Path) -> None:
+    """Remove an earlier run's files, only those that trt-anime itself names so. Raises OutputError."""
+    try:
+        ours = list(_ours(folder))
+        for file in ours:
             file.unlink()
-    (folder / FILE_NAME).unlink(missing_ok=True)
+        # Folders that are empty now, innermost first; one that holds something else stays.
+        for place in sorted({file.parent for file in ours} - {folder}, key=lambda path: -len(path.parts)):
+            _unmake([place])
+    except OSError as error:
+        raise output_error(folder, error) from error
+
+
+def _layer_folders() -> list[str]:
+    return [layer.folder for stage in STAGES.values() for layer in stage.layers]
+
+
+def _ours(folder: Path) -> Iterator[Path]:
+    for pattern in _COMMON:
+        yield from folder.glob(pattern)
+    for stage in STAGES.values():
+        for layer in stage.layers:
+            for pattern in _OF_A_LAYER:
+                yield from (folder / layer.folder).glob(pattern.format(layer.name))
 
 
 def _unmake(made: list[Path]) -> None:

@@ -1,28 +1,32 @@
-"""One clip through stage 2a: checks first, then the pipeline, and a record in every case."""
+"""One clip into layers: checks first, then the flow, and a record in every case."""
 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from fractions import Fraction
-from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from trt_anime.errors import OutputError
 from trt_anime.runtime import output
-from trt_anime.runtime.media.frames import DEFAULT_RATE, ClipInfo, FrameSource
-from trt_anime.runtime.media.reader import open_source
-from trt_anime.runtime.media.writers import Writer, check_format, open_writer
-from trt_anime.runtime.pipeline import Advance, Tally, run_pipeline
-from trt_anime.runtime.record import RunRecord, new_record, note_work, stage_record
-from trt_anime.runtime.session import Array, Session, check_device, open_session, usable_cores
+from trt_anime.runtime.cores import usable_cores
+from trt_anime.runtime.devices.opening import check_device
+from trt_anime.runtime.equipment import Equipment, GraphOf, Notify, Wishes, equipped, stages_of
+from trt_anime.runtime.ledger.identity import Identity, identity_of
+from trt_anime.runtime.ledger.segments import Ledger
+from trt_anime.runtime.lookahead.stage import PRIMING_FRAMES, LookAhead
+from trt_anime.runtime.media.frames import DEFAULT_RATE, ClipInfo, Frame, FrameSource
+from trt_anime.runtime.media.sinks import Sink
+from trt_anime.runtime.media.writers import check_format, keeps_deep, open_sinks, write_companions
+from trt_anime.runtime.pipeline.batches import Tally
+from trt_anime.runtime.pipeline.flow import FlowOptions, run_flow
+from trt_anime.runtime.record import RunRecord, new_record, note_work
+from trt_anime.runtime.segments import Finished
 
-STAGE = "2a"
-LAYER_FOLDER = "stage2a_character_refine"
-LAYER = "character"
+# Four seconds of film: the most work that a kill can cost.
+SEGMENT_FRAMES = 96
 
-Notify = Callable[[str], None]
+Advance = Callable[[int], None]
 Track = Callable[[int | None], AbstractContextManager[Advance]]
 
 
@@ -32,107 +36,238 @@ class ProcessOptions:
 
     Attributes:
         input: video, image, or folder of images.
-        output: folder for the layers and `run.json`.
-        device: ``auto`` or ``cpu``.
-        format: ``png``, ``ffv1``, ``prores`` or ``webm``.
-        batch_size: frames per run of the graph.
-        threads: CPU cores for inference in all; 0 is every usable one.
+        output: folder for the layers, `run.json` and the ledger.
+        stages: numbers, such as ``2a``.
+        device: ``auto``, ``cpu``, ``cuda:N`` or ``null``.
+        provider: library that runs the stages; ``auto`` chooses.
+        precision: that stages must run in; None takes the fastest there is.
+        allow_cpu_nodes: whether ONNX Runtime may run on the CPU what CUDA can't.
+        format: of the layers: ``png``, ``png16``, ``ffv1``, ``prores``, ``webm`` or ``exr``.
+        preset: ``fast``, ``balanced`` or ``quality``.
+        held: reuse the results of frames that repeat.
+        batch_size: frames per run of a stage.
+        threads: CPU cores to use; 0 is every usable one.
         overwrite: replace an earlier run's results in `output`.
+        resume: go on with an earlier run in `output`, if there is one.
         limit: stop after so many frames; None is the whole clip.
         rate: frames per second of a folder of images.
+        latencies: profile that the null device replays.
     """
 
     input: Path
     output: Path
+    stages: tuple[str, ...] = ("2a",)
     device: str = "auto"
+    provider: str = "auto"
+    precision: str | None = None
+    allow_cpu_nodes: bool = False
     format: str = "png"
+    preset: str = "balanced"
+    held: bool = True
     batch_size: int = 1
     threads: int = 0
     overwrite: bool = False
+    resume: bool = False
     limit: int | None = None
     rate: Fraction = DEFAULT_RATE
+    latencies: Path | None = None
 
 
 def process_clip(
     options: ProcessOptions,
     *,
-    graph: Callable[[], Path],
+    graph: GraphOf,
     notify: Notify = lambda sentence: None,
     track: Track = lambda total: nullcontext(lambda count: None),
 ) -> RunRecord:
-    """Split a clip into the layers of stage 2a.
+    """Split a clip into layers.
 
-    Nothing is written before the clip, the graph and the output folder have been checked. From then
-    on `run.json` is written however the run ends, and every file in the folder is whole.
+    Nothing is written before the clip, the graphs, the memory and the output folder have been checked. From
+    then on `run.json` is written however the run ends, every file under its own name is whole, and every
+    finished segment is in the ledger.
 
     Args:
-        graph: gives the stage graph's file; called once the clip and the folder are found good, since
-            it may have to download and export.
+        graph: gives a stage's graph (ONNX).
         notify: takes one sentence at a time that the user should see.
         track: given the expected number of frames (or None), yields a callable that takes how many
             were just finished.
 
     Raises:
-        InputError: the clip, the graph or the output folder can't be used; nothing was written.
-        MissingError: the device isn't here; nothing was written.
-        TrtAnimeError: the clip breaks off, the device failed or the disk is full; finished frames stay.
-        KeyboardInterrupt: finished frames stay.
+        InputError: the clip, a graph or the output folder can't be used; nothing was written.
+        MissingError: something that the run needs isn't here; nothing was written.
+        TrtAnimeError: the clip breaks off, the device failed or the disk is full; finished segments stay.
+        KeyboardInterrupt: finished segments stay.
     """
-    check_device(options.device)
     check_format(options.format)
-    output.check(options.output, options.input, LAYER_FOLDER, overwrite=options.overwrite)
+    check_device(options.device, latencies=options.latencies)
+    stages = stages_of(options.stages)
+    output.check(options.output, options.input, overwrite=options.overwrite, resume=options.resume)
+    notices: list[str] = []
+
+    def tell(sentence: str) -> None:
+        notices.append(sentence)
+        notify(sentence)
+
     threads = options.threads or usable_cores()
-    with (
-        open_source(options.input, threads=threads, rate=options.rate) as source,
-        open_session(graph(), device=options.device, threads=threads) as session,
-    ):
-        clip = source.info
-        session.check_frames(batch=options.batch_size, height=clip.height, width=clip.width)
-        if options.device == "auto":
-            notify(f"device auto: runs on the CPU, {threads} threads ({session.provider})")
-        needed = clip.width * clip.height * 4
-        folder = output.prepare(options.output, LAYER_FOLDER, LAYER, needed_bytes=needed)
-        writer = open_writer(folder, LAYER, clip, format=options.format, threads=threads)
-        record = _record(options, source, session, writer)
-        record.notices += writer.notices
-        with _recorded(record, options.output, source, notify) as tally, _closing(writer):
-            total = _expected(clip, options.limit)
-            with track(total) as advance:
-                _run(options, source, session, writer, tally, advance)
+    with equipped(_wishes(options, threads), graph=graph, notify=tell) as equipment:
+        clip, plan = equipment.source.info, equipment.plan
+        layers = [layer for stage in stages for layer in stage.layers]
+        needed_bytes = clip.width * clip.height * 4 * len(layers)
+        output.prepare(options.output, needed_bytes=needed_bytes)
+        with Ledger.open(options.output, _identity(options, equipment), resume=options.resume) as ledger:
+            if not ledger.frames:
+                output.clear(options.output)
+            sinks = open_sinks(options.output, layers, clip, format=options.format, threads=threads)
+            record = new_record(
+                clip,
+                asdict(options),
+                device=f"{equipment.device.name} ({equipment.device.title})",
+                plan=plan,
+                outputs=[sink.output for sink in sinks],
+            )
+            for sentence in (*ledger.notices, *(words for sink in sinks for words in sink.notices)):
+                tell(sentence)
+            run = _Run(options, equipment, ledger, sinks, record, threads)
+            with _recorded(record, options.output, equipment.source, notices, tell) as tally:
+                run.go(tally, track, tell)
     return record
 
 
-def _run(
-    options: ProcessOptions,
-    source: FrameSource,
-    session: Session,
-    writer: Writer,
-    tally: Tally,
-    advance: Advance,
-) -> None:
-    def rgba(frames: Array) -> Array:
-        return session.run(frames)["rgba"]
+class _Run:
+    """The part of a run after all checks."""
 
-    run_pipeline(
-        islice(source, options.limit),
-        rgba,
-        writer.write,
-        workers=session.parallel,
+    def __init__(
+        self,
+        options: ProcessOptions,
+        equipment: Equipment,
+        ledger: Ledger,
+        sinks: list[Sink],
+        record: RunRecord,
+        threads: int,
+    ) -> None:
+        self._options, self._equipment, self._ledger = options, equipment, ledger
+        self._sinks, self._record, self._threads = sinks, record, threads
+
+    def go(self, tally: Tally, track: Track, notify: Notify) -> None:
+        """Process what isn't finished, then make the outputs of all segments."""
+        self._drop_short_end()
+        self._take_up(notify)
+        if not self._reaches_end():
+            with track(_expected(self._equipment.source.info, self._options.limit)) as advance:
+                advance(self._record.resumed)
+                self._flow(tally, advance, notify)
+            if not self._reaches_limit():
+                self._ledger.end()
+        if not self._ledger.is_complete:
+            self._finish()
+
+    def _finish(self) -> None:
+        """Make each output once; a kill in between costs no more than the output in hand."""
+        segments = self._ledger.finished
+        for index, sink in enumerate(self._sinks):
+            pieces = [piece for segment in segments for piece in segment.pieces[index]]
+            if not self._ledger.is_settled(sink.output):
+                sink.finish(pieces)
+                self._ledger.settle(sink.output, pieces)
+            sink.clear()
+        stamps = [stamp for segment in segments for stamp in segment.stamps]
+        clip = self._equipment.source.info
+        write_companions(self._options.output, clip, stamps, self._options.format)
+        self._ledger.complete()
+
+    def _reaches_limit(self) -> bool:
+        return self._options.limit is not None and self._ledger.frames >= self._options.limit
+
+    def _reaches_end(self) -> bool:
+        return self._ledger.is_whole or self._reaches_limit()
+
+    def _drop_short_end(self) -> None:
+        """A short segment is of no use where this run goes further than the one that left it."""
+        segments = self._ledger.finished
+        if not segments or self._reaches_end():
+            return
+        last = segments[-1]
+        self._ledger.drop_from(last.number + (len(last.stamps) == SEGMENT_FRAMES))
+
+    def _take_up(self, notify: Notify) -> None:
+        record, segments = self._record, self._ledger.finished
+        record.resumed = record.frames = self._ledger.frames
+        record.computed = sum(segment.computed for segment in segments)
+        record.shots = [shot for segment in segments for shot in segment.shots]
+        if self._ledger.is_complete:
+            notify(f"{self._options.output}: is complete already; nothing is left to do")
+        elif record.resumed:
+            notify(f"{self._options.output}: goes on after {record.resumed} finished frames")
+
+    def _flow(self, tally: Tally, advance: Advance, notify: Notify) -> None:
+        options = self._options
+        look_ahead = LookAhead(preset=options.preset, held=options.held)
+        run_flow(
+            _wanted(self._equipment.source, look_ahead, self._record.resumed, options.limit),
+            self._equipment.device,
+            self._equipment.plan,
+            look_ahead,
+            self._sinks,
+            FlowOptions(segment_frames=SEGMENT_FRAMES, encode_threads=self._threads),
+            tally=tally,
+            finished=self._note,
+            advance=advance,
+            notify=notify,
+        )
+
+    def _note(self, segment: Finished) -> None:
+        self._ledger.append(segment)
+        self._record.shots += segment.shots
+
+
+def _wanted(source: FrameSource, look_ahead: LookAhead, start: int, limit: int | None) -> Iterator[Frame]:
+    """Frames from `start` on; the ones just before it are only shown to the shot detector."""
+    source.start_at(max(0, start - PRIMING_FRAMES))
+    for frame in source:
+        if frame.stamp.index < start:
+            look_ahead.prime(frame.rgb)
+        elif limit is None or frame.stamp.index < limit:
+            yield frame
+        if limit is not None and frame.stamp.index + 1 >= limit:
+            return
+
+
+def _wishes(options: ProcessOptions, threads: int) -> Wishes:
+    return Wishes(
+        input=options.input,
+        device=options.device,
+        provider=options.provider,
+        precision=options.precision,
+        allow_cpu_nodes=options.allow_cpu_nodes,
+        stages=options.stages,
         batch_size=options.batch_size,
-        tally=tally,
-        advance=advance,
-        finish=writer.close,
+        threads=threads,
+        deep=keeps_deep(options.format),
+        rate=options.rate,
+        latencies=options.latencies,
+    )
+
+
+def _identity(options: ProcessOptions, equipment: Equipment) -> Identity:
+    return identity_of(
+        equipment.source.info,
+        format=options.format,
+        stages={node.number: node.session.origin for node in equipment.plan.chain.nodes},
+        batch_size=equipment.plan.chain.batch,
+        held=options.preset if options.held else "off",
+        segment_frames=SEGMENT_FRAMES,
     )
 
 
 @contextmanager
-def _recorded(record: RunRecord, folder: Path, source: FrameSource, notify: Notify) -> Iterator[Tally]:
+def _recorded(
+    record: RunRecord, folder: Path, source: FrameSource, notices: list[str], notify: Notify
+) -> Iterator[Tally]:
     """Yield the tally; write `run.json` whether the block ends, fails or is interrupted."""
     tally = Tally()
     start = time.perf_counter()
     told = len(source.notices)
-    record.notices += source.notices
-    for sentence in record.notices:
+    for sentence in source.notices:
         notify(sentence)
     try:
         yield tally
@@ -144,30 +279,13 @@ def _recorded(record: RunRecord, folder: Path, source: FrameSource, notify: Noti
         record.error = str(error) or type(error).__name__
         raise
     finally:
-        record.elapsed_s = round(time.perf_counter() - start, 3)
-        note_work(record.stages[0], tally, record.elapsed_s)
-        record.notices += source.notices[told:]
+        note_work(record, tally, time.perf_counter() - start)
         for sentence in source.notices[told:]:
             notify(sentence)
+        record.notices += notices
         # A run that failed has a better sentence to show than this one's.
         with nullcontext() if record.status == "done" else suppress(OutputError):
             record.write(folder)
-
-
-@contextmanager
-def _closing(writer: Writer) -> Iterator[None]:
-    """For a run that ends before its pipeline begins; the pipeline closes the writer itself."""
-    try:
-        yield
-    finally:
-        with suppress(OutputError):
-            writer.close(complete=False)
-
-
-def _record(options: ProcessOptions, source: FrameSource, session: Session, writer: Writer) -> RunRecord:
-    given: dict[str, Any] = asdict(options)
-    plain = {name: str(v) if isinstance(v, (Path, Fraction)) else v for name, v in given.items()}
-    return new_record(source.info, plain, [stage_record(STAGE, session, writer.output)])
 
 
 def _expected(clip: ClipInfo, limit: int | None) -> int | None:

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from trt_anime.files import write_text
+from trt_anime.runtime.cores import usable_cores
 from trt_anime.runtime.media.frames import ClipInfo
-from trt_anime.runtime.pipeline import Tally
-from trt_anime.runtime.session import Session, usable_cores
+from trt_anime.runtime.output import RECORD
+from trt_anime.runtime.pipeline.batches import Tally
+from trt_anime.runtime.pipeline.chain import Node
+from trt_anime.runtime.pipeline.plan import Plan
 
-SCHEMA = 1
-FILE_NAME = "run.json"
+SCHEMA = 2
 
 Status = Literal["done", "interrupted", "failed"]
 
@@ -28,6 +30,11 @@ _PACKAGES = (
     "opencv-python-headless",
     "numpy",
     "fpng-py",
+    "OpenEXR",
+    "openvino",
+    "cuda-python",
+    "tensorrt-cu13",
+    "tensorrt-rtx-cu13",
 )
 
 
@@ -36,79 +43,103 @@ class StageRecord:
     """One stage's part of a run.
 
     Attributes:
-        busy_s: seconds of work per kind, summed over its threads; they overlap, so their sum is
-            more than the time that passed.
+        run_s: seconds on the device, summed over batches; batches may overlap.
     """
 
     stage: str
-    graph: str
-    graph_sha256: str
-    graph_info: dict[str, Any]
-    provider: str
+    origin: dict[str, Any]
+    info: dict[str, Any]
     parallel_runs: int
     threads_per_run: int
-    output: str
-    frames: int = 0
-    fps: float = 0.0
-    busy_s: dict[str, float] = field(default_factory=dict)
+    run_s: float = 0.0
 
 
 @dataclass
 class RunRecord:
-    """Everything that `run.json` says. Rates are fractions as text: ``24000/1001``."""
+    """Everything that `run.json` says. Rates are fractions as text: ``24000/1001``.
+
+    Attributes:
+        frames: in the results, those of an earlier run that was resumed included.
+        computed: of these, the ones that went through the stages; the rest were held.
+        resumed: of these, the ones that an earlier run had finished.
+        shots: indices of frames that begin one.
+        fps: frames of this run over the time it took.
+        busy_s: seconds of work on the CPU per kind, summed over threads; they overlap.
+        plan: the memory plan.
+    """
 
     input: dict[str, Any]
     options: dict[str, Any]
+    device: str
     stages: list[StageRecord]
+    outputs: list[str]
+    plan: list[str]
     notices: list[str]
     started: str
     machine: dict[str, Any]
     status: Status = "failed"
     error: str | None = None
     elapsed_s: float = 0.0
+    frames: int = 0
+    computed: int = 0
+    resumed: int = 0
+    fps: float = 0.0
+    shots: list[int] = field(default_factory=list)
+    busy_s: dict[str, float] = field(default_factory=dict)
     schema: int = SCHEMA
 
     def write(self, folder: Path) -> None:
         """Write `run.json`, whole or not at all. Raises OutputError."""
         fields = asdict(self)
-        ordered = {name: fields.pop(name) for name in ("schema", "status", "error", "started", "elapsed_s")}
-        write_text(folder / FILE_NAME, json.dumps(ordered | fields, indent=2, ensure_ascii=False) + "\n")
+        ordered = {
+            name: fields.pop(name)
+            for name in ("schema", "status", "error", "started", "elapsed_s", "frames", "fps")
+        }
+        write_text(folder / RECORD, json.dumps(ordered | fields, indent=2, ensure_ascii=False) + "\n")
 
 
-def new_record(clip: ClipInfo, options: dict[str, Any], stages: list[StageRecord]) -> RunRecord:
+def new_record(
+    clip: ClipInfo, options: dict[str, Any], *, device: str, plan: Plan, outputs: list[Path]
+) -> RunRecord:
     """A record of a run that starts now."""
     return RunRecord(
         input=_input_facts(clip),
-        options=options,
-        stages=stages,
+        options={name: _plain(value) for name, value in options.items()},
+        device=device,
+        stages=[_stage_record(node) for node in plan.chain.nodes],
+        outputs=[str(path) for path in outputs],
+        plan=plan.lines(),
         notices=[],
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         machine=_machine(),
     )
 
 
-def stage_record(stage: str, session: Session, output: Path) -> StageRecord:
-    return StageRecord(
-        stage=stage,
-        graph=str(session.graph),
-        graph_sha256=session.graph_sha256,
-        graph_info=asdict(session.info),
-        provider=session.provider,
-        parallel_runs=session.parallel,
-        threads_per_run=session.threads_per_run,
-        output=str(output),
-    )
-
-
-def note_work(stage: StageRecord, tally: Tally, elapsed_s: float) -> None:
-    """Bring `stage` up to date with what the pipeline has done."""
-    stage.frames = tally.frames
-    stage.fps = round(tally.frames / elapsed_s, 3) if elapsed_s > 0 else 0.0
-    stage.busy_s = {
+def note_work(record: RunRecord, tally: Tally, elapsed_s: float) -> None:
+    """Bring `record` up to date with what this run has done."""
+    record.elapsed_s = round(elapsed_s, 3)
+    record.frames += tally.frames
+    record.computed += tally.computed
+    record.fps = round(tally.frames / elapsed_s, 3) if elapsed_s > 0 else 0.0
+    for stage in record.stages:
+        stage.run_s = round(tally.stage_s.get(stage.stage, 0.0), 3)
+    record.busy_s = {
         "decode": round(tally.decode_s, 3),
-        "infer": round(tally.infer_s, 3),
+        "look ahead": round(tally.look_ahead_s, 3),
+        "submit": round(tally.submit_s, 3),
         "encode": round(tally.encode_s, 3),
     }
+
+
+def _stage_record(node: Node) -> StageRecord:
+    session = node.session
+    return StageRecord(
+        stage=node.number,
+        origin={name: _plain(value) for name, value in asdict(session.origin).items()},
+        info=asdict(session.info),
+        parallel_runs=session.parallel,
+        threads_per_run=session.threads_per_run,
+    )
 
 
 def _input_facts(clip: ClipInfo) -> dict[str, Any]:
@@ -119,6 +150,8 @@ def _input_facts(clip: ClipInfo) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
     return str(value) if isinstance(value, (Path, Fraction)) else value
 
 

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -25,10 +26,13 @@ from tests.runtime.media import (
     write_images,
 )
 from trt_anime.errors import InputError, MissingError, OutputError, TrtAnimeError
-from trt_anime.runtime.process import LAYER_FOLDER, ProcessOptions, process_clip
+from trt_anime.files import sha256_of
+from trt_anime.runtime.process import ProcessOptions, process_clip
 from trt_anime.runtime.record import RunRecord
+from trt_anime.runtime.stages import STAGES
 
-LAYER = Path(LAYER_FOLDER)
+LAYER = Path(STAGES["2a"].layers[0].folder)
+FACTS = ("ledger.jsonl", "run.json")
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +41,7 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def process(source: Path, output: Path, graph: Path, **options: Any) -> RunRecord:
-    return process_clip(ProcessOptions(input=source, output=output, **options), graph=lambda: graph)
+    return process_clip(ProcessOptions(input=source, output=output, **options), graph=lambda stage: graph)
 
 
 def run_json(output: Path) -> dict[str, Any]:
@@ -55,28 +59,35 @@ def test_a_folder_becomes_layers_and_a_record(tmp_path: Path, graph: Path) -> No
     told: list[str] = []
     record = process_clip(
         ProcessOptions(input=source, output=tmp_path / "out", threads=3, batch_size=2),
-        graph=lambda: graph,
+        graph=lambda stage: graph,
         notify=told.append,
     )
-    assert tree(tmp_path / "out") == ["run.json", *pngs(7)]
+    assert tree(tmp_path / "out") == [*FACTS, *pngs(7)]
     for index, name in enumerate(pngs(7)):
         np.testing.assert_array_equal(read_png(tmp_path / "out" / name), expected_rgba(frames[index]))
     facts = run_json(tmp_path / "out")
     assert facts["status"] == record.status == "done"
     assert facts["input"]["width"] == 127
-    assert facts["input"]["frames"] == facts["stages"][0]["frames"] == 7
-    assert facts["stages"][0]["provider"] == "CPUExecutionProvider"
-    assert facts["stages"][0]["graph_info"]["model"] == "luma"
-    assert set(facts["stages"][0]["busy_s"]) == {"decode", "infer", "encode"}
+    assert facts["input"]["frames"] == facts["frames"] == 7
+    (stage,) = facts["stages"]
+    assert stage["origin"]["provider"] == "CPUExecutionProvider"
+    assert stage["origin"]["sha256"] == sha256_of(graph)
+    assert stage["info"]["model"] == "luma"
+    assert stage["run_s"] > 0
+    assert set(facts["busy_s"]) == {"decode", "look ahead", "submit", "encode"}
     assert facts["machine"]["packages"]["onnxruntime"]
     assert facts["error"] is None
-    assert told == ["device auto: runs on the CPU, 3 threads (CPUExecutionProvider)"]
+    first, plan = told
+    assert re.fullmatch(r"device auto: runs on cpu \(.+, CPUExecutionProvider\)", first)
+    assert re.fullmatch(r"plan: 5 slots of 2 frames, 3 at once: .+ MB device and .+ MB pinned memory", plan)
+    assert facts["notices"] == told
+    assert plan == f"plan: {facts['plan'][-1]}"
 
 
 def test_a_limit(tmp_path: Path, graph: Path) -> None:
     source = write_images(tmp_path / "in", [picture(i) for i in range(9)])
-    assert process(source, tmp_path / "out", graph, limit=4).stages[0].frames == 4
-    assert tree(tmp_path / "out") == ["run.json", *pngs(4)]
+    assert process(source, tmp_path / "out", graph, limit=4).frames == 4
+    assert tree(tmp_path / "out") == [*FACTS, *pngs(4)]
 
 
 def test_earlier_results_are_refused_or_replaced(tmp_path: Path, graph: Path) -> None:
@@ -84,13 +95,13 @@ def test_earlier_results_are_refused_or_replaced(tmp_path: Path, graph: Path) ->
     out = tmp_path / "out"
     process(source, out, graph)
     process_before = (out / "run.json").read_bytes()
-    with pytest.raises(InputError, match="earlier run; choose another folder, or add --overwrite"):
+    with pytest.raises(InputError, match="earlier run; add --resume to go on with it or --overwrite"):
         process(source, out, graph)
     assert (out / "run.json").read_bytes() == process_before
     (out / LAYER / "notes.txt").write_text("mine")
     (out / "mine.txt").write_text("mine")
     process(source, out, graph, limit=2, overwrite=True)
-    assert tree(out) == sorted(["mine.txt", "run.json", *pngs(2), str(LAYER / "notes.txt")])
+    assert tree(out) == sorted(["mine.txt", *FACTS, *pngs(2), str(LAYER / "notes.txt")])
 
 
 def test_overwrite_with_another_format_leaves_no_mix(tmp_path: Path, graph: Path) -> None:
@@ -101,7 +112,7 @@ def test_overwrite_with_another_format_leaves_no_mix(tmp_path: Path, graph: Path
         ("prores", [str(LAYER / "character.mov")]),
     ):
         process(source, tmp_path / "out", graph, format=format, overwrite=True)
-        assert tree(tmp_path / "out") == sorted(["run.json", *names])
+        assert tree(tmp_path / "out") == sorted([*FACTS, *names])
 
 
 def test_the_input_is_never_in_danger(tmp_path: Path, graph: Path) -> None:
@@ -142,11 +153,11 @@ def test_a_broken_frame_keeps_those_before(tmp_path: Path, graph: Path) -> None:
     broken.write_bytes(broken.read_bytes()[:-9])
     with pytest.raises(TrtAnimeError, match=r"frame_0005\.png: the image is cut short"):
         process(source, tmp_path / "out", graph)
-    assert tree(tmp_path / "out") == ["run.json", *pngs(5)]
+    assert tree(tmp_path / "out") == [*FACTS, *pngs(5)]
     facts = run_json(tmp_path / "out")
     assert facts["status"] == "failed"
     assert "frame_0005.png" in facts["error"]
-    assert facts["stages"][0]["frames"] == 5
+    assert facts["frames"] == 5
 
 
 def test_a_broken_frame_leaves_a_playable_video(tmp_path: Path, graph: Path) -> None:
@@ -154,23 +165,27 @@ def test_a_broken_frame_leaves_a_playable_video(tmp_path: Path, graph: Path) -> 
     (source / "frame_0005.png").write_bytes(b"")
     with pytest.raises(TrtAnimeError):
         process(source, tmp_path / "out", graph, format="ffv1")
-    assert tree(tmp_path / "out") == ["run.json", str(LAYER / "character.partial.mkv")]
-    again = process(tmp_path / "out" / LAYER / "character.partial.mkv", tmp_path / "again", graph)
-    assert again.stages[0].frames == 5
+    segment = str(LAYER / "character.segments" / "000000.mkv")
+    assert tree(tmp_path / "out") == [*FACTS, segment]
+    again = process(tmp_path / "out" / segment, tmp_path / "again", graph)
+    assert again.frames == 5
+    # Told to stop before the broken frame, the run can be finished from what is there.
+    process(source, tmp_path / "out", graph, format="ffv1", resume=True, limit=5)
+    assert tree(tmp_path / "out") == [*FACTS, str(LAYER / "character.mkv")]
 
 
 def test_a_failing_device_is_recorded(tmp_path: Path, graph: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from trt_anime.errors import EngineError
-    from trt_anime.runtime.session import OrtSession
+    from trt_anime.runtime.sessions.ort_cpu import OrtCpuSession
 
-    def fail(self: OrtSession, frames: Any) -> Any:
+    def fail(self: OrtCpuSession, tensors: Any) -> Any:
         raise EngineError("the device is gone")
 
-    monkeypatch.setattr(OrtSession, "run", fail)
+    monkeypatch.setattr(OrtCpuSession, "_run", fail)
     source = write_images(tmp_path / "in", [picture(0)])
     with pytest.raises(EngineError, match="the device is gone"):
         process(source, tmp_path / "out", graph)
-    assert tree(tmp_path / "out") == ["run.json"]
+    assert tree(tmp_path / "out") == list(FACTS)
     assert run_json(tmp_path / "out")["error"] == "the device is gone"
 
 
@@ -219,19 +234,20 @@ def test_a_full_disk_leaves_whole_files(
 def test_a_full_disk_by_fault_injection(
     tmp_path: Path, graph: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = Path.write_bytes
+    replace = Path.replace
 
-    def full(self: Path, data: bytes) -> int:
+    def full(self: Path, target: Path) -> Path:
         if "frame_000004" in self.name:
-            write(self, data[: len(data) // 2])
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return write(self, data)
+        return replace(self, target)
 
     source = write_images(tmp_path / "in", [picture(i) for i in range(9)])
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(OutputError, match=r"frame_000004\.png: can't be written \(No space left"):
         process(source, tmp_path / "out", graph)
-    assert tree(tmp_path / "out") == ["run.json", *pngs(4)]
+    left = tree(tmp_path / "out")
+    assert [*FACTS, *pngs(4)] == [name for name in left if name < pngs(5)[4]]
+    assert not [name for name in left if "partial" in name]
     assert run_json(tmp_path / "out")["status"] == "failed"
 
 
@@ -250,7 +266,7 @@ def test_long_and_foreign_names(tmp_path: Path, graph: Path) -> None:
     clip = clip.rename(tmp_path / f"{name}.mkv")
     for format in ("png", "webm"):
         process(clip, tmp_path / name / name / format, graph, format=format)
-    assert tree(tmp_path / name / name / "png") == ["run.json", *pngs(3)]
+    assert tree(tmp_path / name / name / "png") == [*FACTS, *pngs(3), "timecodes.txt"]
     with pytest.raises(OutputError, match="File name too long"):
         process(clip, tmp_path / ("y" * 300), graph)
 
@@ -274,7 +290,7 @@ from trt_anime.runtime.process import ProcessOptions, process_clip
 source, output, graph, limit = sys.argv[1:]
 process_clip(
     ProcessOptions(input=Path(source), output=Path(output), limit=int(limit), threads=2),
-    graph=lambda: Path(graph),
+    graph=lambda stage: Path(graph),
 )
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
@@ -300,7 +316,7 @@ for name in ("torch", "transformers", "onnx", "spox", "pydantic", "typer", "rich
 from pathlib import Path
 from trt_anime.runtime.process import ProcessOptions, process_clip
 source, output, graph = map(Path, sys.argv[1:])
-process_clip(ProcessOptions(input=source, output=output), graph=lambda: graph)
+process_clip(ProcessOptions(input=source, output=output), graph=lambda stage: graph)
 heavy = {"torch", "onnx", "spox", "scipy", "PIL"} & {name for name, module in sys.modules.items() if module}
 assert not heavy, heavy
 """
@@ -310,4 +326,4 @@ def test_the_runtime_is_lean(tmp_path: Path, graph: Path) -> None:
     source = tmp_path / "one.png"
     write_image(source, picture(0))
     subprocess.run([sys.executable, "-c", BLOCKED, source, tmp_path / "out", graph], check=True)
-    assert tree(tmp_path / "out") == ["run.json", *pngs(1)]
+    assert tree(tmp_path / "out") == [*FACTS, *pngs(1)]
