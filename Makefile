@@ -10,7 +10,7 @@ MODELS ?= u2netp
 SIZE ?= 1920x1080
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: setup demo test check bench engines gpu-check clean
+.PHONY: setup demo test stress check bench engines gpu-check clean
 
 setup: $(VENV)/.setup
 $(VENV)/.setup: pyproject.toml constraints.txt
@@ -32,6 +32,9 @@ demo: setup
 test: $(VENV)/.develop
 	$(BIN)/python -m pytest
 
+stress: $(VENV)/.develop
+	$(BIN)/python -m pytest -m stress
+
 check: $(VENV)/.develop
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -44,8 +47,9 @@ bench: $(VENV)/.develop
 engines: setup
 	$(BIN)/trt-anime engines build $(MODELS) --gpu $(GPU) --precision $(PRECISION) --size $(SIZE)
 
-gpu-check: setup
-	$(BIN)/python -m benchmarks.gpu_check
+# A machine with a GPU may have no network: whatever Python there is will do.
+gpu-check:
+	$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) -m benchmarks.gpu_check
 
 clean:
 	rm -rf $(VENV) .venv-bench build dist out

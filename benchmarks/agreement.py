@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from benchmarks.contenders import layers_in
 from benchmarks.footage import Footage
 from trt_anime.errors import TrtAnimeError
-from trt_anime.runtime.record import FILE_NAME
+from trt_anime.runtime.output import RECORD
 
 # Ours is refined against the frame's lines and theirs is not, so they differ along every edge. Mattes
 # of two different networks are 20 and more levels apart.
@@ -39,8 +39,8 @@ def check_agreement(ours: Path, theirs: Path, *, footage: Footage, model_sha256:
     Raises TrtAnimeError: a frame is missing, a size is wrong, our graph was made from another checkpoint,
     or the mattes don't agree.
     """
-    record = json.loads((ours / FILE_NAME).read_text(encoding="utf-8"))
-    if record["stages"][0]["graph_info"]["checkpoint_sha256"] != model_sha256:
+    record = json.loads((ours / RECORD).read_text(encoding="utf-8"))
+    if record["stages"][0]["info"]["checkpoint_sha256"] != model_sha256:
         raise TrtAnimeError(
             "our stage graph was made from another file than rembg's model; export it again"
         )

@@ -1,120 +1,117 @@
 """What only a real GPU can prove, in one command: `make gpu-check`.
 
 Writes docs/measurements/<gpu>.md. On a machine without a GPU it says so, claims nothing and exits 0.
+
+It runs from a bare checkout with Python, NumPy and cuda-python; every check that needs more is skipped
+where that is missing, and says so. CuPy alone isn't enough: the device under test calls cuda-python.
 """
 
-import re
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
-import numpy as np
-import onnx
+from benchmarks.gpu import models, suite
+from benchmarks.gpu.checks import CHECKS
+from benchmarks.gpu.measures import MEASURES, Table
+from benchmarks.gpu.report import Gpu, Result, page
+from benchmarks.gpu.session import session_on_cuda
+from trt_anime.errors import DownloadError, MissingError, TrtAnimeError
+from trt_anime.files import write_text
+from trt_anime.runtime.devices.cuda_device import CudaDevice
 
-from trt_anime.engines.flavours import native_target
-from trt_anime.errors import MissingError, TrtAnimeError
-from trt_anime.export import catalogue, graphs
-
-REPORTS = Path("docs/measurements")
-MODEL = "u2netp"
-
-
-@dataclass(frozen=True)
-class Result:
-    """One check: `outcome` is passed, failed or skipped, `words` say what was seen."""
-
-    name: str
-    outcome: str
-    words: str
+REPORTS = Path(__file__).parents[1] / "docs" / "measurements"
 
 
 def main() -> int:
-    gpu = _gpu_name()
-    if gpu is None:
+    """0, or 1 if a check failed."""
+    try:
+        device = CudaDevice(0)
+    except TrtAnimeError as error:
+        return _without_device(str(error))
+    tables: list[Table] = []
+    checks = {**CHECKS, "session": session_on_cuda}
+    results = [result_of(name, partial(check, device)) for name, check in checks.items()]
+    results += [result_of(name, partial(_measured, name, device, tables)) for name in MEASURES]
+    gpu = _gpu(device)
+    results.append(result_of("closing", partial(_closed, device)))
+    return _report(gpu, [*results, *_others()], tables)
+
+
+def result_of(name: str, check: Callable[[], str]) -> Result:
+    try:
+        return Result(name, "passed", check())
+    except (MissingError, DownloadError) as error:
+        return Result(name, "skipped", str(error))
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith(("trt_anime", "benchmarks")):
+            raise
+        return Result(name, "skipped", f"{error}; pip install 'trt-anime[gpu,export]'")
+    except TrtAnimeError as error:
+        return Result(name, "failed", str(error))
+    except Exception as error:  # other libraries' own; the other checks are worth having all the same
+        return Result(name, "failed", f"{type(error).__name__}: {error}")
+
+
+def _measured(name: str, device: CudaDevice, tables: list[Table]) -> str:
+    tables.append(MEASURES[name](device))
+    return "see below"
+
+
+def _closed(device: CudaDevice) -> str:
+    device.close()
+    return "everything freed"
+
+
+def _others() -> list[Result]:
+    """Those that open the GPU by themselves."""
+    return [
+        result_of("tests", suite.run_tests),
+        result_of("parity on CUDA", models.parity_on_cuda),
+        result_of("native engine", models.native_engine),
+    ]
+
+
+def _without_device(reason: str) -> int:
+    """There may be a GPU all the same, with a package missing; other checks may do without that."""
+    name = _nvidia_smi("name")
+    if name is None:
         print("No NVIDIA GPU answers on this machine: no GPU check was made, and none is claimed to pass.")
+        print(f"({reason})")
         return 0
-    checks: list[Callable[[], str]] = [parity_on_cuda, native_engine]
-    results = [_result(check) for check in checks]
-    path = REPORTS / f"{re.sub(r'[^a-z0-9]+', '-', gpu.lower()).strip('-')}.md"
+    skipped = [Result(name, "skipped", reason) for name in CHECKS]
+    return _report(Gpu(name, _driver()), [*skipped, *_others()], [])
+
+
+def _report(gpu: Gpu, results: list[Result], tables: list[Table]) -> int:
+    path = REPORTS / gpu.file_name
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(_report(gpu, results))
+    write_text(path, page(gpu, results, tables))
     for result in results:
         print(f"{result.outcome}: {result.name}: {result.words}")
     print(path)
     return int(any(result.outcome == "failed" for result in results))
 
 
-def parity_on_cuda() -> str:
-    """The matte graph on ONNX Runtime's CUDA provider against its CPU provider."""
-    import onnxruntime as ort
-
-    from trt_anime.export.matte.check import difference, example_frames
-
-    if "CUDAExecutionProvider" not in ort.get_available_providers():
-        raise MissingError("ONNX Runtime has no CUDA provider here; pip install 'trt-anime[gpu]'")
-    graph = str(graphs.ensure(MODEL))
-    frames = example_frames()
-    providers = ("CUDAExecutionProvider", "CPUExecutionProvider")
-    sessions = [ort.InferenceSession(graph, providers=[provider]) for provider in providers]
-    if sessions[0].get_providers()[0] != "CUDAExecutionProvider":
-        raise TrtAnimeError("ONNX Runtime fell back to the CPU")
-    found, expected = (
-        np.asarray(session.run(None, {"frame": frames})[0], np.uint8) for session in sessions
-    )
-    gap = difference(found, expected)
-    if not gap.passed:
-        raise TrtAnimeError(f"CUDA differs from CPU by {gap}")
-    return f"CUDA differs from CPU by {gap}"
+def _gpu(device: CudaDevice) -> Gpu:
+    info = device.info
+    capability = f"compute capability {info.capability // 10}.{info.capability % 10}"
+    return Gpu(info.name, (f"{capability}, {info.memory_bytes / 1e9:.1f} GB", *_driver()))
 
 
-def native_engine() -> str:
-    """An FP16 TensorRT engine of the matte graph, built on this GPU."""
-    from trt_anime.engines.builder import engine_from_graph, stage_graph_from_file
-    from trt_anime.engines.manifest import Profile
-
-    graph = stage_graph_from_file(graphs.ensure(MODEL))
-    profile = Profile(height=720, width=1280, max_batch=4)
-    built = engine_from_graph(
-        graph, native_target(), precision="fp16", profile=profile, on_progress=lambda share: None
-    )
-    return f"{built.entry.engine.name}, {built.entry.manifest.size_bytes / 1e6:.1f} MB"
+def _driver() -> tuple[str, ...]:
+    version = _nvidia_smi("driver_version")
+    return (f"driver {version}",) if version else ()
 
 
-def _result(check: Callable[[], str]) -> Result:
-    name = check.__name__.replace("_", " ")
-    try:
-        return Result(name, "passed", check())
-    except MissingError as error:
-        return Result(name, "skipped", str(error))
-    except TrtAnimeError as error:
-        return Result(name, "failed", str(error))
-
-
-def _gpu_name() -> str | None:
-    command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader", "--id=0"]
+def _nvidia_smi(field: str) -> str | None:
+    command = ["nvidia-smi", f"--query-gpu={field}", "--format=csv,noheader", "--id=0"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip() or None
-
-
-def _report(gpu: str, results: list[Result]) -> str:
-    licence = catalogue.get(MODEL).licence
-    lines = [
-        f"# GPU check on {gpu}",
-        "",
-        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, onnx {onnx.__version__}, weights: {MODEL} ({licence})",
-        "",
-        "| check | outcome | seen |",
-        "|---|---|---|",
-        *[f"| {r.name} | {r.outcome} | {r.words} |" for r in results],
-        "",
-    ]
-    return "\n".join(lines)
 
 
 if __name__ == "__main__":

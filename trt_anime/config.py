@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from trt_anime.errors import InputError
 
 # Known to users from the documented configuration, but their stages come in later releases.
-_LATER = ("stage1", "stage2b", "stage2c", "stage3", "stage4", "precision", "preset")
+_LATER = ("stage1", "stage2b", "stage2c", "stage3", "stage4")
 
 
 class _Section(BaseModel):
@@ -24,10 +24,18 @@ class Stage2a(_Section):
 
 
 class Settings(_Section):
-    """What `process` can be told by a file; `threads` 0 is every usable core."""
+    """What `process` can be told by a file; `threads` 0 is every usable core.
+
+    Attributes:
+        held_frames: reuse the results of frames that repeat.
+    """
 
     device: str = "auto"
-    format: Literal["png", "ffv1", "prores", "webm"] = "png"
+    provider: Literal["auto", "onnxruntime", "openvino", "tensorrt"] = "auto"
+    precision: Literal["fp16", "fp32"] | None = None
+    format: Literal["png", "png16", "ffv1", "prores", "webm", "exr"] = "png"
+    preset: Literal["fast", "balanced", "quality"] = "balanced"
+    held_frames: bool = True
     batch_size: int = Field(default=1, ge=1)
     threads: int = Field(default=0, ge=0)
     stage2a: Stage2a = Stage2a()

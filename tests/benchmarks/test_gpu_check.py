@@ -1,42 +1,322 @@
-"""`make gpu-check` claims nothing that it didn't see."""
+"""`make gpu-check` claims nothing that it didn't see, and its checks notice what they are for."""
 
+# ruff: noqa: N802, N803 - the names are CUDA's
+
+import ctypes
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
+import onnxruntime as ort
 import pytest
 
 from benchmarks import gpu_check
-from trt_anime.errors import EngineError, MissingError
+from benchmarks.gpu import measures, models, session, suite
+from benchmarks.gpu.checks import CHECKS
+from benchmarks.gpu.kernel import THREADS, halved
+from benchmarks.gpu.measures import MEASURES
+from tests.runtime.devices.cuda_fake import FakeDriver
+from trt_anime.errors import DownloadError, EngineError, MissingError
+from trt_anime.runtime.devices.cuda_device import CudaDevice
+from trt_anime.runtime.devices.cuda_driver import load_driver
+from trt_anime.runtime.devices.host import HostDevice
+from trt_anime.runtime.sessions.ort_cpu import OrtCpuSession
 
 
-def test_without_a_gpu(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+class FakeGpu(FakeDriver):
+    """Also runs the one kernel of the checks, and copies to and from memory that isn't pinned."""
+
+    def cuMemcpyAsync(self, dst: int, src: int, ByteCount: int, hStream: int) -> None:
+        self.put(hStream, lambda: ctypes.memmove(dst, src, ByteCount))
+
+    def cuModuleLoadData(self, image: bytes) -> int:
+        assert b".entry halve(" in image
+        assert image.endswith(b"\0")
+        return 1
+
+    def cuModuleGetFunction(self, hmod: int, name: bytes) -> int:
+        assert name == b"halve"
+        return 2
+
+    def cuLaunchKernel(
+        self,
+        f: int,
+        gridDimX: int,
+        gridDimY: int,
+        gridDimZ: int,
+        blockDimX: int,
+        blockDimY: int,
+        blockDimZ: int,
+        sharedMemBytes: int,
+        hStream: int,
+        kernelParams: Any,
+        extra: int,
+    ) -> None:
+        assert (gridDimY, gridDimZ, blockDimX, blockDimY, blockDimZ) == (1, 1, THREADS, 1, 1)
+        (pointer, rounds), types = kernelParams
+        assert types == (ctypes.c_void_p, ctypes.c_uint32)
+        count = gridDimX * blockDimX
+
+        def work() -> None:
+            memory = (ctypes.c_float * count).from_address(pointer)
+            values = np.frombuffer(memoryview(memory).cast("B"), np.float32)
+            for _ in range(min(rounds, 40)):
+                values *= np.float32(0.5)
+                values += np.float32(1)
+
+        self.clock += 10
+        self.put(hStream, work)
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> FakeGpu:
+    monkeypatch.setattr(measures, "_FRAME_BYTES", 4 * THREADS * 3)
+    return FakeGpu(memory_bytes=200 << 20)
+
+
+@pytest.fixture
+def device(fake: FakeGpu) -> Iterator[CudaDevice]:
+    with CudaDevice(driver=load_driver(fake)) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_checks_pass_where_all_is_well(device: CudaDevice, fake: FakeGpu, name: str) -> None:
+    if name == "events":
+        fake.answers["cuEventQuery"] = ["CUDA_ERROR_NOT_READY"]
+    if name == "other libraries' arrays":
+        with pytest.raises(MissingError, match="needs CuPy"):
+            CHECKS[name](device)
+    else:
+        assert CHECKS[name](device)
+        assert not fake.memory, "a check leaves nothing behind"
+
+
+def _copies_nothing(fake: FakeGpu) -> None:
+    fake.cuMemcpyAsync = lambda *arguments: None  # type: ignore[method-assign]
+
+
+def _captures_nothing(fake: FakeGpu) -> None:
+    fake.put = lambda handle, work: work()  # type: ignore[method-assign, assignment]
+
+
+def _changes_nothing(fake: FakeGpu) -> None:
+    fake.cuLaunchKernel = lambda *arguments: None  # type: ignore[method-assign]
+
+
+def _allows_all(fake: FakeGpu) -> None:
+    fake._forbidden_while_capturing = lambda: None  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize(
+    ("name", "mistake"),
+    [
+        ("copies", _copies_nothing),
+        ("threads", _copies_nothing),
+        ("streams in order", _changes_nothing),
+        ("events", lambda fake: None),  # the fake's work is done at once: its mark is reached too early
+        ("graphs", _captures_nothing),
+        ("graphs", _changes_nothing),
+        ("failed capture", _allows_all),
+    ],
+)
+def test_checks_notice(
+    device: CudaDevice, fake: FakeGpu, name: str, mistake: Callable[[FakeGpu], None]
 ) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(gpu_check, "REPORTS", tmp_path)
-    assert gpu_check.main() == 0
-    assert "none is claimed to pass" in capsys.readouterr().out
-    assert not list(tmp_path.iterdir())
+    mistake(fake)
+    with pytest.raises(EngineError):
+        CHECKS[name](device)
+
+
+@pytest.mark.parametrize("name", MEASURES)
+def test_measures(device: CudaDevice, fake: FakeGpu, name: str) -> None:
+    table = MEASURES[name](device)
+    assert all(len(row) == len(table.head) for row in table.rows)
+    assert not fake.memory
+
+
+def test_overlap_notices_a_wrong_frame(device: CudaDevice, fake: FakeGpu) -> None:
+    _changes_nothing(fake)
+    with pytest.raises(EngineError, match="came out wrong"):
+        MEASURES["overlap"](device)
+
+
+def test_kernel_parameters_are_cudas() -> None:
+    real = pytest.importorskip("cuda.bindings.driver", exc_type=ImportError)
+    for name in ("cuLaunchKernel", "cuModuleLoadData", "cuModuleGetFunction"):
+        words = getattr(real, name).__doc__.splitlines()[0].partition("(")[2].rstrip(")").split(", ")
+        code = getattr(FakeGpu, name).__code__
+        assert [word.split()[-1].lstrip("*") for word in words] == list(
+            code.co_varnames[1 : code.co_argcount]
+        )
+
+
+@pytest.mark.parametrize("wrong", [False, True])
+def test_session_check(tmp_path: Path, wrong: bool) -> None:
+    """On the CPU, where orders are checked; and it notices a session that computes something else."""
+    graph = session.small_graph(tmp_path / "small.onnx")
+    reference = ort.InferenceSession(str(graph))
+    with HostDevice() as host, OrtCpuSession(graph, host, threads=1, name="check") as opened:
+        if not wrong:
+            assert session.compared(host, opened, reference).startswith("8 frames, CPUExecutionProvider")
+            return
+        other = SimpleNamespace(
+            run=lambda outputs, given: [np.asarray(reference.run(outputs, given)[0]) // 2]
+        )
+        with pytest.raises(EngineError, match="frames differ from ONNX Runtime's own by"):
+            session.compared(host, opened, other)
+
+
+def test_halved() -> None:
+    assert [halved(0, rounds) for rounds in range(4)] == [0, 1, 1.5, 1.75]
 
 
 def absent() -> str:
     raise MissingError("no TensorRT")
 
 
+def unloaded() -> str:
+    raise DownloadError("no source gave u2netp")
+
+
+def without_package() -> str:
+    raise ModuleNotFoundError("No module named 'onnx'", name="onnx")
+
+
 def wrong() -> str:
     raise EngineError("differs")
 
 
-def test_report(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def crashed() -> str:
+    raise KeyError("frame")
+
+
+@pytest.mark.parametrize(
+    ("check", "outcome", "words"),
+    [
+        (absent, "skipped", "no TensorRT"),
+        (unloaded, "skipped", "no source gave u2netp"),
+        (without_package, "skipped", "No module named 'onnx'; pip install"),
+        (wrong, "failed", "differs"),
+        (crashed, "failed", "KeyError: 'frame'"),
+        (lambda: "equal", "passed", "equal"),
+    ],
+)
+def test_outcomes(check: Callable[[], str], outcome: str, words: str) -> None:
+    result = gpu_check.result_of("check", check)
+    assert (result.outcome, result.words.startswith(words)) == (outcome, True)
+
+
+def test_our_own_missing_module_is_a_mistake() -> None:
+    def mistake() -> str:
+        raise ModuleNotFoundError("No module named 'trt_anime.export'", name="trt_anime.export")
+
+    with pytest.raises(ModuleNotFoundError):
+        gpu_check.result_of("check", mistake)
+
+
+@pytest.fixture
+def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """No GPU answers; reports go to the folder returned."""
+
+    def missing(ordinal: int) -> None:
+        raise MissingError("needs cuda-python")
+
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(gpu_check, "CudaDevice", missing)
+    monkeypatch.setattr(gpu_check, "REPORTS", tmp_path / "reports")
+    return tmp_path / "reports"
+
+
+def test_without_a_gpu(nowhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert gpu_check.main() == 0
+    assert "none is claimed to pass" in capsys.readouterr().out
+    assert not nowhere.exists()
+
+
+def test_gpu_without_cuda_python(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was skipped or failed is in the report as such, and a failure is in the exit code."""
-    tool = tmp_path / "bin" / "nvidia-smi"
-    tool.parent.mkdir()
-    tool.write_text("#!/bin/sh\necho 'NVIDIA Test 1'\n")
+    tool = nowhere.parent / "nvidia-smi"
+    tool.write_text("#!/bin/sh\ncase $1 in *driver*) echo 580.1 ;; *) echo 'NVIDIA Test 1' ;; esac\n")
     tool.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tool.parent}:/bin:/usr/bin")
-    monkeypatch.setattr(gpu_check, "REPORTS", tmp_path)
-    monkeypatch.setattr(gpu_check, "parity_on_cuda", absent)
-    monkeypatch.setattr(gpu_check, "native_engine", wrong)
+    monkeypatch.setattr(suite, "run_tests", absent)
+    monkeypatch.setattr(models, "parity_on_cuda", unloaded)
+    monkeypatch.setattr(models, "native_engine", wrong)
     assert gpu_check.main() == 1
-    report = (tmp_path / "nvidia-test-1.md").read_text()
-    assert "| absent | skipped | no TensorRT |" in report
-    assert "| wrong | failed | differs |" in report
+    report = (nowhere / "nvidia-test-1.md").read_text()
+    assert "- driver 580.1\n" in report
+    assert "| copies | skipped | needs cuda-python |" in report
+    assert "| tests | skipped | no TensorRT |" in report
+    assert "| native engine | failed | differs |" in report
+    monkeypatch.setattr(models, "native_engine", lambda: "built")
+    assert gpu_check.main() == 0
+
+
+def test_whole_report(nowhere: Path, fake: FakeGpu, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake.answers["cuEventQuery"] = ["CUDA_ERROR_NOT_READY"]
+    driver = load_driver(fake)
+    monkeypatch.setattr(gpu_check, "CudaDevice", lambda ordinal: CudaDevice(ordinal, driver=driver))
+    monkeypatch.setattr(suite, "run_tests", lambda: "9 passed")
+    monkeypatch.setattr(gpu_check, "session_on_cuda", lambda device: f"8 frames on {device.name}")
+    monkeypatch.setattr(models, "parity_on_cuda", absent)
+    monkeypatch.setattr(models, "native_engine", absent)
+    assert gpu_check.main() == 0
+    report = (nowhere / "gpu-0.md").read_text()
+    assert "- compute capability 8.9, 0.2 GB\n" in report
+    for name in ("copies", "graphs", "session", "overlap", "closing", "tests"):
+        assert f"| {name} | passed |" in report
+    for title in ("Copies and compute at once", "Graph against no graph", "Pinned against pageable memory"):
+        assert f"## {title}\n" in report
+    assert (fake.left, fake.retained) == (0, 0)
+
+
+def test_tests_say_what_they_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(suite, "NEEDS", ("pytest", "no_such_module"))
+    with pytest.raises(MissingError, match="needs no_such_module; pip install"):
+        suite.run_tests()
+
+
+@pytest.mark.parametrize(
+    ("body", "outcome"), [("assert True", "1 passed"), ("assert False", "1 failed .*FAILED test_it.py")]
+)
+def test_tests_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, body: str, outcome: str) -> None:
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_it.py").write_text(f"def test_it():\n    {body}\n")
+    monkeypatch.setattr(suite, "ROOT", tmp_path)
+    monkeypatch.setattr(suite, "FOLDERS", ("tests", "absent"))
+    monkeypatch.setattr(suite, "NEEDS", ("pytest",))
+    if body == "assert True":
+        assert outcome in suite.run_tests()
+    else:
+        with pytest.raises(EngineError, match=r"1 failed.*FAILED tests/test_it.py"):
+            suite.run_tests()
+
+
+BARE = """
+import sys
+for name in sys.argv[1:]:
+    sys.modules[name] = None
+import benchmarks.gpu_check
+sys.exit(benchmarks.gpu_check.main())
+"""
+
+
+def test_bare_machine(tmp_path: Path) -> None:
+    """Nothing but Python and NumPy: it starts, and says what it misses."""
+    blocked = ("av", "cv2", "onnx", "onnxruntime", "pydantic", "typer", "rich", "cuda", "cupy", "spox")
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", BARE, *blocked],
+        cwd=suite.ROOT,
+        env={"PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "no GPU check was made" in done.stdout
+    assert "needs cuda-python" in done.stdout

@@ -15,7 +15,7 @@ from benchmarks.machine import OtherLoad
 from benchmarks.rembg_pairs import Facts, Measured
 from benchmarks.rembg_report import report
 from trt_anime.errors import InputError
-from trt_anime.runtime.process import LAYER_FOLDER
+from trt_anime.runtime.stages import STAGES
 
 FACTS = Facts("2026-01-01", "python -m benchmarks.rembg_pairs", "cpu", "v", 0.01, "0", "0", 2, "a" * 64)
 
@@ -66,7 +66,7 @@ def test_a_node_belongs_to_the_part_that_its_name_tells() -> None:
 
 
 def test_layers_are_found_in_our_folder_and_in_rembgs(tmp_path: Path) -> None:
-    for folder in (tmp_path / "ours" / LAYER_FOLDER, tmp_path / "theirs"):
+    for folder in (tmp_path / "ours" / STAGES["2a"].layers[0].folder, tmp_path / "theirs"):
         folder.mkdir(parents=True)
         (folder / "frame_000001.png").touch()
         (folder / "frame_000000.png").touch()

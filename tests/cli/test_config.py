@@ -40,12 +40,12 @@ def test_options_win(tmp_path: Path) -> None:
 
 def test_later_stages_are_left_out_aloud(tmp_path: Path) -> None:
     path = config(
-        tmp_path, {"stage1.confidence_threshold": 0.5, "stage3": {"method": "xmem"}, "preset": "fast"}
+        tmp_path, {"stage1.confidence_threshold": 0.5, "stage3": {"method": "xmem"}, "stage4": "clip"}
     )
     _, notices = load_settings(path)
     assert notices == [
         f"{path}: {name} is not yet supported and is left out"
-        for name in ("stage1.confidence_threshold", "stage3.method", "preset")
+        for name in ("stage1.confidence_threshold", "stage3.method", "stage4")
     ]
 
 

@@ -16,7 +16,12 @@ import pytest
 
 from tests.runtime.media import picture, read_png, stage_graph, tree, write_clip, write_images
 from trt_anime.cli import main
-from trt_anime.runtime.process import LAYER_FOLDER
+from trt_anime.runtime.stages import STAGES
+
+LAYER_FOLDER = STAGES["2a"].layers[0].folder
+
+
+FACTS = ("ledger.jsonl", "run.json", "timecodes.txt")
 
 
 @dataclass(frozen=True)
@@ -69,10 +74,11 @@ def test_done(tmp_path: Path, run: Run) -> None:
     outcome = run(film(tmp_path / "clip.mp4"))
     assert outcome.code == 0
     assert outcome.out.startswith(f"{tmp_path / 'out' / LAYER_FOLDER}: 12 frames in ")
-    note, bar = outcome.err.splitlines()
-    assert note.startswith("note: device auto: runs on the CPU")
+    note, plan, bar = outcome.err.splitlines()
+    assert note.startswith("note: device auto: runs on cpu (")
+    assert plan.startswith("note: plan: ")
     assert "12 frames of 12 frames (100%)" in bar and bar.endswith("0 s left")
-    assert len(tree(tmp_path / "out")) == 13
+    assert len(tree(tmp_path / "out")) == 12 + len(FACTS)
 
 
 def audio_only(path: Path) -> Path:
@@ -143,12 +149,23 @@ def test_bad_input(tmp_path: Path, run: Run, kind: str) -> None:
 
 
 OPTIONS: dict[str, tuple[tuple[str, ...], int, str]] = {
-    "cuda": (("--device", "cuda:0"), 3, "GPU execution is not in this release"),
-    "device": (("--device", "gpu"), 2, "use auto or cpu"),
+    "cuda": (("--device", "cuda:0"), 3, "no NVIDIA driver answers on this machine"),
+    "device": (("--device", "gpu"), 2, "use auto, cpu, cuda:0"),
+    "devices": (("--device", "cuda:0,1"), 2, "one GPU at a time"),
+    "stages": (("--stages", "2a,5"), 2, "--stages 5: no such stage in this release; use 2a, 2b, 2c"),
+    "no graph yet": (
+        ("--stages", "2b", "--device", "cpu"),
+        3,
+        "stage 2b: this release has no graph for it",
+    ),
+    "provider": (("--provider", "tensorrt", "--device", "cpu"), 2, "does not run on device cpu"),
+    "latencies": (("--latencies", "l.json"), 2, "goes with --device null only"),
+    "preset": (("--preset", "best"), 2, "--preset: input should be 'fast', 'balanced' or 'quality'"),
+    "resume": (("--resume", "--overwrite"), 2, "give one of the two"),
     "format": (
         ("--format", "gif"),
         2,
-        "--format: input should be 'png', 'ffv1', 'prores' or 'webm', not 'gif'",
+        "--format: input should be 'png', 'png16', 'ffv1', 'prores', 'webm' or 'exr', not 'gif'",
     ),
     "batch": (("--batch-size", "0"), 2, "--batch-size: input should be greater than or equal to 1, not 0"),
     "rate": (("--rate", "fast"), 2, "--rate fast: not a number of frames per second"),
@@ -187,7 +204,7 @@ def test_a_used_folder(tmp_path: Path, run: Run) -> None:
     assert "earlier run" in only_error(outcome)
     assert tree(tmp_path / "out") == before
     assert run(clip, "--limit", "2", "--overwrite").code == 0
-    assert len(tree(tmp_path / "out")) == 3
+    assert len(tree(tmp_path / "out")) == 2 + len(FACTS)
 
 
 def test_a_cut_film_keeps_its_frames(tmp_path: Path, run: Run) -> None:
@@ -199,7 +216,7 @@ def test_a_cut_film_keeps_its_frames(tmp_path: Path, run: Run) -> None:
     facts = json.loads((tmp_path / "out" / "run.json").read_text())
     assert facts["status"] == "failed"
     frames = tree(tmp_path / "out" / LAYER_FOLDER)
-    assert len(frames) == facts["stages"][0]["frames"] > 10
+    assert len(frames) == facts["frames"] > 10
     for name in frames:
         read_png(tmp_path / "out" / LAYER_FOLDER / name)
 
@@ -209,8 +226,8 @@ def test_a_broken_image_names_itself(tmp_path: Path, run: Run) -> None:
     (source / "frame_0003.png").write_bytes(b"oops")
     outcome = run(source, "--device", "cpu")
     assert outcome.code == 1
-    assert "frame_0003.png: can't be decoded" in only_error(outcome)
-    assert len(tree(tmp_path / "out")) == 4
+    assert "frame_0003.png: can't be decoded" in outcome.err.splitlines()[-1]
+    assert len(tree(tmp_path / "out")) == 3 + len(FACTS[:2])
 
 
 def test_variable_frame_rate_survives(tmp_path: Path, run: Run) -> None:
@@ -258,9 +275,9 @@ def test_interrupt(tmp_path: Path, graph: Path, format: str) -> None:
     stdout, stderr = child.communicate(timeout=30)
     assert child.returncode == 130, stderr
     assert stdout == ""
-    assert stderr.splitlines()[-1].startswith("note: interrupted: what was finished is kept")
+    assert stderr.splitlines()[-1].startswith("note: interrupted: finished work is kept in")
     facts = json.loads((out / "run.json").read_text())
-    count = facts["stages"][0]["frames"]
+    count = facts["frames"]
     assert facts["status"] == "interrupted"
     assert 0 < count < 4000
     if format == "png":
@@ -268,16 +285,20 @@ def test_interrupt(tmp_path: Path, graph: Path, format: str) -> None:
         for name in tree(layer):
             assert read_png(layer / name).shape == (256, 256, 4)
     else:
-        assert tree(layer) == ["character.partial.mkv"]
-        with av.open(str(layer / "character.partial.mkv")) as container:
-            assert sum(1 for _ in container.decode(video=0)) == count
+        segments = [layer / name for name in tree(layer)]
+        assert {path.parent.name for path in segments} == {"character.segments"}
+        assert sum(map(pictures_in, segments)) == count
 
 
 def started(layer: Path, format: str) -> bool:
     if format == "png":
         return (layer / "frame_000005.png").exists()
-    temporary = layer / ".character.mkv.partial"
-    return temporary.exists() and temporary.stat().st_size > 1_000_000
+    return (layer / "character.segments" / "000000.mkv").exists()
+
+
+def pictures_in(path: Path) -> int:
+    with av.open(str(path)) as container:
+        return sum(1 for _ in container.decode(video=0))
 
 
 HELP = """

@@ -50,6 +50,11 @@ GUESTS: dict[str, set[str]] = {
     "tensorrt": set(),  # loaded by `engines.flavours` alone, by name
     "tensorrt_rtx": set(),
     "av": {"runtime"},
+    "cuda": {"runtime"},
+    "openvino": {"runtime"},
+    "OpenEXR": {"runtime"},
+    "PyNvVideoCodec": {"runtime"},
+    "scenedetect": {"runtime"},
     "rich": {"cli"},
     "typer": {"cli"},
 }

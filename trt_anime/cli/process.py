@@ -2,11 +2,11 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from trt_anime.errors import InputError
+from trt_anime.errors import InputError, MissingError
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -15,37 +15,81 @@ if TYPE_CHECKING:
     from trt_anime.cli.progress import Advance
     from trt_anime.config import Settings
     from trt_anime.runtime.record import RunRecord
+    from trt_anime.runtime.stages import Stage
 
 
 def process(
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="A video, or a folder of frames.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the layers and run.json.")],
     config: Annotated[Path | None, typer.Option(help="JSON file with settings; options here win.")] = None,
+    stages: Annotated[str, typer.Option(help="Stages to run, such as 2a or 2a,2b.")] = "2a",
     model: Annotated[str | None, typer.Option(help="Network of stage 2a  [default: u2netp]")] = None,
     graph: Annotated[Path | None, typer.Option(help="Stage graph (ONNX) to use.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto or cpu  [default: auto]")] = None,
-    format: Annotated[str | None, typer.Option(help="png, ffv1, prores or webm  [default: png]")] = None,
+    device: Annotated[
+        str | None, typer.Option(help="auto, cpu, cuda:0 or null (no work)  [default: auto]")
+    ] = None,
+    provider: Annotated[
+        str | None,
+        typer.Option(help="auto, onnxruntime, openvino or tensorrt  [default: auto]"),
+    ] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="fp16 or fp32, of the engine  [default: the fastest there is]")
+    ] = None,
+    allow_cpu_nodes: Annotated[
+        bool, typer.Option("--allow-cpu-nodes", help="Let the CPU run what ONNX Runtime's CUDA can't.")
+    ] = False,
+    latencies: Annotated[
+        Path | None, typer.Option(help="Profile that --device null replays: how fast would that GPU be?")
+    ] = None,
+    format: Annotated[
+        str | None, typer.Option(help="png, png16, ffv1, prores, webm or exr  [default: png]")
+    ] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="fast, balanced or quality  [default: balanced]")
+    ] = None,
+    held_frames: Annotated[
+        bool | None,
+        typer.Option("--held-frames/--no-held-frames", help="Reuse results of repeats  [default: yes]"),
+    ] = None,
     batch_size: Annotated[int | None, typer.Option(help="Frames per run  [default: 1]")] = None,
     threads: Annotated[int | None, typer.Option(help="CPU cores to use  [default: all]")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many frames.")] = None,
     rate: Annotated[str, typer.Option(help="Frames per second of a folder.")] = "24",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where an earlier run stopped.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace earlier results.")] = False,
 ) -> None:
     """Split a video, or a folder of frames, into layers."""
     try:
         if graph and model:
             raise InputError("--graph and --model: give one of the two")
+        if resume and overwrite:
+            raise InputError("--resume and --overwrite: give one of the two")
         settings = _settings(
             config,
             stage2a__model_type=model,
             device=device,
+            provider=provider,
+            precision=precision,
             format=format,
+            preset=preset,
+            held_frames=held_frames,
             batch_size=batch_size,
             threads=threads,
         )
-        record = _processed(source, output, graph, settings, overwrite, limit, _fraction(rate))
+        run = {
+            "input": source,
+            "output": output,
+            "stages": tuple(word.strip() for word in stages.split(",")),
+            "allow_cpu_nodes": allow_cpu_nodes,
+            "latencies": latencies,
+            "limit": limit,
+            "rate": _fraction(rate),
+            "resume": resume,
+            "overwrite": overwrite,
+        }
+        record = _processed(settings, run, graph)
     except KeyboardInterrupt:
-        _notify(f"interrupted: what was finished is kept in {output}")
+        _notify(f"interrupted: finished work is kept in {output}; --resume goes on with it")
         raise typer.Exit(130) from None
     print(_summary(record))
 
@@ -59,34 +103,30 @@ def _settings(config: Path | None, **options: object) -> "Settings":
     return settings
 
 
-def _processed(
-    source: Path,
-    output: Path,
-    graph: Path | None,
-    settings: "Settings",
-    overwrite: bool,
-    limit: int | None,
-    rate: "Fraction",
-) -> "RunRecord":
+def _processed(settings: "Settings", run: dict[str, Any], graph: Path | None) -> "RunRecord":
     from trt_anime.runtime.process import ProcessOptions, process_clip
 
     options = ProcessOptions(
-        input=source,
-        output=output,
         device=settings.device,
+        provider=settings.provider,
+        precision=settings.precision,
         format=settings.format,
+        preset=settings.preset,
+        held=settings.held_frames,
         batch_size=settings.batch_size,
         threads=settings.threads,
-        overwrite=overwrite,
-        limit=limit,
-        rate=rate,
+        **run,
     )
-    return process_clip(
-        options,
-        graph=lambda: graph or _graph_of(settings.stage2a.model_type),
-        notify=_notify,
-        track=_track,
-    )
+
+    def graph_of(stage: "Stage") -> Path:
+        if stage.number != "2a":
+            raise MissingError(
+                f"stage {stage.number}: this release has no graph for it; leave it out of --stages, or see "
+                "what it would cost with --device null"
+            )
+        return graph or _graph_of(settings.stage2a.model_type)
+
+    return process_clip(options, graph=graph_of, notify=_notify, track=_track)
 
 
 def _graph_of(model: str) -> Path:
@@ -111,7 +151,7 @@ def _fraction(rate: str) -> "Fraction":
 def _track(total: int | None) -> "AbstractContextManager[Advance]":
     from trt_anime.cli.progress import progress
 
-    return progress("stage 2a", total=total, unit="frame")
+    return progress("frames", total=total, unit="frame")
 
 
 def _notify(sentence: str) -> None:
@@ -119,5 +159,7 @@ def _notify(sentence: str) -> None:
 
 
 def _summary(record: "RunRecord") -> str:
-    (stage,) = record.stages
-    return f"{stage.output}: {stage.frames} frames in {record.elapsed_s:.1f} s ({stage.fps:.2f} FPS)"
+    fresh = record.frames - record.resumed
+    held = f", {record.frames - record.computed} of them held" if record.computed < record.frames else ""
+    speed = f"{fresh} frames in {record.elapsed_s:.1f} s ({record.fps:.2f} FPS){held}"
+    return "\n".join(f"{output}: {speed}" for output in record.outputs)
