@@ -48,6 +48,7 @@ def identity_of(
         "format": format,
         "batch size": str(batch_size),
         "held frames": held,
+        "stages": ", ".join(stages),
         "segment length": str(segment_frames),
     }
     for number, origin in stages.items():
@@ -63,6 +64,8 @@ def identity_of(
 def changes(before: Identity, now: Identity) -> list[str]:
     """What differs, a clause each, such as ``format: ffv1 before, prores now``."""
     names = list(before | now)
+    if before["stages"] != now["stages"]:  # which says it: not what each stage was made of, too
+        names = [name for name in names if name in before and name in now]
     return [
         f"{name}: {_shown(before, name)} before, {_shown(now, name)} now"
         for name in names
@@ -123,6 +126,6 @@ def _versions() -> Identity:
 
 
 def _shown(identity: Identity, name: str) -> str:
-    value = identity.get(name, "none")
+    value = identity.get(name) or "none"
     is_hash = len(value) == _HEX_SHA256_DIGITS and not set(value) - set("0123456789abcdef")
     return value[:_SHOWN_DIGITS] if is_hash else value

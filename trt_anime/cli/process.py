@@ -159,7 +159,9 @@ def _notify(sentence: str) -> None:
 
 
 def _summary(record: "RunRecord") -> str:
-    fresh = record.frames - record.resumed
-    held = f", {record.frames - record.computed} of them held" if record.computed < record.frames else ""
-    speed = f"{fresh} frames in {record.elapsed_s:.1f} s ({record.fps:.2f} FPS){held}"
+    held = record.frames - record.computed
+    parts = [f"{record.frames} frames"]
+    parts += [f"{held} of them held"] if held else []
+    parts += [f"{record.resumed} of them from before"] if record.resumed else []
+    speed = f"{', '.join(parts)} in {record.elapsed_s:.1f} s ({record.fps:.2f} FPS)"
     return "\n".join(f"{output}: {speed}" for output in record.outputs)
