@@ -64,7 +64,7 @@ def identity_of(
 def changes(before: Identity, now: Identity) -> list[str]:
     """What differs, a clause each, such as ``format: ffv1 before, prores now``."""
     names = list(before | now)
-    if before["stages"] != now["stages"]:  # which says it: not what each stage was made of, too
+    if before.get("stages") != now.get("stages"):  # which says it: not what each stage was made of, too
         names = [name for name in names if name in before and name in now]
     return [
         f"{name}: {_shown(before, name)} before, {_shown(now, name)} now"

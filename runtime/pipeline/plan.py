@@ -58,10 +58,8 @@ class Plan:
             for item in self.items
         ]
         sums = " and ".join(f"{self.size_bytes(place) / 1e6:.1f} MB {place}" for place in _PLACES)
-        return [
-            *rows,
-            f"{self.depth} slots of {self.chain.batch} frames, {self.lanes} at once: {sums} memory",
-        ]
+        frames = "1 frame" if self.chain.batch == 1 else f"{self.chain.batch} frames"
+        return [*rows, f"{self.depth} slots of {frames}, {self.lanes} at once: {sums} memory"]
 
 
 _PLACES: tuple[Place, ...] = ("device", "pinned")

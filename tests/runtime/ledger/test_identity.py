@@ -105,9 +105,8 @@ def test_every_setting_is_part_of_it(
 
 def test_another_stage_is_another_run(tmp_path: Path, video: ClipInfo) -> None:
     both: dict[str, Any] = SETTINGS | {"stages": {"2a": ORIGIN, "2c": ORIGIN}}
-    clauses = refusal(tmp_path, identity_of(video, **SETTINGS), identity_of(video, **both)).split("; ")
-    assert clauses[0] == "stage 2c graph: none before, 111111111111 now"
-    assert len(clauses) == 4
+    clauses = refusal(tmp_path, identity_of(video, **SETTINGS), identity_of(video, **both))
+    assert clauses == "stages: 2a before, 2a, 2c now"
 
 
 def distribution(name: str) -> Callable[[pytest.MonkeyPatch], None]:
