@@ -7,7 +7,8 @@ frames are computed like all others, or few layers would be carried.
 
 import argparse
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,19 +21,24 @@ from benchmarks.footage import make_footage
 from benchmarks.machine import OtherLoad, cpu, keep_to_cores, now
 from samples.scene import Scene, SceneOptions
 from trt_anime.runtime.devices.null import NullBuffer, NullDevice
-from trt_anime.runtime.media.frames import Pixels
+from trt_anime.runtime.lookahead.stage import LookAhead
+from trt_anime.runtime.media.frames import Frame, Pixels
+from trt_anime.runtime.media.png import png_sink
+from trt_anime.runtime.media.reader import open_source
+from trt_anime.runtime.media.sinks import Segment
 from trt_anime.runtime.process import ProcessOptions, process_clip
 from trt_anime.runtime.record import RunRecord
+from trt_anime.runtime.stages import STAGES
 
-STAGES = ("2a", "2b", "2c")
+STAGES_RUN = ("2a", "2b", "2c")
 
 
 @dataclass(frozen=True)
 class Result:
-    """Frames per second of one run, and milliseconds a frame by part, as busy time over all threads."""
+    """Frames per second of one run, and CPU milliseconds a frame over all threads."""
 
     fps: float
-    parts_ms: dict[str, float]
+    cpu_ms: float
 
 
 def main() -> None:
@@ -51,33 +57,75 @@ def main() -> None:
             for name, pictures in layers.items():
                 rows[name].append(_run(clip, Path(folder) / "out", given.cores, pictures))
         print(f"{now()}, {cpu()}, {given.cores} used, other programs {load.share():.0%} of the CPU")
-        print(f"{given.frames} frames 1920x1080, h264 in, {len(STAGES)} RGBA PNG layers out")
+        print(f"{given.frames} frames 1920x1080, h264 in, {len(STAGES_RUN)} RGBA PNG layers out")
         for name, results in rows.items():
             print(_line(name, results))
+        print("CPU ms a frame of each part by itself, in one thread:")
+        for part, cpu_ms in _parts(clip, Path(folder) / "alone", layers["drawn"] or []).items():
+            print(f"{part:24} {cpu_ms:5.1f}")
 
 
 def _line(name: str, results: list[Result]) -> str:
     speeds = [result.fps for result in results]
-    parts = ", ".join(
-        f"{part} {median(result.parts_ms[part] for result in results):.1f}" for part in results[0].parts_ms
-    )
     return (
-        f"{name} layers: {median(speeds):.1f} FPS ({min(speeds):.1f} to {max(speeds):.1f}); "
-        f"ms a frame: {parts}"
+        f"{name} layers: {median(speeds):.1f} FPS ({min(speeds):.1f} to {max(speeds):.1f}), "
+        f"{median(result.cpu_ms for result in results):.1f} ms of CPU a frame"
     )
 
 
 def _run(clip: Path, output: Path, threads: int, pictures: list[Pixels] | None) -> Result:
+    start_s = time.process_time()
     record = _processed(clip, output, threads, pictures)
-    parts = {name: seconds / record.frames * 1000 for name, seconds in record.busy_s.items()}
-    return Result(record.fps, parts)
+    return Result(record.fps, (time.process_time() - start_s) / record.frames * 1000)
+
+
+def _parts(clip: Path, folder: Path, layers: list[Pixels]) -> dict[str, float]:
+    with open_source(clip, threads=1) as source:
+        count = source.info.frames or 0
+        source.start_at(count - 1)
+        decode_ms = _cpu_ms(source)
+    with open_source(clip, threads=1) as source:
+        both_ms = _cpu_ms(source)
+    with open_source(clip, threads=1) as source:
+        frames = list(source)
+    look_ahead, target = LookAhead(preset="balanced"), np.empty_like(frames[0].rgb)
+    sinks = [png_sink(folder, STAGES[number].layers[0], bits=8).segment(0) for number in STAGES_RUN]
+    parts = {
+        "decode": decode_ms,
+        "to RGB": both_ms - decode_ms,
+        "look ahead": _cpu_ms(look_ahead.judge(frame.rgb) for frame in frames),
+        "into pinned memory": _cpu_ms(_copied(target, frame) for frame in frames),
+    }
+    for sink, number, layer in zip(sinks, STAGES_RUN, layers, strict=True):
+        drawn = {STAGES[number].layers[0].name: layer}
+        name = f"PNG, {STAGES[number].layers[0].name}"
+        parts[name] = _cpu_ms(_written(sink, frame, drawn) for frame in frames)
+    return {name: cpu_ms / count for name, cpu_ms in parts.items()}
+
+
+def _copied(target: Pixels, frame: Frame) -> bool:
+    np.copyto(target, frame.rgb)
+    return True
+
+
+def _written(sink: Segment, frame: Frame, layers: dict[str, Pixels]) -> bool:
+    sink.write([frame.stamp], layers, None)
+    return True
+
+
+def _cpu_ms(steps: Iterable[object]) -> float:
+    """Of going through all steps, whose results aren't kept."""
+    start_s = time.process_time()
+    for _ in steps:
+        pass
+    return (time.process_time() - start_s) * 1000
 
 
 def _processed(clip: Path, output: Path, threads: int, pictures: list[Pixels] | None) -> RunRecord:
     options = ProcessOptions(
         input=clip,
         output=output,
-        stages=STAGES,
+        stages=STAGES_RUN,
         device="null",
         held=False,
         threads=threads,
