@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.gpu.kernel import THREADS, Halving, halved
+from benchmarks.gpu.pipeline import pipeline
 from trt_anime.errors import EngineError, MissingError
 from trt_anime.runtime.devices.api import Buffer, Stream, Tensor
 from trt_anime.runtime.devices.cuda_device import CudaDevice
@@ -194,6 +195,7 @@ CHECKS: dict[str, Check] = {
     "failed capture": failed_capture,
     "threads": threads,
     "out of memory": out_of_memory,
+    "pipeline": pipeline,
     "other libraries' arrays": arrays,
 }
 

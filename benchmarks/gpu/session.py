@@ -1,23 +1,19 @@
 """Frames through a session of ONNX Runtime on the GPU, over streams of ours, against ONNX Runtime alone."""
 
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from benchmarks.gpu.pipeline import random_frames, through
 from trt_anime.errors import EngineError
-from trt_anime.runtime.devices.api import Device, Tensor
+from trt_anime.runtime.devices.api import Device
 from trt_anime.runtime.devices.cuda_device import CudaDevice
+from trt_anime.runtime.pipeline.chain import Node
 from trt_anime.runtime.sessions.api import Session
+from trt_anime.runtime.stages import STAGES
 from trt_anime.stage import StageInfo
-
-Frames = NDArray[np.uint8]
-
-_HEIGHT, _WIDTH = 540, 961
-_BYTE = np.dtype(np.uint8)
 
 
 def session_on_cuda(device: CudaDevice) -> str:
@@ -33,13 +29,13 @@ def session_on_cuda(device: CudaDevice) -> str:
 
 
 def compared(device: Device, session: Session, reference: Any) -> str:
-    """Frames one after the other through two slots. Raises EngineError: not what `reference` gives."""
-    rng = np.random.default_rng(3)
-    frames = [rng.integers(0, 256, (1, _HEIGHT, _WIDTH, 3), np.uint8) for _ in range(8)]
-    found = _through(device, session, frames)
+    """Frames through the pipeline. Raises EngineError: not what `reference` gives."""
+    frames = random_frames(8)
+    found, _ = through(device, [Node(STAGES["2a"], session)], frames)
     expected = [np.asarray(reference.run(None, {"frame": frame})[0], np.uint8) for frame in frames]
     gap = max(
-        int(np.abs(one.astype(int) - other).max()) for one, other in zip(found, expected, strict=True)
+        int(np.abs(layers["character"].astype(int) - other).max())
+        for layers, other in zip(found, expected, strict=True)
     )
     if gap > 1:  # a sum in another order may round to the neighbour
         raise EngineError(f"frames differ from ONNX Runtime's own by {gap} of 255")
@@ -75,53 +71,3 @@ def small_graph(path: Path) -> Path:
     helper.set_model_props(model, info.to_metadata())
     save(model, str(path))
     return path
-
-
-def _through(device: Device, session: Session, frames: Sequence[Frames]) -> list[Frames]:
-    """Copy in, run and copy out on a stream each; events alone keep the order."""
-    shapes = {"frame": frames[0].shape, **session.shapes({"frame": frames[0].shape})}
-    lines = [device.stream(name=name) for name in ("in", "run", "out")]
-    slots = [_Slot(device, shapes, number) for number in range(2)]
-    found: list[Frames] = []
-    for number, frame in enumerate(frames):
-        slot = slots[number % 2]
-        if number >= 2:
-            found.append(slot.result(device))
-        with device.writing(slot.host["frame"]) as array:
-            array[:] = frame
-        device.copy(slot.there["frame"], slot.host["frame"], stream=lines[0])
-        device.record(slot.arrived, stream=lines[0])
-        device.wait(slot.arrived, stream=lines[1])
-        session.enqueue(slot.there, stream=lines[1], scratch=None)
-        device.record(slot.computed, stream=lines[1])
-        device.wait(slot.computed, stream=lines[2])
-        device.copy(slot.host["rgba"], slot.there["rgba"], stream=lines[2])
-        device.record(slot.done, stream=lines[2])
-    for number in range(len(frames), len(frames) + 2):
-        found.append(slots[number % 2].result(device))
-    for slot in slots:
-        slot.close()
-    return found
-
-
-class _Slot:
-    def __init__(self, device: Device, shapes: dict[str, tuple[int, ...]], number: int) -> None:
-        self.there, self.host = (
-            {
-                name: Tensor(allocate(int(np.prod(shape)), name=f"{place} {name} {number}"), shape, _BYTE)
-                for name, shape in shapes.items()
-            }
-            for place, allocate in (("device", device.allocate), ("host", device.allocate_pinned))
-        )
-        self.arrived, self.computed, self.done = (
-            device.event(name=f"{name} {number}") for name in ("arrived", "computed", "done")
-        )
-
-    def result(self, device: Device) -> Frames:
-        device.synchronize(self.done)
-        with device.reading(self.host["rgba"]) as array:
-            return np.array(array, np.uint8)
-
-    def close(self) -> None:
-        for tensor in (*self.there.values(), *self.host.values()):
-            tensor.buffer.close()

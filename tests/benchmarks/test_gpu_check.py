@@ -19,6 +19,7 @@ from benchmarks.gpu import measures, models, session, suite
 from benchmarks.gpu.checks import CHECKS
 from benchmarks.gpu.kernel import THREADS, halved
 from benchmarks.gpu.measures import MEASURES
+from benchmarks.gpu.pipeline import pipeline
 from tests.runtime.devices.cuda_fake import FakeDriver
 from trt_anime.errors import DownloadError, EngineError, MissingError
 from trt_anime.runtime.devices.cuda_device import CudaDevice
@@ -117,6 +118,7 @@ def _allows_all(fake: FakeGpu) -> None:
     [
         ("copies", _copies_nothing),
         ("threads", _copies_nothing),
+        ("pipeline", _copies_nothing),
         ("streams in order", _changes_nothing),
         ("events", lambda fake: None),  # the fake's work is done at once: its mark is reached too early
         ("graphs", _captures_nothing),
@@ -130,6 +132,12 @@ def test_checks_notice(
     mistake(fake)
     with pytest.raises(EngineError):
         CHECKS[name](device)
+
+
+def test_the_pipeline_check_keeps_the_order() -> None:
+    """On the host device, which fails on any order that is left open."""
+    with HostDevice() as host:
+        assert pipeline(host).startswith("32 frames")
 
 
 @pytest.mark.parametrize("name", MEASURES)
