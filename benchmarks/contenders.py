@@ -11,7 +11,8 @@ from pathlib import Path
 from benchmarks.footage import Footage
 from benchmarks.rembg_setup import Rembg
 from trt_anime.errors import TrtAnimeError
-from trt_anime.runtime.process import ProcessOptions, process_clip
+from trt_anime.runtime.options import ProcessOptions
+from trt_anime.runtime.process import process_clip
 from trt_anime.runtime.stages import STAGES
 
 MODEL = "u2netp"

@@ -26,7 +26,8 @@ from trt_anime.runtime.media.frames import Frame, Pixels
 from trt_anime.runtime.media.png import png_sink
 from trt_anime.runtime.media.reader import open_source
 from trt_anime.runtime.media.sinks import Segment
-from trt_anime.runtime.process import ProcessOptions, process_clip
+from trt_anime.runtime.options import ProcessOptions
+from trt_anime.runtime.process import process_clip
 from trt_anime.runtime.record import RunRecord
 from trt_anime.runtime.stages import STAGES
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -13,6 +12,8 @@ from trt_anime.runtime.devices.api import Device
 from trt_anime.runtime.devices.opening import candidates, open_device
 from trt_anime.runtime.media.frames import ClipInfo, FrameSource
 from trt_anime.runtime.media.reader import open_source
+from trt_anime.runtime.media.writers import keeps_deep
+from trt_anime.runtime.options import ProcessOptions
 from trt_anime.runtime.pipeline.chain import Chain, Node, chain_of
 from trt_anime.runtime.pipeline.plan import Plan, plan_memory
 from trt_anime.runtime.sessions.api import GpuDevice, Session
@@ -24,34 +25,6 @@ GraphOf = Callable[[Stage], Path]
 
 # More would only take memory: one slot is filled and one is written while each lane computes one.
 _SLOTS_BESIDE_LANES = 2
-
-
-@dataclass(frozen=True, kw_only=True)
-class Wishes:
-    """What to open.
-
-    Attributes:
-        device: ``auto``, ``cpu``, ``cuda:N`` or ``null``.
-        provider: one of `sessions.opening.PROVIDERS`.
-        precision: that stages must run in; None takes the fastest there is.
-        allow_cpu_nodes: whether ONNX Runtime may run on the CPU what CUDA can't.
-        threads: CPU cores for decoding and, on the CPU, inference.
-        deep: keep more than 8 bits of the source.
-        rate: frames per second of a folder of images.
-        latencies: profile that the null device replays.
-    """
-
-    input: Path
-    device: str
-    provider: str
-    precision: str | None
-    allow_cpu_nodes: bool
-    stages: tuple[str, ...]
-    batch_size: int
-    threads: int
-    deep: bool
-    rate: Fraction
-    latencies: Path | None
 
 
 @dataclass(frozen=True)
@@ -71,7 +44,7 @@ def stages_of(numbers: Sequence[str]) -> list[Stage]:
 
 
 @contextmanager
-def equipped(wishes: Wishes, *, graph: GraphOf, notify: Notify) -> Iterator[Equipment]:
+def equipped(options: ProcessOptions, *, graph: GraphOf, notify: Notify) -> Iterator[Equipment]:
     """Open everything, close it again.
 
     Args:
@@ -85,69 +58,73 @@ def equipped(wishes: Wishes, *, graph: GraphOf, notify: Notify) -> Iterator[Equi
     """
     with ExitStack() as stack:
         source = stack.enter_context(
-            open_source(wishes.input, threads=wishes.threads, rate=wishes.rate, deep=wishes.deep)
+            open_source(
+                options.input, threads=options.cores, rate=options.rate, deep=keeps_deep(options.format)
+            )
         )
-        device, nodes = _device_and_sessions(stack, wishes, source.info, graph, notify)
+        device, nodes = _device_and_sessions(stack, options, source.info, graph, notify)
         if device.name.startswith("cuda") and source.info.kind == "video":
-            source = _on_the_gpu(stack, source, device, wishes, notify)
-        plan = _planned(device, nodes, wishes.batch_size, source.info)
+            source = _on_the_gpu(stack, source, device, options, notify)
+        plan = _planned(device, nodes, options.batch_size, source.info)
         for sentence in (*plan.given_up, f"plan: {plan.lines()[-1]}"):
             notify(sentence)
         yield Equipment(source, device, plan)
 
 
 def _on_the_gpu(
-    stack: ExitStack, source: FrameSource, device: Device, wishes: Wishes, notify: Notify
+    stack: ExitStack, source: FrameSource, device: Device, options: ProcessOptions, notify: Notify
 ) -> FrameSource:
     """The same clip decoded by the GPU's video engine, where that gives the same pictures."""
     from trt_anime.runtime.media.nvdec import NvdecVideo
 
     try:
-        faster = NvdecVideo(wishes.input, ordinal=cast(GpuDevice, device).ordinal, deep=wishes.deep)
+        faster = NvdecVideo(
+            options.input, ordinal=cast(GpuDevice, device).ordinal, deep=keeps_deep(options.format)
+        )
     except MissingError as error:
-        notify(f"{wishes.input.name} is decoded on the CPU: {error}")
+        notify(f"{options.input.name} is decoded on the CPU: {error}")
         return source
     source.close()
     return stack.enter_context(faster)
 
 
 def _device_and_sessions(
-    stack: ExitStack, wishes: Wishes, clip: ClipInfo, graph: GraphOf, notify: Notify
+    stack: ExitStack, options: ProcessOptions, clip: ClipInfo, graph: GraphOf, notify: Notify
 ) -> tuple[Device, list[Node]]:
-    names = candidates(wishes.device)
-    *better, last = [name for name in names if runs_on(wishes.provider, name)] or names[-1:]
+    names = candidates(options.device)
+    *better, last = [name for name in names if runs_on(options.provider, name)] or names[-1:]
     for name in better:
         try:
-            return _opened(stack, name, wishes, clip, graph, notify)
+            return _opened(stack, name, options, clip, graph, notify)
         except MissingError as error:
             notify(f"device auto: not {name}, but {last}: {error}")
-    return _opened(stack, last, wishes, clip, graph, notify)
+    return _opened(stack, last, options, clip, graph, notify)
 
 
 def _opened(
-    stack: ExitStack, name: str, wishes: Wishes, clip: ClipInfo, graph: GraphOf, notify: Notify
+    stack: ExitStack, name: str, options: ProcessOptions, clip: ClipInfo, graph: GraphOf, notify: Notify
 ) -> tuple[Device, list[Node]]:
     nodes: list[Node] = []
     notices: list[str] = []
     with ExitStack() as attempt:
-        device = attempt.enter_context(open_device(name, latencies=wishes.latencies))
-        for stage in stages_of(wishes.stages):
+        device = attempt.enter_context(open_device(name, latencies=options.latencies))
+        for stage in stages_of(options.stages):
             session, words = open_session(
                 stage,
                 device,
                 graph=partial(graph, stage),
-                provider=wishes.provider,
-                threads=wishes.threads,
+                provider=options.provider,
+                threads=options.cores,
                 size=(clip.height, clip.width),
-                batch=wishes.batch_size,
-                precision=wishes.precision,
-                allow_cpu_nodes=wishes.allow_cpu_nodes,
+                batch=options.batch_size,
+                precision=options.precision,
+                allow_cpu_nodes=options.allow_cpu_nodes,
             )
-            _check_precision(wishes, stage, session)
             nodes.append(Node(stage, attempt.enter_context(session)))
+            _check_precision(options, stage, session)
             notices += words
         stack.push(attempt.pop_all())
-    if wishes.device == "auto":
+    if options.device == "auto":
         providers = ", ".join(dict.fromkeys(node.session.origin.provider for node in nodes))
         notify(f"device auto: runs on {device.name} ({device.title}, {providers})")
     for sentence in notices:
@@ -155,11 +132,11 @@ def _opened(
     return device, nodes
 
 
-def _check_precision(wishes: Wishes, stage: Stage, session: Session) -> None:
+def _check_precision(options: ProcessOptions, stage: Stage, session: Session) -> None:
     found = session.origin.precision
-    if wishes.precision not in (None, found):
+    if options.precision not in (None, found):
         raise InputError(
-            f"--precision {wishes.precision}: stage {stage.number} runs in {found} on "
+            f"--precision {options.precision}: stage {stage.number} runs in {found} on "
             f"{session.origin.provider}; leave --precision out, or build an engine and use --device cuda:0"
         )
 

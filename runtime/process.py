@@ -3,23 +3,22 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import asdict, dataclass
-from fractions import Fraction
+from dataclasses import asdict
 from pathlib import Path
 
 from trt_anime.errors import OutputError
 from trt_anime.runtime import output
-from trt_anime.runtime.cores import usable_cores
 from trt_anime.runtime.devices.opening import check_device
-from trt_anime.runtime.equipment import Equipment, GraphOf, Notify, Wishes, equipped, stages_of
+from trt_anime.runtime.equipment import Equipment, GraphOf, Notify, equipped, stages_of
 from trt_anime.runtime.ledger.identity import Identity, identity_of
 from trt_anime.runtime.ledger.segments import Ledger
 from trt_anime.runtime.lookahead.stage import PRIMING_FRAMES, LookAhead
-from trt_anime.runtime.media.frames import DEFAULT_RATE, ClipInfo, Frame, FrameSource
+from trt_anime.runtime.media.frames import ClipInfo, Frame, FrameSource
 from trt_anime.runtime.media.sinks import Sink
-from trt_anime.runtime.media.writers import check_format, keeps_deep, open_sinks, write_companions
+from trt_anime.runtime.media.writers import check_format, open_sinks, write_companions
+from trt_anime.runtime.options import ProcessOptions
 from trt_anime.runtime.pipeline.batches import Tally
-from trt_anime.runtime.pipeline.flow import FlowOptions, run_flow
+from trt_anime.runtime.pipeline.flow import Flow
 from trt_anime.runtime.record import RunRecord, new_record, note_work
 from trt_anime.runtime.segments import Finished
 
@@ -28,49 +27,6 @@ SEGMENT_FRAMES = 96
 
 Advance = Callable[[int], None]
 Track = Callable[[int | None], AbstractContextManager[Advance]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ProcessOptions:
-    """What to do with one clip.
-
-    Attributes:
-        input: video, image, or folder of images.
-        output: folder for the layers, `run.json` and the ledger.
-        stages: numbers, such as ``2a``.
-        device: ``auto``, ``cpu``, ``cuda:N`` or ``null``.
-        provider: library that runs the stages; ``auto`` chooses.
-        precision: that stages must run in; None takes the fastest there is.
-        allow_cpu_nodes: whether ONNX Runtime may run on the CPU what CUDA can't.
-        format: of the layers: ``png``, ``png16``, ``ffv1``, ``prores``, ``webm`` or ``exr``.
-        preset: ``fast``, ``balanced`` or ``quality``.
-        held: reuse the results of frames that repeat.
-        batch_size: frames per run of a stage.
-        threads: CPU cores to use; 0 is every usable one.
-        overwrite: replace an earlier run's results in `output`.
-        resume: go on with an earlier run in `output`, if there is one.
-        limit: stop after so many frames; None is the whole clip.
-        rate: frames per second of a folder of images.
-        latencies: profile that the null device replays.
-    """
-
-    input: Path
-    output: Path
-    stages: tuple[str, ...] = ("2a",)
-    device: str = "auto"
-    provider: str = "auto"
-    precision: str | None = None
-    allow_cpu_nodes: bool = False
-    format: str = "png"
-    preset: str = "balanced"
-    held: bool = True
-    batch_size: int = 1
-    threads: int = 0
-    overwrite: bool = False
-    resume: bool = False
-    limit: int | None = None
-    rate: Fraction = DEFAULT_RATE
-    latencies: Path | None = None
 
 
 def process_clip(
@@ -108,8 +64,7 @@ def process_clip(
         notices.append(sentence)
         notify(sentence)
 
-    threads = options.threads or usable_cores()
-    with equipped(_wishes(options, threads), graph=graph, notify=tell) as equipment:
+    with equipped(options, graph=graph, notify=tell) as equipment:
         clip, plan = equipment.source.info, equipment.plan
         layers = [layer for stage in stages for layer in stage.layers]
         needed_bytes = clip.width * clip.height * 4 * len(layers)
@@ -117,7 +72,7 @@ def process_clip(
         with Ledger.open(options.output, _identity(options, equipment), resume=options.resume) as ledger:
             if not ledger.frames:
                 output.clear(options.output)
-            sinks = open_sinks(options.output, layers, clip, format=options.format, threads=threads)
+            sinks = open_sinks(options.output, layers, clip, format=options.format, threads=options.cores)
             record = new_record(
                 clip,
                 asdict(options),
@@ -127,7 +82,7 @@ def process_clip(
             )
             for sentence in (*ledger.notices, *(words for sink in sinks for words in sink.notices)):
                 tell(sentence)
-            run = _Run(options, equipment, ledger, sinks, record, threads)
+            run = _Run(options, equipment, ledger, sinks, record)
             with _recorded(record, options.output, equipment.source, notices, tell) as tally:
                 run.go(tally, track, tell)
     return record
@@ -143,10 +98,9 @@ class _Run:
         ledger: Ledger,
         sinks: list[Sink],
         record: RunRecord,
-        threads: int,
     ) -> None:
         self._options, self._equipment, self._ledger = options, equipment, ledger
-        self._sinks, self._record, self._threads = sinks, record, threads
+        self._sinks, self._record = sinks, record
 
     def go(self, tally: Tally, track: Track, notify: Notify) -> None:
         """Process what isn't finished, then make the outputs of all segments."""
@@ -202,18 +156,19 @@ class _Run:
     def _flow(self, tally: Tally, advance: Advance, notify: Notify) -> None:
         options = self._options
         look_ahead = LookAhead(preset=options.preset, held=options.held)
-        run_flow(
-            _wanted(self._equipment.source, look_ahead, self._record.resumed, options.limit),
+        flow = Flow(
             self._equipment.device,
             self._equipment.plan,
             look_ahead,
             self._sinks,
-            FlowOptions(segment_frames=SEGMENT_FRAMES, encode_threads=self._threads),
+            segment_frames=SEGMENT_FRAMES,
+            encode_threads=options.cores,
             tally=tally,
             finished=self._note,
             advance=advance,
             notify=notify,
         )
+        flow.run(_wanted(self._equipment.source, look_ahead, self._record.resumed, options.limit))
 
     def _note(self, segment: Finished) -> None:
         self._ledger.append(segment)
@@ -230,22 +185,6 @@ def _wanted(source: FrameSource, look_ahead: LookAhead, start: int, limit: int |
             yield frame
         if limit is not None and frame.stamp.index + 1 >= limit:
             return
-
-
-def _wishes(options: ProcessOptions, threads: int) -> Wishes:
-    return Wishes(
-        input=options.input,
-        device=options.device,
-        provider=options.provider,
-        precision=options.precision,
-        allow_cpu_nodes=options.allow_cpu_nodes,
-        stages=options.stages,
-        batch_size=options.batch_size,
-        threads=threads,
-        deep=keeps_deep(options.format),
-        rate=options.rate,
-        latencies=options.latencies,
-    )
 
 
 def _identity(options: ProcessOptions, equipment: Equipment) -> Identity:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from trt_anime.files import write_text
 from trt_anime.runtime.cores import usable_cores
+from trt_anime.runtime.devices.ram import processor
 from trt_anime.runtime.media.frames import ClipInfo
 from trt_anime.runtime.output import RECORD
 from trt_anime.runtime.pipeline.batches import Tally
@@ -157,7 +158,7 @@ def _plain(value: Any) -> Any:
 
 def _machine() -> dict[str, Any]:
     return {
-        "cpu": _cpu_model(),
+        "cpu": processor(),
         "usable_cores": usable_cores(),
         "system": platform.platform(),
         "python": sys.version.split()[0],
@@ -170,13 +171,3 @@ def _version(package: str) -> str | None:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
-
-
-def _cpu_model() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    except OSError:
-        pass  # not Linux
-    return platform.processor() or platform.machine()

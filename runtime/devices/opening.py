@@ -1,6 +1,8 @@
 """The device that the user asked for."""
 
+import ctypes
 import re
+import sys
 from pathlib import Path
 
 from trt_anime.errors import InputError
@@ -19,12 +21,10 @@ def check_device(name: str, *, latencies: Path | None) -> None:
 
 
 def candidates(name: str) -> list[str]:
-    """Devices to try in turn: `auto` prefers a GPU and ends with the CPU."""
+    """Devices to try in turn: `auto` prefers a GPU, where there is a driver for one, to the CPU."""
     if name != "auto":
         return ["cuda:0" if name == "cuda" else name]
-    from trt_anime.runtime.devices.cuda_device import cuda_devices
-
-    return [*(f"cuda:{device.ordinal}" for device in cuda_devices()[:1]), "cpu"]
+    return ["cuda:0", "cpu"] if _has_driver() else ["cpu"]
 
 
 def open_device(name: str, *, latencies: Path | None = None) -> Device:
@@ -46,3 +46,12 @@ def open_device(name: str, *, latencies: Path | None = None) -> Device:
     from trt_anime.runtime.devices.cuda_device import CudaDevice
 
     return CudaDevice(int(name.partition(":")[2]))
+
+
+def _has_driver() -> bool:
+    """Whether NVIDIA's driver is installed; whatever else a GPU needs may still be missing."""
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return False
+    return True

@@ -10,7 +10,7 @@ clip. Batches travel in clip order, so an error in the clip comes out after ever
 
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from contextlib import ExitStack
 from queue import SimpleQueue
 
 from trt_anime.errors import EngineError
@@ -28,66 +28,36 @@ from trt_anime.runtime.segments import Finished
 _POLL_S = 0.2  # waits without a time limit can't be interrupted on every system
 
 
-@dataclass(frozen=True, kw_only=True)
-class FlowOptions:
-    """How a run is cut up.
+class Flow:
+    """One run of one clip."""
 
-    Attributes:
-        segment_frames: frames of the clip in one segment.
-        encode_threads: for sinks that take frames in any order.
-    """
-
-    segment_frames: int
-    encode_threads: int
-
-
-def run_flow(
-    frames: Iterable[Frame],
-    device: Device,
-    plan: Plan,
-    look_ahead: LookAhead,
-    sinks: list[Sink],
-    options: FlowOptions,
-    *,
-    tally: Tally,
-    finished: Callable[[Finished], None],
-    advance: Callable[[int], None] = lambda count: None,
-    notify: Callable[[str], None] = lambda sentence: None,
-) -> None:
-    """Carry every frame through all stages to all sinks.
-
-    Args:
-        frames: iterated in a thread of its own; the first one may be any frame of the clip that begins a
-            segment.
-        tally: kept up to date while running.
-        finished: called once for each segment whose files are whole, in clip order, from another thread.
-            Ctrl-C doesn't reach that thread.
-        advance: called with the number of frames just written.
-
-    Raises:
-        The first error anywhere, after all threads have ended. Every frame before an error of `frames`
-            has been written and its segment, though short, is finished; so has what was computed before
-            the device failed. So it is at KeyboardInterrupt, which comes out as soon as the batches in
-            hand are written.
-    """
-    _Flow(frames, device, plan, look_ahead, sinks, options, tally, finished, advance, notify).run()
-
-
-class _Flow:
     def __init__(
         self,
-        frames: Iterable[Frame],
         device: Device,
         plan: Plan,
         look_ahead: LookAhead,
         sinks: list[Sink],
-        options: FlowOptions,
+        *,
+        segment_frames: int,
+        encode_threads: int,
         tally: Tally,
         finished: Callable[[Finished], None],
-        advance: Callable[[int], None],
-        notify: Callable[[str], None],
+        advance: Callable[[int], None] = lambda count: None,
+        notify: Callable[[str], None] = lambda sentence: None,
     ) -> None:
-        self._frames, self._tally = frames, tally
+        """
+        Args:
+            segment_frames: frames of the clip in one segment.
+            encode_threads: for sinks that take frames in any order.
+            tally: kept up to date while running.
+            finished: called once for each segment whose files are whole, in clip order, from another
+                thread. Ctrl-C doesn't reach that thread.
+            advance: called with the number of frames just written.
+
+        Raises:
+            MissingError: the memory that was planned isn't there after all.
+        """
+        self._tally = tally
         self._slots = SlotPool([make_slot(device, plan, number) for number in range(plan.depth)])
         self._program = Program(device, plan, notify=notify)
         self._line: SimpleQueue[Batch | BaseException | None] = SimpleQueue()
@@ -98,14 +68,14 @@ class _Flow:
             look_ahead,
             batch_size=plan.chain.batch,
             whole_batches=not all(plan.chain.takes(rows) for rows in range(1, plan.chain.batch)),
-            segment_frames=options.segment_frames,
+            segment_frames=segment_frames,
             hand_on=self._line.put,
             tally=tally,
         )
         self._encode = Encode(
             device,
             sinks,
-            threads=options.encode_threads,
+            threads=encode_threads,
             release=lambda batch: self._slots.release(batch.slot),
             finished=finished,
             advance=advance,
@@ -114,10 +84,21 @@ class _Flow:
         self._failure: BaseException | None = None
         self._ended = threading.Event()
 
-    def run(self) -> None:
+    def run(self, frames: Iterable[Frame]) -> None:
+        """Carry every frame through all stages to all sinks.
+
+        Args:
+            frames: iterated in a thread of its own; the first one may be any that begins a segment.
+
+        Raises:
+            The first error anywhere, after all threads and all work on the device have ended. Every frame
+                before an error of `frames` has been written and its segment, though short, is finished; so
+                has what was computed before the device failed. So it is at KeyboardInterrupt, which comes
+                out as soon as the batches in hand are written.
+        """
         # Only the main thread gets Ctrl-C, and a join that it interrupts (CPython 3.11) takes a running
         # thread for a dead one. So another thread does all the joining, and this one waits for an event.
-        thread = threading.Thread(target=self._collect_and_end, name="collect")
+        thread = threading.Thread(target=self._collect_and_end, args=(frames,), name="collect")
         thread.start()
         try:
             self._wait()
@@ -141,35 +122,30 @@ class _Flow:
             except KeyboardInterrupt:
                 continue
 
-    def _collect_and_end(self) -> None:
-        """Runs in its thread, and is the last of all threads to end."""
-        feed = threading.Thread(target=self._run_feed, name="feed")
+    def _collect_and_end(self, frames: Iterable[Frame]) -> None:
+        """Runs in its thread, and is the last of all threads to end. Whatever happens, it says so."""
         try:
-            feed.start()
-            self._collect()
+            with ExitStack() as endings:
+                endings.callback(self._program.close)
+                endings.callback(self._encode.shut)
+                feed = threading.Thread(target=self._run_feed, args=(frames,), name="feed")
+                feed.start()
+                endings.callback(feed.join)
+                endings.callback(self._slots.stop)
+                self._collect()
         except BaseException as error:
-            self._failure = error
+            self._failure = self._failure or error
         finally:
-            self._slots.stop()
-            feed.join()
-            self._encode.shut()
-            self._close_program()
             self._ended.set()
 
     def _wait_for(self, batch: Batch) -> None:
         for number, seconds in self._program.collect(batch.slot).items():
             self._tally.stage_s[number] = self._tally.stage_s.get(number, 0.0) + seconds
 
-    def _close_program(self) -> None:
-        try:
-            self._program.close()
-        except EngineError as error:
-            self._failure = self._failure or error
-
-    def _run_feed(self) -> None:
+    def _run_feed(self, frames: Iterable[Frame]) -> None:
         """Runs in its thread. An error follows the batches before it down the line."""
         try:
-            self._feed.run(self._frames)
+            self._feed.run(frames)
         except Stopped:
             self._line.put(None)
         except BaseException as error:
@@ -178,17 +154,22 @@ class _Flow:
             self._line.put(None)
 
     def _collect(self) -> None:
-        ending: BaseException | None = None
+        """Notes the first failure, which those of ending must not hide."""
+        try:
+            self._take_all()
+            self._encode.end()
+        except BaseException as error:
+            self._failure = self._failure or error
+
+    def _take_all(self) -> None:
+        """Until the clip ends, or it or the device fails; what came before is written all the same."""
         while (item := self._line.get()) is not None:
             if isinstance(item, BaseException):
-                ending = item
-                break
+                self._failure = item
+                return
             try:
                 self._wait_for(item)
             except EngineError as error:
-                ending = error
-                break
+                self._failure = error
+                return
             self._encode.take(item)
-        self._encode.end()
-        if ending is not None:
-            raise ending

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from trt_anime.errors import MissingError
+from trt_anime.errors import InputError, MissingError
 from trt_anime.runtime.devices.api import Place
 from trt_anime.runtime.pipeline.chain import FRAME, Chain
 
@@ -70,7 +70,8 @@ def plan_memory(
 ) -> Plan:
     """The best plan that fits.
 
-    Given up, in this order: slots down to two, stages side by side, the batch size down to one.
+    Given up, in this order: slots down to two or one for each lane, stages side by side, the batch size
+    down to one.
 
     Args:
         chain_at: the stages at a batch size.
@@ -85,7 +86,13 @@ def plan_memory(
     budget_bytes = int(free_bytes * (1 - SPARE))
     plan: Plan | None = None
     for size, slots, serial in _candidates(batch, depth, lanes):
-        plan = _plan(chain_at(size), slots, lanes, serial, _given_up(batch, depth, size, slots, serial))
+        try:
+            chain = chain_at(size)
+        except InputError:
+            if size == batch:
+                raise
+            break  # an engine takes no smaller batch
+        plan = _plan(chain, slots, lanes, serial, _given_up(batch, depth, size, slots, serial))
         needed_bytes = plan.size_bytes("device") + (plan.size_bytes("pinned") if shared else 0)
         if needed_bytes <= budget_bytes:
             return plan

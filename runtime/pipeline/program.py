@@ -9,6 +9,7 @@ is copied out.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 
@@ -72,8 +73,21 @@ class Program:
         }
 
     def close(self) -> None:
-        """Free the graphs, which hold on to what sessions gave them. Raises EngineError."""
-        self._graphs.close()
+        """Wait for all that was submitted, then free the graphs: sessions may be closed after this.
+
+        Raises EngineError: the device has failed.
+        """
+        try:
+            for stream in self._streams():
+                end = self._device.event(name=f"end of {stream.name}")
+                self._device.record(end, stream=stream)
+                self._device.synchronize(end)
+        finally:
+            self._graphs.close()
+
+    def _streams(self) -> list[Stream]:
+        computing = [stream for lane in self._lanes for stream, _ in lane.values()]
+        return [self._copy_in, *computing, self._copy_out]
 
     def _put_in(self, slot: Slot, rows: int) -> None:
         target = slot.values[FRAME].rows(rows)
@@ -85,10 +99,10 @@ class Program:
         self._device.wait(slot.copied_in, stream=stream)
         for number in sorted(node.needs()):
             self._device.wait(slot.ended[number], stream=stream)
+        key = (node.number, slot.number, lane, rows)
+        run = self._graphs.ready(node, _tensors(node, slot, rows), key=key, stream=stream, scratch=arena)
         self._device.record(slot.began[node.number], stream=stream)
-        self._graphs.enqueue(
-            node, _tensors(node, slot, rows), key=(slot.number, lane, rows), stream=stream, scratch=arena
-        )
+        run()
         self._device.record(slot.ended[node.number], stream=stream)
 
     def _put_out(self, slot: Slot, rows: int) -> None:
@@ -118,31 +132,30 @@ class _Graphs:
     def __init__(self, device: Device, notify: Notify) -> None:
         self._device, self._notify = device, notify
         self._warm: set[_Key] = set()
-        self._ready: dict[_Key, Graph] = {}
+        self._captured: dict[_Key, Graph] = {}
         self._refused: set[str] = set()
 
-    def enqueue(
+    def ready(
         self,
         node: Node,
         tensors: Mapping[str, Tensor],
         *,
-        key: tuple[int, int, int],
+        key: _Key,
         stream: Stream,
         scratch: Tensor | None,
-    ) -> None:
-        whole = (node.number, *key)
-        if whole in self._warm and whole not in self._ready and node.number not in self._refused:
-            self._capture(node, whole, tensors, stream, scratch)
-        if graph := self._ready.get(whole):
-            graph.launch(stream=stream)
-        else:
-            node.session.enqueue(tensors, stream=stream, scratch=scratch)
-            self._warm.add(whole)
+    ) -> Callable[[], None]:
+        """What puts the stage on its stream, after everything that needs to be done once."""
+        if key in self._warm and key not in self._captured and node.number not in self._refused:
+            self._capture(node, key, tensors, stream, scratch)
+        if graph := self._captured.get(key):
+            return partial(graph.launch, stream=stream)
+        self._warm.add(key)
+        return partial(node.session.enqueue, tensors, stream=stream, scratch=scratch)
 
     def close(self) -> None:
-        for graph in self._ready.values():
+        for graph in self._captured.values():
             graph.close()
-        self._ready.clear()
+        self._captured.clear()
 
     def _capture(
         self, node: Node, key: _Key, tensors: Mapping[str, Tensor], stream: Stream, scratch: Tensor | None
@@ -152,7 +165,7 @@ class _Graphs:
             if reason is None:
                 with self._device.capture(stream=stream) as captured:
                     node.session.enqueue(tensors, stream=stream, scratch=scratch)
-                self._ready[key] = captured()
+                self._captured[key] = captured()
                 return
         except EngineError as error:
             reason = str(error)

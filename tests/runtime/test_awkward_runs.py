@@ -15,7 +15,8 @@ from tests.runtime.media import expected_rgba, read_png, stage_graph
 from trt_anime.errors import TrtAnimeError
 from trt_anime.runtime.media.frames import Frame, Pixels
 from trt_anime.runtime.media.reader import open_source
-from trt_anime.runtime.process import ProcessOptions, process_clip
+from trt_anime.runtime.options import ProcessOptions
+from trt_anime.runtime.process import process_clip
 from trt_anime.runtime.stages import STAGES
 
 LAYER = STAGES["2a"].layers[0]

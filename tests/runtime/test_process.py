@@ -27,7 +27,8 @@ from tests.runtime.media import (
 )
 from trt_anime.errors import InputError, MissingError, OutputError, TrtAnimeError
 from trt_anime.files import sha256_of
-from trt_anime.runtime.process import ProcessOptions, process_clip
+from trt_anime.runtime.options import ProcessOptions
+from trt_anime.runtime.process import process_clip
 from trt_anime.runtime.record import RunRecord
 from trt_anime.runtime.stages import STAGES
 
@@ -286,7 +287,8 @@ MEMORY = """
 import gc, resource, sys
 from pathlib import Path
 gc.disable()  # nothing may wait for the garbage collector
-from trt_anime.runtime.process import ProcessOptions, process_clip
+from trt_anime.runtime.options import ProcessOptions
+from trt_anime.runtime.process import process_clip
 source, output, graph, limit = sys.argv[1:]
 process_clip(
     ProcessOptions(input=Path(source), output=Path(output), limit=int(limit), threads=2),
@@ -314,7 +316,8 @@ for name in ("torch", "transformers", "onnx", "spox", "pydantic", "typer", "rich
              "trt_anime.calibration", "trt_anime.engines.builder"):
     sys.modules[name] = None
 from pathlib import Path
-from trt_anime.runtime.process import ProcessOptions, process_clip
+from trt_anime.runtime.options import ProcessOptions
+from trt_anime.runtime.process import process_clip
 source, output, graph = map(Path, sys.argv[1:])
 process_clip(ProcessOptions(input=source, output=output), graph=lambda stage: graph)
 heavy = {"torch", "onnx", "spox", "scipy", "PIL"} & {name for name, module in sys.modules.items() if module}

@@ -104,7 +104,8 @@ def _settings(config: Path | None, **options: object) -> "Settings":
 
 
 def _processed(settings: "Settings", run: dict[str, Any], graph: Path | None) -> "RunRecord":
-    from trt_anime.runtime.process import ProcessOptions, process_clip
+    from trt_anime.runtime.options import ProcessOptions
+    from trt_anime.runtime.process import process_clip
 
     options = ProcessOptions(
         device=settings.device,

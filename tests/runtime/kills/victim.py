@@ -23,6 +23,7 @@ from trt_anime.runtime.media import pieces, remux, writers
 from trt_anime.runtime.media.encoder import VideoSegment
 from trt_anime.runtime.media.stills import StillsSegment
 from trt_anime.runtime.media.video_sink import VideoSink
+from trt_anime.runtime.options import ProcessOptions
 from trt_anime.runtime.pipeline.feed import Feed
 from trt_anime.runtime.sessions.ort_cpu import OrtCpuSession
 
@@ -97,7 +98,7 @@ class _Kills:
 def _run(job: Job) -> dict[str, int]:
     process.SEGMENT_FRAMES = job.segment_frames
     kills = _Kills(job)
-    options = process.ProcessOptions(
+    options = ProcessOptions(
         input=Path(job.source),
         output=Path(job.output),
         device="cpu",

@@ -12,7 +12,7 @@ from trt_anime.runtime.media.frames import Frame
 from trt_anime.runtime.media.sinks import Sink
 from trt_anime.runtime.pipeline.batches import Tally
 from trt_anime.runtime.pipeline.chain import Node, chain_of
-from trt_anime.runtime.pipeline.flow import FlowOptions, run_flow
+from trt_anime.runtime.pipeline.flow import Flow
 from trt_anime.runtime.pipeline.plan import Plan, plan_memory
 from trt_anime.runtime.segments import Finished
 
@@ -48,22 +48,23 @@ def flow(
     hold: int = 1,
     look_ahead: EveryFrame | None = None,
     segment_frames: int = 8,
-    run: Callable[..., None] = run_flow,
+    kind: Callable[..., Flow] = Flow,
     into: Ran | None = None,
     **plan: Any,
 ) -> Ran:
     ran = into or Ran()
     wanted: list[Sink] = list(sinks)
-    run(
-        frames(count, hold=hold) if source is None else source,
+    made = kind(
         device,
         plan_of(nodes, **plan),
         look_ahead or EveryFrame(),
         wanted,
-        FlowOptions(segment_frames=segment_frames, encode_threads=2),
+        segment_frames=segment_frames,
+        encode_threads=2,
         tally=ran.tally,
         finished=ran.segments.append,
         advance=ran.advanced.append,
         notify=ran.notices.append,
     )
+    made.run(frames(count, hold=hold) if source is None else source)
     return ran

@@ -21,7 +21,7 @@ from trt_anime.runtime.devices.null import NullDevice
 from trt_anime.runtime.media.frames import DeepPixels, Frame, Pixels, Stamp
 from trt_anime.runtime.media.sinks import Piece
 from trt_anime.runtime.pipeline.batches import Tally
-from trt_anime.runtime.pipeline.flow import FlowOptions, run_flow
+from trt_anime.runtime.pipeline.flow import Flow
 
 FRAMES = 20_000
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -82,16 +82,17 @@ def soak(device: CpuDevice) -> dict[str, object]:
     sinks = [Nowhere(in_order=True), Nowhere(in_order=False)]
     with device:
         nodes = [node(device, number, scratch=64) for number in ("2a", "2b", "2c")]
-        run_flow(
-            frames(rss),
+        flow = Flow(
             device,
             plan_of(nodes, lanes=2, depth=4),
             EveryFrame(),
             list(sinks),  # type: ignore[arg-type]
-            FlowOptions(segment_frames=96, encode_threads=2),
+            segment_frames=96,
+            encode_threads=2,
             tally=Tally(),
             finished=lambda segment: None,
         )
+        flow.run(frames(rss))
     tenth = len(rss) // 10
     return {
         "frames": [sink.frames for sink in sinks],

@@ -2,6 +2,7 @@
 
 import random
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from tests.runtime.pipeline.fakes import (
     EveryFrame,
     FakeSession,
+    MemorySegment,
     MemorySink,
     frames,
     invert,
@@ -230,3 +232,30 @@ def test_sinks_in_any_order_share_the_threads_and_others_have_their_own() -> Non
     assert len(first.threads) == len(second.threads) == 1
     assert first.threads == {"encode in order_0"}
     assert free.threads <= {"encode_0", "encode_1"}
+
+
+def test_all_work_has_ended_when_a_run_has_failed() -> None:
+    """Its sessions are closed next."""
+    begun, ended = [], []
+
+    def slow(frame: Pixels) -> Pixels:
+        begun.append(1)
+        time.sleep(0.02)
+        ended.append(1)
+        return invert(frame=frame)
+
+    with HostDevice() as device:
+        with pytest.raises(OutputError, match="disk full"):
+            flow(device, [node(device, "2a", compute=slow)], [fail_at(0)], count=50, depth=4, lanes=2)
+        assert len(begun) == len(ended) > 0
+    assert len(begun) == len(ended), "no work was left for later"
+
+
+def test_a_failing_end_neither_hangs_nor_hides_the_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    def abandon(self: MemorySegment) -> None:
+        raise OSError("abandoned, too")
+
+    monkeypatch.setattr(MemorySegment, "abandon", abandon)
+    with HostDevice() as device, pytest.raises(OutputError, match="disk full"):
+        flow(device, [node(device, "2a")], [fail_at(3)], count=50)
+    assert threading.active_count() == 1
