@@ -13,10 +13,10 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.gpu import models, suite
-from benchmarks.gpu.checks import CHECKS
+from benchmarks.gpu.checks import CHECKS, Check
 from benchmarks.gpu.measures import MEASURES, Table
 from benchmarks.gpu.report import Gpu, Result, page
-from benchmarks.gpu.session import session_on_cuda
+from benchmarks.gpu.session import engine_on_cuda, session_on_cuda
 from trt_anime.errors import DownloadError, MissingError, TrtAnimeError
 from trt_anime.files import write_text
 from trt_anime.runtime.devices.cuda_device import CudaDevice
@@ -31,12 +31,21 @@ def main() -> int:
     except TrtAnimeError as error:
         return _without_device(str(error))
     tables: list[Table] = []
-    checks = {**CHECKS, "session": session_on_cuda}
-    results = [result_of(name, partial(check, device)) for name, check in checks.items()]
+    results = [result_of(name, partial(check, device)) for name, check in on_device().items()]
     results += [result_of(name, partial(_measured, name, device, tables)) for name in MEASURES]
     gpu = _gpu(device)
     results.append(result_of("closing", partial(_closed, device)))
     return _report(gpu, [*results, *_others()], tables)
+
+
+def on_device() -> dict[str, Check]:
+    """The checks that share one device, by name."""
+    return {
+        **CHECKS,
+        "session": session_on_cuda,
+        "TensorRT engine": partial(engine_on_cuda, flavour="trt"),
+        "TensorRT-RTX engine": partial(engine_on_cuda, flavour="rtx"),
+    }
 
 
 def result_of(name: str, check: Callable[[], str]) -> Result:
@@ -80,7 +89,7 @@ def _without_device(reason: str) -> int:
         print("No NVIDIA GPU answers on this machine: no GPU check was made, and none is claimed to pass.")
         print(f"({reason})")
         return 0
-    skipped = [Result(name, "skipped", reason) for name in CHECKS]
+    skipped = [Result(name, "skipped", reason) for name in (*on_device(), *MEASURES, "closing")]
     return _report(Gpu(name, _driver()), [*skipped, *_others()], [])
 
 

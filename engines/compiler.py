@@ -13,7 +13,7 @@ from trt_anime.engines.targets import Target
 from trt_anime.errors import EngineError
 
 # Names what `compiled` sets; part of an engine's key, so change it together with the code.
-BUILD_FLAGS = ("strongly_typed", "profiling_verbosity=detailed")
+BUILD_FLAGS = ("strongly_typed", "profiling_verbosity=detailed", "rtx:require_user_allocation")
 
 Progress = Callable[[float], bool]
 
@@ -96,6 +96,8 @@ def _config(trt: Any, builder: Any, network: Any, target: Target, profile: Profi
         config.num_compute_capabilities = 1
         capability = getattr(trt.ComputeCapability, f"SM{target.compute_capability}")
         config.set_compute_capability(capability, 0)
+        # Nothing allocated while it runs: the condition for capturing it into a CUDA graph.
+        config.set_flag(trt.BuilderFlag.REQUIRE_USER_ALLOCATION)
     shapes = builder.create_optimization_profile()
     batches = (profile.min_batch, profile.opt_batch, profile.max_batch)
     for tensor in (network.get_input(index) for index in range(network.num_inputs)):

@@ -17,7 +17,14 @@ from numpy.typing import NDArray
 from trt_anime.errors import EngineError, MissingError
 from trt_anime.runtime.devices.api import Event, Graph, Memory, Stream, Tensor
 from trt_anime.runtime.devices.checks import own, require_same_size, too_little
-from trt_anime.runtime.devices.cuda_driver import LOST, Driver, cuda_devices, device_info, load_driver
+from trt_anime.runtime.devices.cuda_driver import (
+    LOST,
+    NOT_TO_HAVE,
+    Driver,
+    cuda_devices,
+    device_info,
+    load_driver,
+)
 from trt_anime.runtime.devices.cuda_resources import (
     Captured,
     CudaBuffer,
@@ -42,7 +49,7 @@ class CudaDevice:
     """
 
     def __init__(self, ordinal: int = 0, *, driver: Driver | None = None) -> None:
-        """Raises MissingError: no cuda-python, driver or GPU, or none with this ordinal."""
+        """Raises MissingError: no cuda-python, driver or GPU, none with this ordinal, or no place on it."""
         self.driver = driver or load_driver()
         self.name = f"cuda:{ordinal}"
         count = self.driver.call("cuDeviceGetCount", doing="counting GPUs")
@@ -54,7 +61,7 @@ class CudaDevice:
         self.info = device_info(self.driver, ordinal)
         self.title = self.info.name
         self._gpu = self.driver.call("cuDeviceGet", ordinal, doing=self.name)
-        self._context = self.driver.call("cuDevicePrimaryCtxRetain", self._gpu, doing=self.name)
+        self._context = self._retained()
         # What frees each thing that was made here, in the order it was made.
         self._owned: dict[object, tuple[str, Any]] = {}
         self._lock = threading.Lock()
@@ -70,7 +77,7 @@ class CudaDevice:
         return Memory(free=free, total=total)
 
     def allocate(self, size_bytes: int, *, name: str) -> CudaBuffer:
-        self._make_current()
+        self.make_current()
         # CUDA refuses to allocate nothing.
         code, pointer = self.driver.attempt("cuMemAlloc", max(size_bytes, 1))
         if code.name == "CUDA_ERROR_OUT_OF_MEMORY":
@@ -79,7 +86,7 @@ class CudaDevice:
         return self._own(CudaBuffer(self, name, "device", size_bytes, int(pointer)), "cuMemFree", pointer)
 
     def allocate_pinned(self, size_bytes: int, *, name: str) -> CudaBuffer:
-        self._make_current()
+        self.make_current()
         # Portable: pinned in the eyes of every GPU, not of this one alone.
         flags = self.driver.module.CU_MEMHOSTALLOC_PORTABLE
         code, pointer = self.driver.attempt("cuMemHostAlloc", max(size_bytes, 1), flags)
@@ -147,7 +154,7 @@ class CudaDevice:
         )
 
     def is_done(self, event: Event) -> bool:
-        self._make_current()
+        self.make_current()
         code, _ = self.driver.attempt("cuEventQuery", own(event, CudaEvent, self).handle)
         if code.name == "CUDA_ERROR_NOT_READY":
             return False
@@ -251,10 +258,21 @@ class CudaDevice:
         Raises:
             EngineError: any code but success, or the device is closed.
         """
-        self._make_current()
+        self.make_current()
         code, result = self.driver.attempt(function, *arguments)
         self._check(code, doing)
         return result
+
+    def make_current(self) -> None:
+        """Make this GPU's context the calling thread's, for libraries that work in whichever is current.
+
+        Calls come from several threads, and other libraries change what is current in them.
+
+        Raises:
+            EngineError: the device is closed or lost.
+        """
+        self._require_usable()
+        self.driver.call("cuCtxSetCurrent", self._context, doing=self.name)
 
     def owns(self, thing: object) -> bool:
         """Whether `thing` was made here and isn't freed."""
@@ -266,14 +284,16 @@ class CudaDevice:
         if function is not None:
             self.call(function, handle, doing=f"freeing {thing.name}")
 
+    def _retained(self) -> Any:
+        code, context = self.driver.attempt("cuDevicePrimaryCtxRetain", self._gpu)
+        if not self.driver.succeeded(code):
+            kind = MissingError if code.name in NOT_TO_HAVE else EngineError
+            raise kind(self.driver.sentence(code, self.name))
+        return context
+
     def _own(self, thing: _Made, function: str, handle: Any) -> _Made:
         self._owned[thing] = (function, handle)
         return thing
-
-    def _make_current(self) -> None:
-        """Calls come from several threads, and other libraries change what is current in them."""
-        self._require_usable()
-        self.driver.call("cuCtxSetCurrent", self._context, doing=self.name)
 
     def _require_usable(self) -> None:
         if self._closed:

@@ -66,6 +66,9 @@ _OTHERWISE = "report it with the command that you ran"
 # After these the driver answers every call of the process with the same code.
 LOST = frozenset(name for name, cure in CURES.items() if cure.startswith(_LOST))
 
+# The GPU is in order, but other programs leave no place on it.
+NOT_TO_HAVE = frozenset({"CUDA_ERROR_DEVICE_UNAVAILABLE", "CUDA_ERROR_OUT_OF_MEMORY"})
+
 
 @dataclass(frozen=True)
 class CudaInfo:

@@ -3,6 +3,7 @@
 Facts, time stamps and colours are the software decoder's; only the samples come from the GPU, and the
 first picture must be the software decoder's bit for bit. What can't be promised to be equal is refused
 when the clip is opened: interlaced, damaged or cut files, samples other than 4:2:0, missing time stamps.
+Where the GPU fails or leaves the order later on, the software decoder goes on with the next frame.
 """
 
 import ctypes
@@ -67,19 +68,13 @@ class _Survey:
     hidden: frozenset[int]
 
 
-def is_available() -> bool:
-    """Whether PyNvVideoCodec is here and finds its driver. A clip may still be refused."""
-    try:
-        _module()
-    except MissingError:
-        return False
-    return True
-
-
 class NvdecVideo:
     """The first video stream of a file; a `FrameSource` with the frames of `Video`.
 
     Frames come to the host, so that everything after it is the same for both decoders.
+
+    Attributes:
+        notices: sentences for the user; more may come while frames are read.
     """
 
     def __init__(self, path: Path, *, ordinal: int, deep: bool) -> None:
@@ -90,13 +85,14 @@ class NvdecVideo:
 
         Raises:
             InputError: not a video, as `Video` says it.
-            MissingError: no driver or package, or a clip that isn't for NVDEC: use `Video`.
+            MissingError: no driver or package, or a clip that isn't for NVDEC: use `Video`. It says why.
         """
         with Video(path, threads=1, deep=deep) as software:
             self.info: ClipInfo = software.info
             self.notices: list[str] = list(software.notices)
-        self._path = path
+        self._path, self._deep = path, deep
         self._start = 0
+        self._software: Video | None = None
         self._surface = _surface(self.info)
         self._survey = _survey(path)
         self._turn = orientation(self._survey.first)
@@ -109,14 +105,39 @@ class NvdecVideo:
         except TrtAnimeError as error:
             raise MissingError(str(error)) from error
         if not planes or not all(map(np.array_equal, planes, _samples(self._survey.first))):
-            raise MissingError(f"{path}: NVDEC's first picture isn't the software decoder's; use that one")
+            raise MissingError(f"{path}: NVDEC's first picture isn't the software decoder's")
 
     def start_at(self, index: int) -> None:
         """Frames before are decoded, but stay on the GPU's side."""
         self._start = index
 
     def __iter__(self) -> Iterator[Frame]:
-        """Raises TrtAnimeError: a picture can't be decoded, or one is missing."""
+        """Raises TrtAnimeError: as `Video` does, where the GPU failed and the software decoder does too."""
+        frames = self._by_gpu()
+        while True:
+            try:
+                frame = next(frames, None)
+            except TrtAnimeError as error:
+                yield from self._by_software(error)
+                return
+            if frame is None:
+                return
+            self._start = frame.stamp.index + 1
+            yield frame
+
+    def _by_software(self, error: TrtAnimeError) -> Iterator[Frame]:
+        """The frames from `_start` on."""
+        self.close()
+        self.notices.append(f"{error}; from frame {self._start} on it is decoded on the CPU")
+        self._software = Video(self._path, threads=0, deep=self._deep)  # 0: as many as FFmpeg sees fit
+        self._software.start_at(self._start)
+        try:
+            yield from self._software
+        finally:
+            self.notices += [words for words in self._software.notices if words not in self.notices]
+            self.close()
+
+    def _by_gpu(self) -> Iterator[Frame]:
         # FFmpeg's own picture takes the samples: where chroma is sited, which is part of how they become
         # RGB, can't be set on a new one.
         picture = self._survey.first
@@ -132,6 +153,8 @@ class NvdecVideo:
     def close(self) -> None:
         self._next = None
         self._decoded.close()
+        if self._software is not None:
+            self._software.close()
 
     def __enter__(self) -> Self:
         return self
@@ -147,24 +170,17 @@ class NvdecVideo:
     def _shown(self, module: Any, ordinal: int) -> Generator[tuple[Stamp, Any], None, None]:
         """Decoded pictures in the order shown, each good until the next is asked for."""
         expected = iter(self._survey.stamps.values())
-        number = 0
         for decoded in self._surfaces(module, ordinal):
             pts = int(decoded.getPTS())
             if pts in self._survey.hidden:
                 continue
             stamp = next(expected, None)
             if stamp is None or stamp.pts != pts:
-                raise TrtAnimeError(
-                    f"{self._path}: NVDEC gave a picture out of its place after {number} frames; "
-                    "use the software decoder"
-                )
-            number += 1
+                raise TrtAnimeError(f"{self._path}: NVDEC gave a picture out of its place")
             yield stamp, decoded
         if missing := sum(1 for _ in expected):
-            raise TrtAnimeError(
-                f"{self._path}: NVDEC left out {missing} of {len(self._survey.stamps)} frames; "
-                "use the software decoder"
-            )
+            frames = len(self._survey.stamps)
+            raise TrtAnimeError(f"{self._path}: NVDEC left out {missing} of {frames} frames")
 
     def _surfaces(self, module: Any, ordinal: int) -> Iterator[Any]:
         """Everything that the package does, and its errors, which are of many classes, made one."""
@@ -181,9 +197,7 @@ class NvdecVideo:
             raise
         except Exception as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise TrtAnimeError(
-                f"{self._path}: NVDEC can't decode it ({reason}); use the software decoder"
-            ) from error
+            raise TrtAnimeError(f"{self._path}: NVDEC can't decode it ({reason})") from error
 
     def _planes(self, decoded: Any) -> list[NDArray[Any]]:
         """Y [height, width], U and V [half of each, rounded up], as the software decoder has them."""
@@ -194,7 +208,7 @@ class NvdecVideo:
         if decoded.format.name != surface.name or decoded.framesize() != samples * surface.sample.itemsize:
             raise TrtAnimeError(
                 f"{self._path}: NVDEC gave {decoded.framesize()} bytes of {decoded.format.name} for "
-                f"{width}x{height} {self.info.pixel_format}; use the software decoder"
+                f"{width}x{height} {self.info.pixel_format}"
             )
         memory = (ctypes.c_ubyte * decoded.framesize()).from_address(decoded.GetPtrToPlane(0))
         stored = np.frombuffer(memoryview(memory), surface.sample) >> surface.shift
@@ -209,15 +223,14 @@ def _module() -> Any:
     except Exception as error:  # without a driver its import raises RuntimeError, with a page of advice
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise MissingError(
-            f"NVDEC needs an NVIDIA driver with video support and pip install PyNvVideoCodec ({reason}); "
-            "use the software decoder"
+            f"NVDEC needs an NVIDIA driver with video support and pip install PyNvVideoCodec ({reason})"
         ) from error
 
 
 def _surface(info: ClipInfo) -> _Surface:
     if info.interlaced or info.pixel_format not in _SURFACES:
         kind = "interlaced video" if info.interlaced else info.pixel_format
-        raise MissingError(f"{info.path}: NVDEC isn't used for {kind}; use the software decoder")
+        raise MissingError(f"{info.path}: NVDEC isn't used for {kind}")
     return _SURFACES[info.pixel_format]
 
 
@@ -244,7 +257,7 @@ def _survey(path: Path) -> _Survey:
         if _is_cut(path, container, packets, len(stream.index_entries)):
             refusal = "it breaks off"
         if refusal or first is None:
-            raise MissingError(f"{path}: NVDEC isn't used, since {refusal}; use the software decoder")
+            raise MissingError(f"{path}: NVDEC isn't used, since {refusal}")
         index = stream.index
     stamps = {pts: Stamp(number, pts, durations[pts]) for number, pts in enumerate(sorted(durations))}
     return _Survey(index, first, stamps, frozenset(hidden))

@@ -49,7 +49,7 @@ class Origin:
 
 
 class GpuDevice(Device, Protocol):
-    """What a session asks of a CUDA device besides. Every call makes its context current in the thread."""
+    """What a session asks of a CUDA device besides."""
 
     @property
     def ordinal(self) -> int:
@@ -58,6 +58,14 @@ class GpuDevice(Device, Protocol):
 
     @property
     def info(self) -> CudaInfo: ...
+
+    def make_current(self) -> None:
+        """Make the device's context the calling thread's. A library that works in it may be called then.
+
+        Raises:
+            EngineError: the device is closed or lost.
+        """
+        ...
 
 
 class Session(Protocol):

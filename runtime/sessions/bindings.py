@@ -1,7 +1,9 @@
 """What all sessions share: inputs, outputs, and the shapes that these can take."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from traceback import clear_frames
 from types import TracebackType
 from typing import Self
 
@@ -74,6 +76,23 @@ class BoundSession(ABC):
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+@contextmanager
+def frames_cleared() -> Iterator[None]:
+    """An error that leaves this block keeps nothing alive in the calls that it came out of.
+
+    Its traceback holds their local variables, and with them what a library made, while session and device
+    are closed on its way up. That must be freed before its stream and its device.
+    """
+    try:
+        yield
+    except BaseException as error:
+        link: BaseException | None = error
+        while link is not None:
+            clear_frames(link.__traceback__)
+            link = link.__context__
+        raise
 
 
 def resolved(

@@ -13,7 +13,7 @@ from trt_anime.files import sha256_of
 from trt_anime.runtime.sessions.tensorrt_engine import flavour_of
 
 # The fastest first.
-_PRECISIONS = ("int8", "fp16", "fp32")
+_PRECISIONS = ("fp16", "fp32")
 
 _Test = Callable[[store.Entry], bool]
 

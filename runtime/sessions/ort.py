@@ -64,8 +64,8 @@ def loaded(
 
     Raises:
         InputError: not a stage graph.
-        MissingError: this ONNX Runtime hasn't the provider.
-        EngineError: ONNX Runtime refuses the graph, or could not start the provider.
+        MissingError: this ONNX Runtime hasn't the provider, or could not start it.
+        EngineError: ONNX Runtime refuses the graph.
     """
     module = onnxruntime(extra=extra)
     if provider not in module.get_available_providers():
@@ -92,11 +92,11 @@ def require_started(session: Any, provider: str, graph: Path) -> None:
     """ONNX Runtime carries on with the CPU where a provider's libraries don't load.
 
     Raises:
-        EngineError: `provider` isn't the session's first.
+        MissingError: `provider` isn't the session's first.
     """
     first = session.get_providers()[0]
     if first != provider:
-        raise EngineError(
+        raise MissingError(
             f"{graph}: ONNX Runtime could not start {provider} and would silently run on {first}; install"
             " CUDA 13 and cuDNN 9 and look whether the driver answers (`nvidia-smi`), or use --device cpu"
         )

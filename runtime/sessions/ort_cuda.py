@@ -11,7 +11,7 @@ from trt_anime.errors import EngineError
 from trt_anime.runtime.devices.api import Shape, Stream, Tensor
 from trt_anime.runtime.sessions import cpu_runs, ort
 from trt_anime.runtime.sessions.api import GpuDevice
-from trt_anime.runtime.sessions.bindings import BoundSession
+from trt_anime.runtime.sessions.bindings import BoundSession, frames_cleared
 from trt_anime.runtime.sessions.onnx_file import description
 
 CUDA = "CUDAExecutionProvider"
@@ -41,10 +41,10 @@ class OrtCudaSession(BoundSession):
         self._before = device.event(name=f"{name} may begin")
         self._after = device.event(name=f"{name} has ended")
         self._lock = Lock()
-        loaded = _loaded(graph, ordinal=device.ordinal, stream=self._stream)
-        if not allow_cpu_nodes:
-            shape_nodes = description(graph).shape_nodes
-            ort.require_provider(ort.nodes_of(loaded.session), CUDA, shape_nodes=shape_nodes, graph=graph)
+        with frames_cleared():
+            loaded = _loaded(
+                graph, ordinal=device.ordinal, stream=self._stream, allow_cpu_nodes=allow_cpu_nodes
+            )
         super().__init__(
             name=name,
             source=str(graph),
@@ -69,16 +69,11 @@ class OrtCudaSession(BoundSession):
         self.check_tensors(tensors)
         if self._loaded is None:
             raise EngineError(f"{self.source}: its session is closed")
-        addresses = {name: tensor.pointer for name, tensor in tensors.items()}
-        ordinal = self._device.ordinal
         with self._lock:
             self._device.record(self._before, stream=stream)
             self._device.wait(self._before, stream=self._stream)
-            try:
-                binding = ort.binding_of(self._loaded, tensors, addresses, place="cuda", ordinal=ordinal)
-                self._loaded.session.run_with_iobinding(binding, self._options)
-            except Exception as error:  # ONNX Runtime's classes share no base but Exception
-                raise EngineError(f"{self.source}: ONNX Runtime failed ({ort.reason(error)})") from error
+            with frames_cleared():
+                _run(self._loaded, tensors, self._options, ordinal=self._device.ordinal, source=self.source)
             self._device.record(self._after, stream=self._stream)
             self._device.wait(self._after, stream=stream)
 
@@ -87,7 +82,7 @@ class OrtCudaSession(BoundSession):
         self._loaded = None
 
 
-def _loaded(graph: Path, *, ordinal: int, stream: Stream) -> ort.Loaded:
+def _loaded(graph: Path, *, ordinal: int, stream: Stream, allow_cpu_nodes: bool) -> ort.Loaded:
     module = ort.onnxruntime(extra="gpu")
     with redirect_stdout(io.StringIO()):  # it prints what it didn't find, which may not be needed
         module.preload_dlls()  # CUDA's libraries may have come as Python packages
@@ -104,7 +99,22 @@ def _loaded(graph: Path, *, ordinal: int, stream: Stream) -> ort.Loaded:
         "cudnn_conv_algo_search": "HEURISTIC",  # the search by timing ends differently from run to run
         "arena_extend_strategy": "kSameAsRequested",
     }
-    return ort.loaded(graph, options, provider=CUDA, provider_options=provider_options, extra="gpu")
+    loaded = ort.loaded(graph, options, provider=CUDA, provider_options=provider_options, extra="gpu")
+    if not allow_cpu_nodes:
+        shape_nodes = description(graph).shape_nodes
+        ort.require_provider(ort.nodes_of(loaded.session), CUDA, shape_nodes=shape_nodes, graph=graph)
+    return loaded
+
+
+def _run(
+    loaded: ort.Loaded, tensors: Mapping[str, Tensor], options: Any, *, ordinal: int, source: str
+) -> None:
+    addresses = {name: tensor.pointer for name, tensor in tensors.items()}
+    try:
+        binding = ort.binding_of(loaded, tensors, addresses, place="cuda", ordinal=ordinal)
+        loaded.session.run_with_iobinding(binding, options)
+    except Exception as error:  # ONNX Runtime's classes share no base but Exception
+        raise EngineError(f"{source}: ONNX Runtime failed ({ort.reason(error)})") from error
 
 
 def _run_options() -> Any:

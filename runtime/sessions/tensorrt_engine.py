@@ -1,7 +1,9 @@
 """A stage as a compiled engine, on TensorRT or TensorRT-RTX."""
 
 import hashlib
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from threading import Lock
 from typing import Any
 
@@ -14,13 +16,15 @@ from trt_anime.engines.targets import FlavourName
 from trt_anime.errors import EngineError, InputError, MissingError
 from trt_anime.runtime.devices.api import Shape, Stream, Tensor
 from trt_anime.runtime.sessions.api import Binding, GpuDevice, Origin
-from trt_anime.runtime.sessions.bindings import ANY, BoundSession
+from trt_anime.runtime.sessions.bindings import ANY, BoundSession, frames_cleared
 from trt_anime.runtime.sessions.rtx_cache import RuntimeCache
 
 # TensorRT's demand on the address of its scratch memory.
 SCRATCH_ALIGNMENT_BYTES = 256
 
 _BUILD_AGAIN = "build it again with `trt-anime engines build`"
+_MAKE_ROOM = "close other programs that use the GPU, or lower --batch-size"
+_OUT_OF_MEMORY = re.compile(r"out.?of.?memory|cudaErrorMemoryAllocation", re.IGNORECASE)
 
 
 class TensorRtSession(BoundSession):
@@ -50,32 +54,36 @@ class TensorRtSession(BoundSession):
         self._trt = flavours.load(flavour)
         self._log = _logger(self._trt)
         self._file = entry.engine
-        device.memory()  # makes the device's context current, which TensorRT works in
-        self._runtime: Any = self._trt.Runtime(self._log)
-        self._engine: Any = self._deserialized(entry)
-        self._config: Any = self._required(self._engine.create_runtime_config(), "gave no configuration")
-        self._config.set_execution_context_allocation_strategy(
-            self._trt.ExecutionContextAllocationStrategy.USER_MANAGED
-        )
-        self._cache = self._runtime_cache(entry) if flavour == "rtx" else None
-        self._stream = device.stream(name=f"{name} planning")
+        self._runtime: Any = None
+        self._engine: Any = None
+        self._config: Any = None
+        self._cache: RuntimeCache | None = None
         self._contexts: dict[object, Any] = {}
         self._scratch_bytes: dict[object, int] = {}
         self._lock = Lock()
-        super().__init__(
-            name=name,
-            source=str(entry.engine),
-            info=entry.manifest.info,
-            origin=Origin(
-                entry.engine,
-                entry.manifest.engine_sha256,
-                f"{self._trt.__name__} {self._trt.__version__}",
-                self._title,
-                _precision(entry.manifest),
-            ),
-            inputs=self._bindings(self._trt.TensorIOMode.INPUT),
-            outputs=self._bindings(self._trt.TensorIOMode.OUTPUT),
-        )
+        self._stream = device.stream(name=f"{name} planning")
+        self._planned = device.event(name=f"{name} planned")
+        device.make_current()
+        try:
+            with frames_cleared():
+                self._load(entry, cached=flavour == "rtx")
+            super().__init__(
+                name=name,
+                source=str(entry.engine),
+                info=entry.manifest.info,
+                origin=Origin(
+                    entry.engine,
+                    entry.manifest.engine_sha256,
+                    f"{self._trt.__name__} {self._trt.__version__}",
+                    self._title,
+                    _precision(entry.manifest),
+                ),
+                inputs=self._bindings(self._trt.TensorIOMode.INPUT),
+                outputs=self._bindings(self._trt.TensorIOMode.OUTPUT),
+            )
+        except BaseException:
+            self._release()  # the error's traceback keeps this object, while the device is closed
+            raise
 
     def shapes(self, inputs: Mapping[str, Shape]) -> dict[str, Shape]:
         """See `Session.shapes`."""
@@ -96,34 +104,78 @@ class TensorRtSession(BoundSession):
         key = tuple(sorted(inputs.items()))
         with self._lock:
             if key not in self._scratch_bytes:
-                context = self._context(inputs, self._stream)
-                self._scratch_bytes[key] = int(context.update_device_memory_size_for_shapes())
+                self._device.make_current()
+                with frames_cleared():
+                    self._scratch_bytes[key] = self._planned_bytes(inputs)
             return self._scratch_bytes[key]
 
     def own_bytes(self, inputs: Mapping[str, Shape]) -> int:
-        """None: weights were loaded with the session, all else is the caller's scratch."""
+        """None that is known: weights came with the session, and scratch is the caller's.
+
+        What an execution context keeps for itself besides, the library doesn't tell.
+        """
         return 0
 
     def enqueue(self, tensors: Mapping[str, Tensor], *, stream: Stream, scratch: Tensor | None) -> None:
         """See `Session.enqueue`."""
         self.check_tensors(tensors)
-        self._device.memory()  # makes the device's context current in this thread
-        context = self._prepared(tensors, stream, scratch)
-        if not context.execute_async_v3(stream.handle):
-            raise self._error("could not run")
+        self._device.make_current()
+        with frames_cleared():
+            self._run(tensors, stream, scratch)
 
     def layer_information(self) -> str:
         """What the engine consists of, as the library's inspector tells it: JSON."""
-        inspector = self._engine.create_engine_inspector()
+        inspector = self._asked("gave no inspector", self._engine.create_engine_inspector)
         return str(inspector.get_engine_information(self._trt.LayerInformationFormat.JSON))
 
     def close(self) -> None:
         """Keep what was compiled, free the engine. Work that was put on streams must have ended."""
-        if self._cache is not None:
-            self._cache.save()
+        try:
+            with suppress(EngineError):  # the device is lost, which was told where it was found out
+                self._device.make_current()
+                if self._cache is not None:
+                    self._cache.save()
+        finally:
+            self._release()
+
+    def _release(self) -> None:
         # A context needs its engine, an engine its runtime, and that its logger, to the end.
         self._contexts.clear()
-        self._cache = self._config = self._engine = self._runtime = None
+        self._cache = None
+        self._config = None
+        self._engine = None
+        self._runtime = None
+
+    def _load(self, entry: Entry, *, cached: bool) -> None:
+        self._runtime = self._trt.Runtime(self._log)
+        self._engine = self._deserialized(entry)
+        self._config = self._asked("gave no configuration", self._engine.create_runtime_config)
+        self._config.set_execution_context_allocation_strategy(
+            self._trt.ExecutionContextAllocationStrategy.USER_MANAGED
+        )
+        if cached:
+            # Kernels that are exchanged for faster ones in mid-run would change last digits in mid-run.
+            strategies = self._trt.DynamicShapesKernelSpecializationStrategy
+            self._config.dynamic_shapes_kernel_specialization_strategy = strategies.EAGER
+            self._cache = RuntimeCache(self._config, entry.folder, gpu=self._device.info.name)
+            self.notices += [self._cache.notice] if self._cache.notice else []
+
+    def _planned_bytes(self, inputs: Mapping[str, Shape]) -> int:
+        context = self._context(inputs, self._stream)
+        size_bytes = self._needed_bytes(context)
+        # The context goes with this call: what it put on the stream must be done.
+        self._device.record(self._planned, stream=self._stream)
+        self._device.synchronize(self._planned)
+        return size_bytes
+
+    def _run(self, tensors: Mapping[str, Tensor], stream: Stream, scratch: Tensor | None) -> None:
+        is_first = not self._contexts
+        context = self._prepared(tensors, stream, scratch)
+        self._asked("could not run", context.execute_async_v3, stream.handle)
+        # TensorRT-RTX can be asked; after the first run, in which a context sets itself up.
+        told = getattr(context, "is_stream_capturable", None)
+        if is_first and told is not None and not told(stream.handle):
+            self.why_not_captured = f"{self._title} says that this engine can't be captured"
 
     def _prepared(self, tensors: Mapping[str, Tensor], stream: Stream, scratch: Tensor | None) -> Any:
         places = tuple(sorted((name, tensor.pointer, tensor.shape) for name, tensor in tensors.items()))
@@ -135,19 +187,27 @@ class TensorRtSession(BoundSession):
                 )
                 self._give_scratch(context, scratch)
                 for name, tensor in tensors.items():
-                    self._required(context.set_tensor_address(name, tensor.pointer), f"refused `{name}`")
+                    self._asked(f"refused `{name}`", context.set_tensor_address, name, tensor.pointer)
                 self._contexts[key] = context
             return self._contexts[key]
 
     def _context(self, inputs: Mapping[str, Shape], stream: Stream) -> Any:
-        context = self._required(self._engine.create_execution_context(self._config), "gave no context")
-        self._required(context.set_optimization_profile_async(0, stream.handle), "refused its own profile")
+        context = self._asked("gave no context", self._engine.create_execution_context, self._config)
+        self._asked("refused its own profile", context.set_optimization_profile_async, 0, stream.handle)
         for name, shape in inputs.items():
-            self._required(context.set_input_shape(name, shape), f"refused {list(shape)} for `{name}`")
+            self._asked(f"refused {list(shape)} for `{name}`", context.set_input_shape, name, shape)
         return context
 
+    def _needed_bytes(self, context: Any) -> int:
+        """Scratch memory for the context's shapes; the library says 0 where there is none and on errors."""
+        what = "could not size its scratch memory"
+        size_bytes = int(self._asked(what, context.update_device_memory_size_for_shapes))
+        if not size_bytes and self._log.errors:
+            raise self._error(what)
+        return size_bytes
+
     def _give_scratch(self, context: Any, scratch: Tensor | None) -> None:
-        needed = int(context.update_device_memory_size_for_shapes())
+        needed = self._needed_bytes(context)
         given = scratch.size_bytes if scratch else 0
         if given < needed:
             raise ValueError(f"{self.source}: needs {needed} bytes of scratch memory and got {given}")
@@ -156,7 +216,10 @@ class TensorRtSession(BoundSession):
                 f"{self.source}: scratch memory must be aligned to {SCRATCH_ALIGNMENT_BYTES} bytes"
             )
         if scratch and needed:
-            context.set_device_memory(scratch.pointer, given)
+            self._log.errors.clear()
+            context.set_device_memory(scratch.pointer, given)  # says nothing, but to the logger
+            if self._log.errors:
+                raise self._error("refused its scratch memory")
 
     def _deserialized(self, entry: Entry) -> Any:
         try:
@@ -169,17 +232,8 @@ class TensorRtSession(BoundSession):
             raise EngineError(
                 f"{entry.engine}: is not the file that its manifest describes; {_BUILD_AGAIN}"
             )
-        return self._required(
-            self._runtime.deserialize_cuda_engine(plan), f"can't load it on {self._device.title}"
-        )
-
-    def _runtime_cache(self, entry: Entry) -> RuntimeCache:
-        # Kernels that are exchanged for faster ones in mid-run would change last digits in mid-run.
-        strategies = self._trt.DynamicShapesKernelSpecializationStrategy
-        self._config.dynamic_shapes_kernel_specialization_strategy = strategies.EAGER
-        cache = RuntimeCache(self._config, entry.folder)
-        self.notices += [cache.notice] if cache.notice else []
-        return cache
+        what = f"can't load it on {self._device.title}"
+        return self._asked(what, self._runtime.deserialize_cuda_engine, plan)
 
     def _bindings(self, mode: Any) -> list[Binding]:
         names = [self._engine.get_tensor_name(index) for index in range(self._engine.num_io_tensors)]
@@ -193,15 +247,18 @@ class TensorRtSession(BoundSession):
             if self._engine.get_tensor_mode(name) == mode
         ]
 
-    def _required(self, result: Any, what: str) -> Any:
-        """The library says None or False where something went wrong, and tells its logger what."""
+    def _asked(self, what: str, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Call the library, which says None or False where something went wrong, and logs what."""
+        self._log.errors.clear()
+        result = function(*arguments)
         if result is None or result is False:
             raise self._error(what)
         return result
 
     def _error(self, what: str) -> EngineError:
-        said = " ".join(self._log.last_error.split()) or "it gave no reason"
-        return EngineError(f"{self._file}: {self._title} {what} ({said[:300]}); {_BUILD_AGAIN}")
+        said = "; ".join(" ".join(words.split()) for words in self._log.errors) or "it gave no reason"
+        cure = _MAKE_ROOM if _OUT_OF_MEMORY.search(said) else _BUILD_AGAIN
+        return EngineError(f"{self._file}: {self._title} {what} ({said[:300]}); {cure}")
 
 
 def flavour_of(entry: Entry) -> FlavourName:
@@ -223,14 +280,14 @@ def _precision(manifest: Manifest) -> str:
 
 def _logger(trt: Any) -> Any:
     class Log(trt.ILogger):  # type: ignore[misc]
-        """Keeps the last error for our own sentence."""
+        """Keeps errors for our own sentence."""
 
         def __init__(self) -> None:
             super().__init__()
-            self.last_error = ""
+            self.errors: list[str] = []
 
         def log(self, severity: Any, message: str) -> None:
             if severity in (trt.ILogger.ERROR, trt.ILogger.INTERNAL_ERROR):
-                self.last_error = message
+                self.errors.append(message)
 
     return Log()

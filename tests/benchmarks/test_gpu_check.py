@@ -6,6 +6,8 @@ import ctypes
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,13 +21,19 @@ from benchmarks.gpu import measures, models, session, suite
 from benchmarks.gpu.checks import CHECKS
 from benchmarks.gpu.kernel import THREADS, halved
 from benchmarks.gpu.measures import MEASURES
-from benchmarks.gpu.pipeline import pipeline
+from benchmarks.gpu.pipeline import HEIGHT, WIDTH, pipeline, random_frames, through
 from tests.runtime.devices.cuda_fake import FakeDriver
+from trt_anime.engines import builder, flavours
+from trt_anime.engines.manifest import Profile
+from trt_anime.engines.targets import FlavourName, Target
 from trt_anime.errors import DownloadError, EngineError, MissingError
 from trt_anime.runtime.devices.cuda_device import CudaDevice
 from trt_anime.runtime.devices.cuda_driver import load_driver
 from trt_anime.runtime.devices.host import HostDevice
+from trt_anime.runtime.pipeline.chain import Node
+from trt_anime.runtime.sessions import tensorrt_engine
 from trt_anime.runtime.sessions.ort_cpu import OrtCpuSession
+from trt_anime.runtime.stages import STAGES
 
 
 class FakeGpu(FakeDriver):
@@ -153,6 +161,22 @@ def test_overlap_notices_a_wrong_frame(device: CudaDevice, fake: FakeGpu) -> Non
         MEASURES["overlap"](device)
 
 
+def test_overlap_notices_a_stale_frame(device: CudaDevice, fake: FakeGpu) -> None:
+    """Every other one isn't copied in, so that the slot still holds an earlier one's result."""
+    real, copies = FakeGpu.cuMemcpyAsync, 0
+
+    def forgetful(dst: int, src: int, ByteCount: int, hStream: int) -> None:
+        nonlocal copies
+        comes_in = fake.memory[dst][0] == "device"
+        copies += comes_in
+        if not comes_in or copies % 2:
+            real(fake, dst, src, ByteCount, hStream)
+
+    fake.cuMemcpyAsync = forgetful  # type: ignore[method-assign]
+    with pytest.raises(EngineError, match="came out wrong"):
+        MEASURES["overlap"](device)
+
+
 def test_kernel_parameters_are_cudas() -> None:
     real = pytest.importorskip("cuda.bindings.driver", exc_type=ImportError)
     for name in ("cuLaunchKernel", "cuModuleLoadData", "cuModuleGetFunction"):
@@ -177,6 +201,51 @@ def test_session_check(tmp_path: Path, wrong: bool) -> None:
         )
         with pytest.raises(EngineError, match="frames differ from ONNX Runtime's own by"):
             session.compared(host, opened, other)
+
+
+def test_a_refused_capture_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is in the report where the session announced it, and a failure where it didn't."""
+    graph = session.small_graph(tmp_path / "small.onnx")
+    reference = ort.InferenceSession(str(graph))
+    with HostDevice() as host, OrtCpuSession(graph, host, threads=1, name="check") as opened:
+        found = through(host, [Node(STAGES["2a"], opened)], random_frames(8))[0]
+        notice = "stage 2a runs without a CUDA graph: its allocations"
+        monkeypatch.setattr(session, "through", lambda *arguments: (found, [notice]))
+        with pytest.raises(EngineError, match=f"^{notice}$"):
+            session.compared(host, opened, reference)
+        opened.why_not_captured = "its allocations"
+        assert session.compared(host, opened, reference).endswith(f"of 255 at most; {notice}")
+
+
+def test_tensorrt_rtx_where_it_has_no_target(fake: FakeGpu, monkeypatch: pytest.MonkeyPatch) -> None:
+    with CudaDevice(driver=load_driver(fake)) as device:
+        device.info = replace(device.info, capability=90)
+        with pytest.raises(MissingError, match="TensorRT-RTX has no target for sm90"):
+            session.engine_on_cuda(device, flavour="rtx")
+
+
+@pytest.mark.parametrize("flavour", ["trt", "rtx"])
+def test_engine_check(device: CudaDevice, monkeypatch: pytest.MonkeyPatch, flavour: FlavourName) -> None:
+    """It builds for this GPU, in one batch of the check's own frames, and says how many layers ran."""
+    asked: list[Any] = []
+
+    def built(graph: Any, target: Target, *, profile: Profile, **options: Any) -> Any:
+        asked.extend([target.name, (profile.height, profile.width, profile.max_batch)])
+        return SimpleNamespace(entry="entry")
+
+    @contextmanager
+    def opened(entry: str, device: CudaDevice, *, name: str) -> Iterator[Any]:
+        yield SimpleNamespace(
+            layer_information=lambda: '{"Layers": ["a", "b"]}', notices=["takes no cache"]
+        )
+
+    monkeypatch.setattr(builder, "engine_from_graph", built)
+    monkeypatch.setattr(flavours, "native_target", lambda: Target("trt", 89))
+    monkeypatch.setattr(tensorrt_engine, "TensorRtSession", opened)
+    monkeypatch.setattr(session, "compared", lambda *arguments: "8 frames")
+    words = session.engine_on_cuda(device, flavour=flavour)
+    assert words == "8 frames; 2 layers; takes no cache"
+    assert asked == [f"{flavour}-sm89", (HEIGHT, WIDTH, 1)]
 
 
 def test_halved() -> None:
@@ -257,7 +326,9 @@ def test_gpu_without_cuda_python(nowhere: Path, monkeypatch: pytest.MonkeyPatch)
     assert gpu_check.main() == 1
     report = (nowhere / "nvidia-test-1.md").read_text()
     assert "- driver 580.1\n" in report
-    assert "| copies | skipped | needs cuda-python |" in report
+    on_device = (*CHECKS, "session", "TensorRT engine", "TensorRT-RTX engine", *MEASURES, "closing")
+    for name in on_device:
+        assert f"| {name} | skipped | needs cuda-python |" in report
     assert "| tests | skipped | no TensorRT |" in report
     assert "| native engine | failed | differs |" in report
     monkeypatch.setattr(models, "native_engine", lambda: "built")
@@ -270,12 +341,13 @@ def test_whole_report(nowhere: Path, fake: FakeGpu, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(gpu_check, "CudaDevice", lambda ordinal: CudaDevice(ordinal, driver=driver))
     monkeypatch.setattr(suite, "run_tests", lambda: "9 passed")
     monkeypatch.setattr(gpu_check, "session_on_cuda", lambda device: f"8 frames on {device.name}")
+    monkeypatch.setattr(gpu_check, "engine_on_cuda", lambda device, flavour: f"8 frames, {flavour}")
     monkeypatch.setattr(models, "parity_on_cuda", absent)
     monkeypatch.setattr(models, "native_engine", absent)
     assert gpu_check.main() == 0
     report = (nowhere / "gpu-0.md").read_text()
     assert "- compute capability 8.9, 0.2 GB\n" in report
-    for name in ("copies", "graphs", "session", "overlap", "closing", "tests"):
+    for name in ("copies", "session", "TensorRT engine", "TensorRT-RTX engine", "overlap", "closing"):
         assert f"| {name} | passed |" in report
     for title in ("Copies and compute at once", "Graph against no graph", "Pinned against pageable memory"):
         assert f"## {title}\n" in report

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.runtime.devices.cuda_fake import CONTEXT, SUCCESS, TOTAL_BYTES, FakeDriver
-from trt_anime.errors import EngineError, MissingError
+from trt_anime.errors import EngineError, MissingError, TrtAnimeError
 from trt_anime.runtime.devices import cuda_device, cuda_driver, cuda_resources, interop
 from trt_anime.runtime.devices.api import Device, Tensor
 from trt_anime.runtime.devices.cuda_device import CudaDevice
@@ -278,6 +278,32 @@ def test_lost_memory_is_more_than_an_error(fake: FakeDriver) -> None:
     assert "CUDA_ERROR_ILLEGAL_ADDRESS" in LOST
     assert "CUDA_ERROR_OUT_OF_MEMORY" not in LOST
     assert "CUDA_ERROR_STREAM_CAPTURE_INVALIDATED" not in LOST
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("CUDA_ERROR_DEVICE_UNAVAILABLE", MissingError),
+        ("CUDA_ERROR_OUT_OF_MEMORY", MissingError),
+        ("CUDA_ERROR_INVALID_VALUE", EngineError),
+    ],
+)
+def test_a_gpu_without_place(fake: FakeDriver, code: str, kind: type[TrtAnimeError]) -> None:
+    """So that `--device auto` goes on without it, aloud."""
+    with fake.answering("cuDevicePrimaryCtxRetain", code), pytest.raises(kind, match=f"cuda:0: {code}"):
+        CudaDevice(driver=load_driver(fake))
+
+
+def test_make_current(device: CudaDevice, fake: FakeDriver) -> None:
+    """Nothing but that, as it is called while a stream is captured."""
+    fake.contexts.clear()
+    fake.calls.clear()
+    device.make_current()
+    assert [name for name, _ in fake.calls] == ["cuCtxSetCurrent"]
+    assert list(fake.contexts.values()) == [CONTEXT]
+    device.close()
+    with pytest.raises(EngineError, match="is closed"):
+        device.make_current()
 
 
 def test_code_without_a_cure(device: CudaDevice, fake: FakeDriver) -> None:

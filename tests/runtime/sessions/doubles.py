@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 
+from trt_anime.errors import EngineError
 from trt_anime.runtime.devices.api import Event, Memory, Place, Stream
 from trt_anime.runtime.devices.cuda_driver import CudaInfo
 
@@ -37,6 +39,7 @@ class FakeGpu:
 
     Attributes:
         calls: what was put on streams, in order.
+        lost: whether it fails in all that it is asked.
     """
 
     def __init__(self, capability: int = 89) -> None:
@@ -44,11 +47,16 @@ class FakeGpu:
         self.info = CudaInfo(1, self.title, capability, 24 * 10**9)
         self.calls: list[tuple[str, ...]] = []
         self.times_made_current = 0
+        self.lost = False
         self._next = 0x10000
 
     def memory(self) -> Memory:
-        self.times_made_current += 1
         return Memory(20 * 10**9, 24 * 10**9)
+
+    def make_current(self) -> None:
+        if self.lost:
+            raise EngineError("cuda:1: is lost")
+        self.times_made_current += 1
 
     def allocate(self, size_bytes: int, *, name: str) -> FakeBuffer:
         self._next += -(-size_bytes // 512) * 512
@@ -67,25 +75,37 @@ class FakeGpu:
     def wait(self, event: Event, *, stream: Stream) -> None:
         self.calls.append(("wait", event.name, stream.name))
 
+    def synchronize(self, event: Event) -> None:
+        self.calls.append(("synchronize", event.name))
+
 
 class Library:
     """TensorRT-RTX (or TensorRT) with one engine: `frame` u8 [batch,h,w,3] -> `rgba` u8 [batch,h,w,4].
 
     Attributes:
         contexts: all that were made.
-        loads, runs: whether deserializing and running succeed.
-        cache_fits: whether a runtime cache is taken back.
-        cache_bytes: what a runtime cache is serialized to.
+        loads, runs, sizes, takes_scratch: whether deserializing, running, sizing and giving memory succeed.
+        reason: what is logged where something fails.
+        capturable: what a context says of itself.
+        makes_cache, takes_cache, cache_fits: whether there is a runtime cache, it is used, and taken back.
+        cache_bytes: what a runtime cache is serialized to; None: nothing; an error: that is raised.
+        living: engines and contexts that weren't freed.
     """
 
     def __init__(self, *, height: int, width: int, most: int, needs_bytes: int = 4096) -> None:
         self.size, self.most, self.needs_bytes = (height, width), most, needs_bytes
-        self.loads = self.runs = self.cache_fits = True
-        self.cache_bytes = b"kernels"
+        self.loads = self.runs = self.sizes = self.takes_scratch = self.capturable = True
+        self.makes_cache = self.takes_cache = self.cache_fits = True
+        self.reason = "nothing is right"
+        self.cache_bytes: bytes | Exception | None = b"kernels"
         self.taken: list[bytes] = []
         self.contexts: list[Context] = []
+        self.living: WeakSet[Any] = WeakSet()
         self.configs: list[Config] = []
         self.logger: Any = None
+
+    def fail(self) -> None:
+        self.logger.log(ILogger.INTERNAL_ERROR, self.reason)
 
     def module(self, name: str) -> Any:
         """What `import tensorrt_rtx` gives."""
@@ -125,6 +145,7 @@ class Engine:
 
     def __init__(self, library: Library) -> None:
         self._library = library
+        library.living.add(self)
 
     def get_tensor_name(self, index: int) -> str:
         return ("frame", "rgba")[index]
@@ -168,20 +189,23 @@ class Config:
     def set_execution_context_allocation_strategy(self, strategy: Any) -> None:
         self._strategy = strategy
 
-    def create_runtime_cache(self) -> "Cache":
-        return Cache(self._library)
+    def create_runtime_cache(self) -> "Cache | None":
+        return Cache(self._library) if self._library.makes_cache else None
 
     def set_runtime_cache(self, cache: Any) -> bool:
-        self._cache = cache
-        return True
+        self._cache = cache if self._library.takes_cache else None
+        return self._library.takes_cache
 
 
 class Cache:
     def __init__(self, library: Library) -> None:
         self._library = library
 
-    def serialize(self) -> memoryview:
-        return memoryview(self._library.cache_bytes)
+    def serialize(self) -> memoryview | None:
+        given = self._library.cache_bytes
+        if isinstance(given, Exception):
+            raise given
+        return None if given is None else memoryview(given)
 
     def deserialize(self, blob: bytes) -> bool:
         self._library.taken.append(bytes(blob))
@@ -199,6 +223,7 @@ class Context:
         self._profile: int | None = None
         self._streams: list[int] = []
         self._sized = False
+        library.living.add(self)
 
     def set_optimization_profile_async(self, profile_index: int, stream_handle: int) -> bool:
         self._profile = profile_index
@@ -211,10 +236,15 @@ class Context:
     def update_device_memory_size_for_shapes(self) -> int:
         assert self._shapes
         self._sized = True
+        if not self._library.sizes:
+            self._library.fail()
+            return 0
         return self._library.needs_bytes * int(self._shapes["frame"][0])
 
     def set_device_memory(self, memory: int, size: int) -> None:
         assert self._sized, "its size is known only once shapes are"
+        if not self._library.takes_scratch:
+            self._library.fail()
         self._memory = (memory, size)
 
     def set_tensor_address(self, name: str, memory: int) -> bool:
@@ -223,10 +253,14 @@ class Context:
 
     def execute_async_v3(self, stream_handle: int) -> bool:
         if not self._library.runs or (self._memory is None and self._library.needs_bytes):
-            self._library.logger.log(ILogger.INTERNAL_ERROR, "nothing is right")
+            self._library.fail()
             return False
         self._streams.append(stream_handle)
         return True
+
+    def is_stream_capturable(self, stream: int) -> bool:
+        assert self._streams, "it sets itself up in its first run"
+        return self._library.capturable
 
 
 # What stands here for which class of the real module.

@@ -1,5 +1,6 @@
 """An ONNX Runtime with a CUDA provider, on a machine that has none."""
 
+import weakref
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,13 +11,28 @@ from trt_anime.runtime.sessions import ort
 from trt_anime.runtime.sessions.ort_cuda import CUDA
 
 
+class Opened:
+    """A session of its own, so that its end can be seen."""
+
+    def __init__(self, fake: "FakeOrt") -> None:
+        self._fake = fake
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._fake, name)
+
+
 class FakeOrt:
     """The real ONNX Runtime, with a CUDA provider that it hasn't; runs are written down.
 
     Args:
         on_cpu: operators that CUDA can't run.
         starts: whether the provider's libraries load.
+
+    Attributes:
+        opened: gives the session that was opened last, while it is there.
     """
+
+    opened: "weakref.ref[Opened]"
 
     def __init__(self, gpu: FakeGpu, *, on_cpu: tuple[str, ...] = (), starts: bool = True) -> None:
         self._gpu, self._on_cpu, self._starts = gpu, on_cpu, starts
@@ -34,14 +50,16 @@ class FakeOrt:
     def get_available_providers(self) -> list[str]:
         return [CUDA, ort.CPU]
 
-    def InferenceSession(self, path: str, options: Any, *, providers: list[Any]) -> "FakeOrt":  # noqa: N802
+    def InferenceSession(self, path: str, options: Any, *, providers: list[Any]) -> "Opened":  # noqa: N802
         assert options.get_session_config_entry("session.record_ep_graph_assignment_info") == "1"
         assert options.use_deterministic_compute
         self.providers = providers
         self._session = onnxruntime.InferenceSession(path, options, providers=[ort.CPU])
         self.get_modelmeta = self._session.get_modelmeta
         self.get_inputs, self.get_outputs = self._session.get_inputs, self._session.get_outputs
-        return self
+        opened = Opened(self)
+        self.opened = weakref.ref(opened)
+        return opened
 
     def get_providers(self) -> list[str]:
         return [CUDA, ort.CPU] if self._starts else [ort.CPU]

@@ -31,6 +31,7 @@ from trt_anime.runtime.sessions.openvino_cpu import OpenVinoSession
 from trt_anime.runtime.sessions.ort_cpu import OrtCpuSession
 from trt_anime.runtime.sessions.ort_cuda import OrtCudaSession
 from trt_anime.runtime.sessions.replay import ReplaySession
+from trt_anime.runtime.sessions.rtx_cache import file_name
 from trt_anime.runtime.sessions.tensorrt_engine import TensorRtSession
 from trt_anime.runtime.stages import STAGES
 
@@ -215,7 +216,7 @@ def test_the_smallest_batch_that_does(graph: Path, gpu: FakeGpu) -> None:
 
 
 def test_a_damaged_cache_is_told(graph: Path, gpu: FakeGpu) -> None:
-    (engine_of(graph).folder / "runtime.cache").write_bytes(b"?")
+    (engine_of(graph).folder / file_name("RTX 4090")).write_bytes(b"?")
     _, notices = opened(graph, gpu)
     assert len(notices) == 1 and "is damaged and was ignored" in notices[0]
 

@@ -11,7 +11,7 @@ from tests.runtime.media import stage_graph
 from tests.runtime.sessions.doubles import FakeGpu
 from tests.runtime.sessions.fake_ort import FakeOrt
 from tests.runtime.sessions.graphs import conv_graph, tensor_on
-from trt_anime.errors import EngineError, MissingError
+from trt_anime.errors import EngineError, MissingError, TrtAnimeError
 from trt_anime.runtime.devices.api import Device, Tensor
 from trt_anime.runtime.sessions import ort
 from trt_anime.runtime.sessions.api import GpuDevice
@@ -48,8 +48,9 @@ def test_an_onnx_runtime_without_cuda(tmp_path: Path, gpu: FakeGpu) -> None:
 def test_a_provider_that_does_not_start(
     tmp_path: Path, gpu: FakeGpu, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """So that `--device auto` goes on without it, aloud."""
     installed(monkeypatch, gpu, starts=False)
-    with pytest.raises(EngineError, match=rf"could not start {CUDA} and would silently run on CPUExec"):
+    with pytest.raises(MissingError, match=rf"could not start {CUDA} and would silently run on CPUExec"):
         opened(stage_graph(tmp_path / "g.onnx"), gpu)
 
 
@@ -92,6 +93,17 @@ def test_nodes_that_cuda_can_not_run(tmp_path: Path, gpu: FakeGpu, monkeypatch: 
     opened(graph, gpu).close()
 
 
+@pytest.mark.parametrize("options", [{"on_cpu": ("TopK",)}, {"starts": False}])
+def test_what_is_refused_is_freed(
+    tmp_path: Path, gpu: FakeGpu, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
+) -> None:
+    """Before its stream, which is closed while the error is still on its way up."""
+    fake = installed(monkeypatch, gpu, **options)
+    with pytest.raises(TrtAnimeError) as raised:
+        opened(conv_graph(tmp_path / "g.onnx"), gpu)
+    assert raised.value.__traceback__ and fake.opened() is None
+
+
 def test_what_the_provider_is_told(tmp_path: Path, gpu: FakeGpu, monkeypatch: pytest.MonkeyPatch) -> None:
     fake = installed(monkeypatch, gpu)
     with opened(stage_graph(tmp_path / "g.onnx"), gpu) as session:
@@ -131,7 +143,8 @@ def test_a_run_that_fails(tmp_path: Path, gpu: FakeGpu, monkeypatch: pytest.Monk
     fake = installed(monkeypatch, gpu)
     with opened(stage_graph(tmp_path / "g.onnx"), gpu) as session:
         fake.fails = True
-        with pytest.raises(EngineError, match=r"ONNX Runtime failed \(CUDNN failure 4\)"):
+        with pytest.raises(EngineError, match=r"ONNX Runtime failed \(CUDNN failure 4\)") as raised:
             session.enqueue(tensors(gpu), stream=gpu.stream(name="compute"), scratch=None)
+    assert raised.value.__traceback__ and fake.opened() is None
     with pytest.raises(EngineError, match="session is closed"):
         session.enqueue(tensors(gpu), stream=gpu.stream(name="compute"), scratch=None)

@@ -12,16 +12,17 @@ from typing import Any, cast
 import pytest
 
 from tests.engines.records import ENGINE, MANIFEST, RECIPE
-from tests.runtime.sessions.doubles import STANDS_FOR, FakeBuffer, FakeGpu, Library
+from tests.runtime.sessions.doubles import STANDS_FOR, Engine, FakeBuffer, FakeGpu, Library
 from tests.runtime.sessions.graphs import BYTE, tensor_on
 from trt_anime.engines import store
 from trt_anime.engines.store import Entry
 from trt_anime.errors import EngineError, InputError, MissingError
 from trt_anime.runtime.devices.api import Device, Tensor
 from trt_anime.runtime.sessions.api import GpuDevice
-from trt_anime.runtime.sessions.rtx_cache import FILE
+from trt_anime.runtime.sessions.rtx_cache import file_name
 from trt_anime.runtime.sessions.tensorrt_engine import TensorRtSession
 
+FILE = file_name("RTX 4090")
 FRAME = {"frame": (2, 64, 96, 3)}
 
 
@@ -74,7 +75,7 @@ def test_what_it_says_of_itself(session: TensorRtSession, entry: Entry) -> None:
         "fp16",
     )
     assert session.shapes(FRAME) == {"rgba": (2, 64, 96, 4)}
-    assert session.why_not_captured is None
+    assert session.why_not_captured is None  # as far as is known before a run
     assert session.layer_information() == "layers as json"
 
 
@@ -88,6 +89,7 @@ def test_a_run(session: TensorRtSession, gpu: FakeGpu, library: Library) -> None
     stream = gpu.stream(name="compute")
     before = gpu.times_made_current
     session.enqueue(bound, stream=stream, scratch=memory)
+    assert session.why_not_captured is None
     context = library.contexts[-1]
     assert gpu.times_made_current == before + 1
     assert context._shapes == {"frame": (2, 64, 96, 3)}
@@ -115,6 +117,8 @@ def test_a_context_never_changes(session: TensorRtSession, gpu: FakeGpu, library
 def test_scratch_is_asked_for_by_shape(session: TensorRtSession, gpu: FakeGpu, library: Library) -> None:
     assert session.scratch_bytes(FRAME) == session.scratch_bytes(FRAME) == 8192
     assert len(library.contexts) == 1
+    # What the context put on the stream is done before it goes.
+    assert gpu.calls == [("record", "2a planned", "2a planning"), ("synchronize", "2a planned")]
     assert session.scratch_bytes({"frame": (4, 64, 96, 3)}) == 16384
     stream = gpu.stream(name="compute")
     for memory, got in ((None, 0), (scratch(gpu, 8191), 8191)):
@@ -153,6 +157,77 @@ def test_a_run_that_is_refused(session: TensorRtSession, gpu: FakeGpu, library: 
     library.runs = False
     with pytest.raises(EngineError, match=r"TensorRT-RTX could not run \(nothing is right\)"):
         session.enqueue(tensors(gpu), stream=gpu.stream(name="compute"), scratch=scratch(gpu, 8192))
+
+
+def test_what_can_not_be_captured(session: TensorRtSession, gpu: FakeGpu, library: Library) -> None:
+    library.capturable = False
+    session.enqueue(tensors(gpu), stream=gpu.stream(name="compute"), scratch=scratch(gpu, 8192))
+    assert session.why_not_captured == "TensorRT-RTX says that this engine can't be captured"
+
+
+def test_scratch_that_can_not_be_sized(session: TensorRtSession, gpu: FakeGpu, library: Library) -> None:
+    """The library says 0 then, as it does for an engine that needs none."""
+    library.sizes = False
+    for call in (
+        lambda: session.scratch_bytes(FRAME),
+        lambda: session.enqueue(tensors(gpu), stream=gpu.stream(name="compute"), scratch=None),
+    ):
+        with pytest.raises(EngineError, match=r"could not size its scratch memory \(nothing is right\)"):
+            call()
+
+
+def test_scratch_that_is_refused(session: TensorRtSession, gpu: FakeGpu, library: Library) -> None:
+    library.takes_scratch = False
+    with pytest.raises(EngineError, match=r"refused its scratch memory \(nothing is right\)"):
+        session.enqueue(tensors(gpu), stream=gpu.stream(name="compute"), scratch=scratch(gpu, 8192))
+
+
+def test_an_earlier_reason_is_not_told_again(
+    session: TensorRtSession, gpu: FakeGpu, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    test_a_run_that_is_refused(session, gpu, library)
+    library.needs_bytes = 0
+    assert session.scratch_bytes(FRAME) == 0
+    test_a_run_that_is_refused(session, gpu, library)
+    monkeypatch.setattr(type(session._engine), "create_execution_context", lambda self, config: None)
+    with pytest.raises(EngineError, match=r"gave no context \(it gave no reason\); build it again"):
+        session.scratch_bytes({"frame": (1, 64, 96, 3)})
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "Error Code 2: OutOfMemory (Requested size was 4096 bytes.)",
+        "Error Code 1: Cuda Runtime (out of memory)",
+        "CUDA_ERROR_OUT_OF_MEMORY",
+        "cudaErrorMemoryAllocation",
+    ],
+)
+def test_a_full_gpu_needs_no_other_engine(
+    session: TensorRtSession, gpu: FakeGpu, library: Library, reason: str
+) -> None:
+    library.runs, library.reason = False, reason
+    with pytest.raises(EngineError, match=r"; close other programs .*, or lower --batch-size$"):
+        session.enqueue(tensors(gpu), stream=gpu.stream(name="compute"), scratch=scratch(gpu, 8192))
+
+
+def test_what_failed_is_freed(entry: Entry, gpu: FakeGpu, library: Library) -> None:
+    """The traceback outlives the session, whose device is closed on the error's way up."""
+    library.runs = False
+    with pytest.raises(EngineError) as raised, opened(entry, gpu) as session:
+        session.enqueue(tensors(gpu), stream=gpu.stream(name="compute"), scratch=scratch(gpu, 8192))
+    library.contexts.clear()
+    assert raised.value.__traceback__ and not library.living
+
+
+@pytest.mark.parametrize("method", ["create_runtime_config", "get_tensor_dtype"])
+def test_what_failed_when_opening_is_freed(
+    entry: Entry, gpu: FakeGpu, library: Library, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    monkeypatch.setattr(Engine, method, lambda *arguments: None)
+    with pytest.raises((EngineError, KeyError)) as raised:
+        opened(entry, gpu)
+    assert raised.value.__traceback__ and not library.living
 
 
 def test_a_context_that_is_refused(
@@ -208,7 +283,42 @@ def test_a_cache_of_another_gpu(entry: Entry, gpu: FakeGpu, library: Library) ->
     opened(entry, gpu).close()
     library.cache_fits = False
     (notice,) = opened(entry, gpu).notices
-    assert "was made by another GPU, driver or TensorRT-RTX" in notice
+    assert "was made by another driver or TensorRT-RTX" in notice
+
+
+def test_each_kind_of_gpu_has_its_own_cache(entry: Entry, gpu: FakeGpu, library: Library) -> None:
+    """Two cards may share a target and differ in which kernels are the fastest."""
+    opened(entry, gpu).close()
+    gpu.info = replace(gpu.info, name="NVIDIA L4")
+    with opened(entry, gpu) as session:
+        assert session.notices == [] and library.taken == []
+    assert (entry.folder / "runtime-rtx-4090.cache").is_file()
+    assert (entry.folder / "runtime-nvidia-l4.cache").is_file()
+
+
+@pytest.mark.parametrize("lack", ["makes_cache", "takes_cache"])
+def test_a_library_without_a_cache(entry: Entry, gpu: FakeGpu, library: Library, lack: str) -> None:
+    setattr(library, lack, False)
+    with opened(entry, gpu) as session:
+        (notice,) = session.notices
+        assert "TensorRT-RTX takes no cache; kernels are compiled in every run" in notice
+    assert not (entry.folder / FILE).exists()
+
+
+@pytest.mark.parametrize("given", [None, RuntimeError("the device is lost")])
+def test_nothing_to_keep(entry: Entry, gpu: FakeGpu, library: Library, given: Exception | None) -> None:
+    """Neither an error of its own, nor an engine that stays."""
+    library.cache_bytes = given
+    with pytest.raises(KeyError), opened(entry, gpu):
+        raise KeyError("the real error")
+    assert not (entry.folder / FILE).exists() and not library.living
+
+
+def test_closing_on_a_lost_device(entry: Entry, gpu: FakeGpu, library: Library) -> None:
+    session = opened(entry, gpu)
+    gpu.lost = True
+    session.close()
+    assert not library.living
 
 
 def test_a_store_that_can_not_be_written(
