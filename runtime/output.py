@@ -15,7 +15,15 @@ RECORD = "run.json"
 
 # What runs leave in the output folder, as patterns below it; nothing else is ever removed. The ledger
 # clears itself.
-_COMMON = (RECORD, TIMECODES, CHAPTERS, "source_streams.*", "layers/frame_*.exr", "layers/.frame_*.partial")
+_COMMON = (
+    RECORD,
+    TIMECODES,
+    CHAPTERS,
+    "source_streams.mkv",
+    "source_streams.mp4",
+    "layers/frame_*.exr",
+    "layers/.frame_*.partial",
+)
 _OF_A_LAYER = (
     "frame_*.png",
     "{}.mkv",
@@ -44,13 +52,23 @@ def check(folder: Path, source: Path, *, overwrite: bool, resume: bool) -> None:
             raise InputError(
                 f"{source}: lies where the output would be written; choose another folder with -o"
             )
-    if overwrite or resume:
-        return
-    if _exists(folder / LEDGER) or next(_ours(folder), None) or any(_listed(path) for path in layers):
-        raise InputError(
-            f"{folder}: holds the results of an earlier run; add --resume to go on with it or --overwrite "
-            "to replace it, or choose another folder"
-        )
+    if source.resolve() in {path.resolve() for path in _ours(folder)}:
+        raise InputError(f"{source}: has the name of a file that runs write; choose another folder with -o")
+    if not (overwrite or resume):
+        require_unused(folder)
+
+
+def require_unused(folder: Path) -> None:
+    """Raises InputError: it holds results."""
+    layers = [folder / name for name in _layer_folders()]
+    if (folder / LEDGER).exists() and (folder / LEDGER).stat().st_size:
+        raise InputError(_held(folder, "add --resume to go on with it or --overwrite to replace it"))
+    if next(_ours(folder), None) or any(_listed(path) for path in layers):
+        raise InputError(_held(folder, "its ledger is missing or damaged: add --overwrite to replace it"))
+
+
+def _held(folder: Path, remedy: str) -> str:
+    return f"{folder}: holds the results of an earlier run; {remedy}, or choose another folder"
 
 
 def prepare(folder: Path, *, needed_bytes: int) -> None:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from trt_anime.errors import OutputError
@@ -13,7 +14,7 @@ from trt_anime.runtime.equipment import Equipment, GraphOf, Notify, equipped, st
 from trt_anime.runtime.ledger.identity import Identity, identity_of
 from trt_anime.runtime.ledger.segments import Ledger
 from trt_anime.runtime.lookahead.stage import PRIMING_FRAMES, LookAhead
-from trt_anime.runtime.media.frames import ClipInfo, Frame, FrameSource
+from trt_anime.runtime.media.frames import Frame, FrameSource
 from trt_anime.runtime.media.sinks import Sink
 from trt_anime.runtime.media.writers import check_format, open_sinks, write_companions
 from trt_anime.runtime.options import ProcessOptions
@@ -69,7 +70,12 @@ def process_clip(
         layers = [layer for stage in stages for layer in stage.layers]
         needed_bytes = clip.width * clip.height * 4 * len(layers)
         output.prepare(options.output, needed_bytes=needed_bytes)
-        with Ledger.open(options.output, _identity(options, equipment), resume=options.resume) as ledger:
+        with Ledger.open(
+            options.output,
+            _identity(options, equipment),
+            resume=options.resume,
+            make_room=partial(_make_room, options),
+        ) as ledger:
             if not ledger.frames:
                 output.clear(options.output)
             sinks = open_sinks(options.output, layers, clip, format=options.format, threads=options.cores)
@@ -104,16 +110,19 @@ class _Run:
 
     def go(self, tally: Tally, track: Track, notify: Notify) -> None:
         """Process what isn't finished, then make the outputs of all segments."""
+        told = len(self._ledger.notices)
         self._drop_short_end()
+        for sentence in self._ledger.notices[told:]:
+            notify(sentence)
         self._take_up(notify)
         if not self._reaches_end():
-            with track(_expected(self._equipment.source.info, self._options.limit)) as advance:
-                advance(self._record.resumed)
+            with track(self._expected()) as advance:
                 self._flow(tally, advance, notify)
             if not self._reaches_limit():
                 self._ledger.end()
         if not self._ledger.is_complete:
             self._finish()
+        self._write_companions()
 
     def _finish(self) -> None:
         """Make each output once; a kill in between costs no more than the output in hand."""
@@ -124,10 +133,17 @@ class _Run:
                 sink.finish(pieces)
                 self._ledger.settle(sink.output, pieces)
             sink.clear()
-        stamps = [stamp for segment in segments for stamp in segment.stamps]
-        clip = self._equipment.source.info
-        write_companions(self._options.output, clip, stamps, self._options.format)
         self._ledger.complete()
+
+    def _write_companions(self) -> None:
+        """Each time: the same bytes, and somebody may have removed them."""
+        stamps = [stamp for segment in self._ledger.finished for stamp in segment.stamps]
+        write_companions(self._options.output, self._equipment.source.info, stamps, self._options.format)
+
+    def _expected(self) -> int | None:
+        """Frames that this run has before it; None when the container doesn't say."""
+        ends = [end for end in (self._equipment.source.info.frames, self._options.limit) if end is not None]
+        return max(0, min(ends) - self._record.resumed) if ends else None
 
     def _reaches_limit(self) -> bool:
         return self._options.limit is not None and self._ledger.frames >= self._options.limit
@@ -148,6 +164,11 @@ class _Run:
         record.resumed = record.frames = self._ledger.frames
         record.computed = sum(segment.computed for segment in segments)
         record.shots = [shot for segment in segments for shot in segment.shots]
+        limit = self._options.limit
+        if limit is not None and self._ledger.frames > limit:
+            notify(
+                f"{self._options.output}: holds {record.frames} frames, more than --limit {limit}; all stay"
+            )
         if self._ledger.is_complete:
             notify(f"{self._options.output}: is complete already; nothing is left to do")
         elif record.resumed:
@@ -173,6 +194,12 @@ class _Run:
     def _note(self, segment: Finished) -> None:
         self._ledger.append(segment)
         self._record.shots += segment.shots
+
+
+def _make_room(options: ProcessOptions) -> None:
+    """Another run may have come between the first look at the folder and its lock."""
+    if not options.overwrite:
+        output.require_unused(options.output)
 
 
 def _wanted(source: FrameSource, look_ahead: LookAhead, start: int, limit: int | None) -> Iterator[Frame]:
@@ -225,9 +252,3 @@ def _recorded(
         # A run that failed has a better sentence to show than this one's.
         with nullcontext() if record.status == "done" else suppress(OutputError):
             record.write(folder)
-
-
-def _expected(clip: ClipInfo, limit: int | None) -> int | None:
-    if clip.frames is None or limit is None:
-        return clip.frames if limit is None else limit
-    return min(clip.frames, limit)

@@ -36,8 +36,8 @@ class Settings(_Section):
     format: Literal["png", "png16", "ffv1", "prores", "webm", "exr"] = "png"
     preset: Literal["fast", "balanced", "quality"] = "balanced"
     held_frames: bool = True
-    batch_size: int = Field(default=1, ge=1)
-    threads: int = Field(default=0, ge=0)
+    batch_size: int = Field(default=1, ge=1, le=1024)
+    threads: int = Field(default=0, ge=0, le=1024)
     stage2a: Stage2a = Stage2a()
 
 
@@ -67,7 +67,7 @@ def _read(path: Path) -> dict[str, Any]:
         values = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise InputError(f"{path}: can't be read ({error.strerror})") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: is not JSON ({error})") from error
     if not isinstance(values, dict):
         raise InputError(f"{path}: should hold one JSON object, {{...}}")

@@ -30,6 +30,8 @@ SCHEMA = 1
 
 Direction = Literal["in", "out", "within"]
 
+_MOST_S = 86400.0
+
 _NEEDED = {"schema", "gpu", "seconds_per_run"}
 
 
@@ -85,7 +87,7 @@ def load_latencies(path: Path) -> Latencies:
         values = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise InputError(f"{path}: can't be read ({error.strerror}); name a file of latencies") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: is not JSON ({error}); correct it there") from error
     if not isinstance(values, dict) or values.get("schema") != SCHEMA:
         raise InputError(
@@ -106,12 +108,14 @@ def _check(path: Path, name: str, value: Any) -> None:
     if name == "gpu":
         wanted, right = "a name", isinstance(value, str) and bool(value)
     elif name == "seconds_per_run":
-        right = isinstance(value, dict) and all(_is_number(each) and each >= 0 for each in value.values())
-        wanted = "operations' names with seconds, 0 or more"
+        right = isinstance(value, dict) and all(
+            _is_number(each) and 0 <= each <= _MOST_S for each in value.values()
+        )
+        wanted = "operations' names with seconds, 0 or more and at most a day"
     elif name in ("memory_bytes", "concurrent_runs"):
         wanted, right = "a whole number, 1 or more", type(value) is int and value >= 1
     else:
-        wanted, right = "a number above 0", _is_number(value) and value > 0
+        wanted, right = "a number of 1 or more", _is_number(value) and value >= 1
     if not right:
         raise InputError(f"{path}: {name} is {json.dumps(value)}, but should be {wanted}")
 

@@ -128,6 +128,10 @@ class NullDevice:
         with self._lock:
             return self._keep(NullBuffer(self, name, "pinned", size_bytes, array))
 
+    def require(self, name: str) -> None:
+        """Raises InputError: the latencies don't tell of `name`."""
+        self._latencies.run_s(name)
+
     def free(self, buffer: NullBuffer) -> None:
         """As `Buffer.close`."""
         with self._lock:

@@ -14,7 +14,7 @@ bytes and CRC-32 of each file. ``end`` says that the clip has no more frames. An
 one file now holds what its pieces held, so that they may be gone. ``complete`` ends a run that is done.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import astuple
 from itertools import chain
 from pathlib import Path
@@ -64,12 +64,23 @@ class Ledger:
             )
 
     @classmethod
-    def open(cls, folder: Path, identity: Identity, *, resume: bool) -> Self:
+    def open(
+        cls,
+        folder: Path,
+        identity: Identity,
+        *,
+        resume: bool,
+        make_room: Callable[[], None] = lambda: None,
+    ) -> Self:
         """Open the ledger of `folder`, which is made where it isn't there.
 
         With `resume` the lines are kept from the start as far as all their files are as they were
         written, for which every file is read. Without it, or where nothing can be kept, an empty ledger
         is begun; other files stay untouched.
+
+        Args:
+            make_room: called before an empty ledger is begun, while no other process can begin one; may
+                raise to forbid it.
 
         Raises:
             InputError: the earlier run's identity is another, or another process is writing there; nothing
@@ -85,9 +96,9 @@ class Ledger:
             ledger = cls(folder, journal)
             if resume:
                 ledger._take_up(identity)
-            else:
+            if not (resume and len(journal)):
+                make_room()
                 journal.cut(0)
-            if not len(journal):
                 journal.append({"kind": "run", "schema": SCHEMA, "identity": identity})
         except BaseException:
             journal.close()

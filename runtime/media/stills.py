@@ -38,7 +38,14 @@ class Stills:
         return StillsSegment(self._root, self.output, self._suffix, self._encode)
 
     def finish(self, pieces: Sequence[Piece]) -> None:
-        """Nothing to do: the pieces are the output."""
+        """The pieces are the output; images that a killed run left beyond them are removed."""
+        names = {Path(piece.path).name for piece in pieces}
+        try:
+            for path in self.output.glob(f"frame_*{self._suffix}"):
+                if path.name not in names:
+                    path.unlink()
+        except OSError as error:
+            raise output_error(self.output, error) from error
 
     def clear(self) -> None:
         """Nothing to do: the pieces are the output."""

@@ -26,7 +26,7 @@ class _Open:
     """A segment on its way."""
 
     number: int
-    files: list[Segment]
+    files: list[Segment] = field(default_factory=list)
     stamps: list[Stamp] = field(default_factory=list)
     computed: int = 0
     shots: list[int] = field(default_factory=list)
@@ -101,7 +101,9 @@ class Encode:
         if not self._open or self._open[-1].number != number:
             for segment in self._open:
                 segment.sealed = True
-            self._open.append(_Open(number, [sink.segment(number) for sink in self._sinks]))
+            self._open.append(_Open(number))
+            for sink in self._sinks:
+                self._open[-1].files.append(sink.segment(number))
         return self._open[-1]
 
     def _note(self, segment: _Open, picture: Picture) -> None:

@@ -99,12 +99,13 @@ class Flow:
         # Only the main thread gets Ctrl-C, and a join that it interrupts (CPython 3.11) takes a running
         # thread for a dead one. So another thread does all the joining, and this one waits for an event.
         thread = threading.Thread(target=self._collect_and_end, args=(frames,), name="collect")
-        thread.start()
         try:
+            thread.start()
             self._wait()
         except KeyboardInterrupt:
             self._slots.stop()
-            self._wait_patiently()
+            if thread.ident is not None:
+                self._wait_patiently()
             raise
         thread.join()
         if self._failure is not None:

@@ -51,8 +51,10 @@ def open_session(
     kind = device.name.partition(":")[0]
     check_provider(provider, device=kind)
     if kind == "null":
+        from trt_anime.runtime.devices.null import NullDevice
         from trt_anime.runtime.sessions.replay import ReplaySession
 
+        cast(NullDevice, device).require(stage.number)
         return ReplaySession(stage, cast(CpuDevice, device)), []
     notices: list[str] = []
     if kind == "cpu":

@@ -50,6 +50,8 @@ def onnxruntime(*, extra: str) -> Any:
     try:
         import onnxruntime as module
     except ImportError as error:
+        if isinstance(error.__context__, KeyboardInterrupt):  # its C code makes an ImportError of Ctrl-C
+            raise KeyboardInterrupt from error
         raise MissingError(
             f"ONNX Runtime is missing; it needs `pip install 'trt-anime[{extra}]'`"
         ) from error

@@ -170,6 +170,8 @@ OPTIONS: dict[str, tuple[tuple[str, ...], int, str]] = {
     "batch": (("--batch-size", "0"), 2, "--batch-size: input should be greater than or equal to 1, not 0"),
     "rate": (("--rate", "fast"), 2, "--rate fast: not a number of frames per second"),
     "no rate": (("--rate", "1/0"), 2, "--rate 1/0: not a number of frames per second"),
+    "odd rate": (("--rate", "999.999999999"), 2, "not a number of frames per second"),
+    "threads": (("--threads", "100000"), 2, "--threads: input should be less than or equal to 1024"),
     "both": (("--graph", "a.onnx", "--model", "u2net"), 2, "give one of the two"),
     "no graph": (("--graph", "none.onnx"), 2, "none.onnx: no such file"),
     "no config": (("--config", "none.json"), 2, "none.json: can't be read"),

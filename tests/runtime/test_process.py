@@ -27,6 +27,8 @@ from tests.runtime.media import (
 )
 from trt_anime.errors import InputError, MissingError, OutputError, TrtAnimeError
 from trt_anime.files import sha256_of
+from trt_anime.runtime import output
+from trt_anime.runtime import process as process_module
 from trt_anime.runtime.options import ProcessOptions
 from trt_anime.runtime.process import process_clip
 from trt_anime.runtime.record import RunRecord
@@ -127,6 +129,86 @@ def test_the_input_is_never_in_danger(tmp_path: Path, graph: Path) -> None:
         process(tmp_path / "out" / LAYER, tmp_path / "out", graph, overwrite=True)
     assert (tmp_path / "out" / LAYER / "character.mkv").exists()
     process(frames, frames / "inside", graph)  # a folder is not read recursively: no harm
+
+
+def test_a_film_named_like_a_result_is_not_removed(tmp_path: Path, graph: Path) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    clip = write_clip(folder / "source_streams.mkv", [picture(0)])
+    for switch in ({"overwrite": True}, {"resume": True}, {}):
+        with pytest.raises(InputError, match="has the name of a file that runs write"):
+            process(clip, folder, graph, **switch)
+    assert tree(folder) == ["source_streams.mkv"]
+
+
+@pytest.mark.parametrize("damage", ["missing", "header"])
+def test_results_without_their_ledger_are_not_resumed(tmp_path: Path, graph: Path, damage: str) -> None:
+    """Nobody knows whose they are."""
+    source = write_images(tmp_path / "in", [picture(i) for i in range(6)])
+    other = write_images(tmp_path / "other", [picture(9)])
+    out = tmp_path / "out"
+    process(source, out, graph)
+    ledger = out / "ledger.jsonl"
+    if damage == "missing":
+        ledger.unlink()
+    else:
+        ledger.write_bytes(ledger.read_bytes().replace(b"png", b"pnx", 1))
+    for _ in range(2):
+        with pytest.raises(InputError, match="its ledger is missing or damaged: add --overwrite"):
+            process(other, out, graph, resume=True)
+        assert [name for name in tree(out) if "frame" in name] == pngs(6)
+
+
+def test_a_run_that_came_in_between_is_not_replaced(
+    tmp_path: Path, graph: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write_images(tmp_path / "in", [picture(i) for i in range(6)])
+    other = write_images(tmp_path / "other", [picture(9)])
+    out, prepare = tmp_path / "out", output.prepare
+
+    def slowly(folder: Path, *, needed_bytes: int) -> None:
+        monkeypatch.setattr(output, "prepare", prepare)
+        process(source, out, graph)
+        prepare(folder, needed_bytes=needed_bytes)
+
+    monkeypatch.setattr(output, "prepare", slowly)
+    with pytest.raises(InputError, match="holds the results of an earlier run"):
+        process(other, out, graph)
+    assert tree(out) == [*FACTS, *pngs(6)]
+    assert process(source, out, graph, resume=True).resumed == 6
+
+
+def test_resume_with_another_limit(tmp_path: Path, graph: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process_module, "SEGMENT_FRAMES", 4)
+    source = write_images(tmp_path / "in", [picture(i) for i in range(11)])
+    out = tmp_path / "out"
+    process(source, out, graph, limit=6)
+    further = process(source, out, graph, resume=True, limit=9)
+    assert (further.resumed, further.frames, further.computed) == (4, 9, 9)
+    assert tree(out) == [*FACTS, *pngs(9)]
+    less = process(source, out, graph, resume=True, limit=2)
+    assert less.frames == 9
+    assert any("holds 9 frames, more than --limit 2; all stay" in sentence for sentence in less.notices)
+    # What a killed run left beyond its last segment doesn't stay among the results.
+    stray = out / pngs(11)[10]
+    stray.write_bytes(b"half a picture")
+    (out / "ledger.jsonl").write_bytes(
+        b"".join((out / "ledger.jsonl").read_bytes().splitlines(keepends=True)[:3])
+    )
+    process(source, out, graph, resume=True, limit=8)
+    assert tree(out) == [*FACTS, *pngs(8)]
+    whole = process(source, out, graph, resume=True)
+    assert (whole.frames, tree(out)) == (11, [*FACTS, *pngs(11)])
+    assert process(source, out, graph, resume=True).resumed == 11
+
+
+def test_lost_companions_come_back(tmp_path: Path, graph: Path) -> None:
+    clip = write_clip(tmp_path / "c.mkv", [picture(i) for i in range(3)])
+    process(clip, tmp_path / "out", graph)
+    timecodes = (tmp_path / "out" / "timecodes.txt").read_bytes()
+    (tmp_path / "out" / "timecodes.txt").unlink()
+    process(clip, tmp_path / "out", graph, resume=True)
+    assert (tmp_path / "out" / "timecodes.txt").read_bytes() == timecodes
 
 
 def test_bad_input_and_devices_leave_nothing(tmp_path: Path, graph: Path) -> None:

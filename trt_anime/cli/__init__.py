@@ -1,6 +1,8 @@
 """The command line: one module per command, nothing heavy imported until a command runs."""
 
+import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -40,6 +42,8 @@ def main(arguments: list[str] | None = None) -> None:
     0 done, 1 failed while running, 2 bad usage or input, 3 something required is missing,
     130 interrupted.
     """
+    if sys.stderr is None:  # closed by whoever started us
+        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 - for the life of the process
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     # Users add --debug at the end of the line that failed; typer would take it at the front only.
     debug = "--debug" in arguments

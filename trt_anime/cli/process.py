@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from trt_anime.runtime.stages import Stage
 
 
+# Containers count time in 32 bits.
+_MOST_TICKS = 2**31 - 1
+
+
 def process(
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="A video, or a folder of frames.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the layers and run.json.")],
@@ -89,7 +93,8 @@ def process(
         }
         record = _processed(settings, run, graph)
     except KeyboardInterrupt:
-        _notify(f"interrupted: finished work is kept in {output}; --resume goes on with it")
+        kept = f"finished work is kept in {output}; --resume goes on with it"
+        _notify(f"interrupted: {kept if output.exists() else 'nothing was written yet'}")
         raise typer.Exit(130) from None
     print(_summary(record))
 
@@ -144,7 +149,7 @@ def _fraction(rate: str) -> "Fraction":
         value = Fraction(rate)
     except (ValueError, ZeroDivisionError):
         value = Fraction(0)
-    if not 0 < value <= 1000:
+    if not 0 < value <= 1000 or max(value.numerator, value.denominator) > _MOST_TICKS:
         raise InputError(f"--rate {rate}: not a number of frames per second; write it as 24 or 24000/1001")
     return value
 

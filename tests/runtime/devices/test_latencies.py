@@ -55,11 +55,12 @@ def test_what_is_left_out_takes_no_time(tmp_path: Path) -> None:
         ({"memory_bytes": 1.5}, "memory_bytes is 1.5, but should be a whole number, 1 or more"),
         ({"memory_bytes": True}, "memory_bytes is true"),
         ({"concurrent_runs": 0}, "concurrent_runs is 0"),
-        ({"copy_in_bytes_per_s": 0}, "copy_in_bytes_per_s is 0, but should be a number above 0"),
+        ({"copy_in_bytes_per_s": 0}, "copy_in_bytes_per_s is 0, but should be a number of 1 or more"),
         ({"copy_out_bytes_per_s": "fast"}, 'copy_out_bytes_per_s is "fast"'),
         ({"copy_within_bytes_per_s": math.inf}, "copy_within_bytes_per_s is Infinity"),
         ({"seconds_per_run": {"2a": -1}}, "seconds_per_run is .* should be operations' names with seconds"),
         ({"seconds_per_run": {"2a": math.nan}}, "seconds_per_run is"),
+        ({"seconds_per_run": {"2a": 1e300}}, "at most a day"),
         ({"seconds_per_run": [1]}, "seconds_per_run is"),
     ],
 )
