@@ -6,7 +6,6 @@
     ├── MissingError              exit code 3   an engine, checkpoint, device or extra is not here
     ├── ExportError               exit code 1   a stage graph can't be made, or differs from PyTorch
     ├── EngineError               exit code 1   a device, TensorRT, TensorRT-RTX or ONNX Runtime failed
-    │   └── HazardError           exit code 1   our own mistake in the order of work, see devices/hazards.py
     ├── DownloadError             exit code 1   no source gave the file
     └── OutputError               exit code 1   a result can't be written
 
