@@ -66,10 +66,9 @@ def process_clip(
         notify(sentence)
 
     with equipped(options, graph=graph, notify=tell) as equipment:
-        clip, plan = equipment.source.info, equipment.plan
+        clip = equipment.source.info
         layers = [layer for stage in stages for layer in stage.layers]
-        needed_bytes = clip.width * clip.height * 4 * len(layers)
-        output.prepare(options.output, needed_bytes=needed_bytes)
+        output.prepare(options.output, needed_bytes=clip.width * clip.height * 4 * len(layers))
         with Ledger.open(
             options.output,
             _identity(options, equipment),
@@ -79,13 +78,7 @@ def process_clip(
             if not ledger.frames:
                 output.clear(options.output)
             sinks = open_sinks(options.output, layers, clip, format=options.format, threads=options.cores)
-            record = new_record(
-                clip,
-                asdict(options),
-                device=f"{equipment.device.name} ({equipment.device.title})",
-                plan=plan,
-                outputs=[sink.output for sink in sinks],
-            )
+            record = _record(options, equipment, sinks)
             for sentence in (*ledger.notices, *(words for sink in sinks for words in sink.notices)):
                 tell(sentence)
             run = _Run(options, equipment, ledger, sinks, record)
@@ -194,6 +187,16 @@ class _Run:
     def _note(self, segment: Finished) -> None:
         self._ledger.append(segment)
         self._record.shots += segment.shots
+
+
+def _record(options: ProcessOptions, equipment: Equipment, sinks: list[Sink]) -> RunRecord:
+    return new_record(
+        equipment.source.info,
+        asdict(options),
+        device=f"{equipment.device.name} ({equipment.device.title})",
+        plan=equipment.plan,
+        outputs=[sink.output for sink in sinks],
+    )
 
 
 def _make_room(options: ProcessOptions) -> None:

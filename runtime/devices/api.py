@@ -11,11 +11,12 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from math import prod
-from types import TracebackType
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from trt_anime.runtime.closing import Closing
 
 Shape = tuple[int, ...]
 Place = Literal["device", "pinned"]
@@ -118,7 +119,7 @@ class Memory:
     total: int
 
 
-class Device(Protocol):
+class Device(Closing, Protocol):
     """One device. Calls may come from several threads.
 
     Errors of work already under way surface as EngineError at the next `synchronize`, and at every call
@@ -191,15 +192,6 @@ class Device(Protocol):
     def close(self) -> None:
         """Wait for all work, then free everything that was made here."""
         ...
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
 
 
 class CpuDevice(Device, Protocol):

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trt_anime.errors import EngineError, MissingError
+from trt_anime.runtime.closing import Closing
 from trt_anime.runtime.devices.api import Event, Graph, Memory, Place, Stream, Tensor
 from trt_anime.runtime.devices.capturing import Captures
 from trt_anime.runtime.devices.checks import own, require_same_size, too_little
@@ -69,7 +69,7 @@ class NullEvent:
     at_s: float | None = None
 
 
-class NullDevice:
+class NullDevice(Closing):
     """Runs no work and copies nothing, but knows when it would have ended.
 
     There is one engine for copies in, one for copies out, and one for all else (more with
@@ -233,17 +233,6 @@ class NullDevice:
         self.clock.sleep_until(self._ends_s)
         for buffer in list(self._buffers):
             buffer.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _keep(self, buffer: NullBuffer) -> NullBuffer:
         self._buffers.add(buffer)

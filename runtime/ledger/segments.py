@@ -19,11 +19,11 @@ from dataclasses import astuple
 from itertools import chain
 from pathlib import Path
 from stat import S_ISDIR
-from types import TracebackType
 from typing import Any, Self
 
 from trt_anime.errors import InputError
 from trt_anime.files import output_error
+from trt_anime.runtime.closing import Closing
 from trt_anime.runtime.ledger.identity import Identity, changes
 from trt_anime.runtime.ledger.journal import Journal
 from trt_anime.runtime.ledger.verify import output_flaw, piece_flaw
@@ -35,7 +35,7 @@ FILE_NAME = "ledger.jsonl"
 SCHEMA = 1
 
 
-class Ledger:
+class Ledger(Closing):
     """One run's ledger, open and locked. Calls must not overlap.
 
     Not promised: that the files which `append` names are on the disk already. A power failure may take
@@ -195,17 +195,6 @@ class Ledger:
     def close(self) -> None:
         """Unlock the folder. Again is harmless."""
         self._journal.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _path_of(self, output: Path) -> str:
         return output.relative_to(self._folder).as_posix()

@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
-from typing import Literal, Protocol, Self
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from trt_anime.runtime.closing import Closing
 
 Pixels = NDArray[np.uint8]
 DeepPixels = NDArray[np.uint16]
@@ -82,7 +83,7 @@ class ClipInfo:
     interlaced: bool = False
 
 
-class FrameSource(Protocol):
+class FrameSource(Closing, Protocol):
     """An opened clip. Iterate once; the first frame has already been decoded."""
 
     @property
@@ -107,12 +108,3 @@ class FrameSource(Protocol):
         ...
 
     def close(self) -> None: ...
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...

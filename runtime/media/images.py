@@ -4,14 +4,14 @@ import re
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from trt_anime.errors import InputError, TrtAnimeError
+from trt_anime.runtime.closing import Closing
 from trt_anime.runtime.media.frames import ClipInfo, DeepPixels, Frame, Pixels, Stamp
 from trt_anime.runtime.media.headers import broken_png, image_size
 
@@ -29,7 +29,7 @@ def natural_key(name: str) -> list[str | int]:
     return [int(part) if place % 2 else part for place, part in enumerate(parts)]
 
 
-class ImageFolder:
+class ImageFolder(Closing):
     """Images of one size in natural order of their names, at a constant rate."""
 
     def __init__(self, path: Path, *, rate: Fraction, deep: bool) -> None:
@@ -73,17 +73,6 @@ class ImageFolder:
 
     def close(self) -> None:
         self._first = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _listed(self, folder: Path) -> list[Path]:
         try:

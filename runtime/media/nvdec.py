@@ -11,8 +11,7 @@ import importlib
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import av
 import numpy as np
@@ -21,6 +20,7 @@ from av.stream import Disposition
 from numpy.typing import NDArray
 
 from trt_anime.errors import MissingError, TrtAnimeError
+from trt_anime.runtime.closing import Closing
 from trt_anime.runtime.media.colour import ColourTags, RgbConverter
 from trt_anime.runtime.media.frames import ClipInfo, Frame, Stamp
 from trt_anime.runtime.media.headers import container_size
@@ -68,7 +68,7 @@ class _Survey:
     hidden: frozenset[int]
 
 
-class NvdecVideo:
+class NvdecVideo(Closing):
     """The first video stream of a file; a `FrameSource` with the frames of `Video`.
 
     Frames come to the host, so that everything after it is the same for both decoders.
@@ -155,17 +155,6 @@ class NvdecVideo:
         self._decoded.close()
         if self._software is not None:
             self._software.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _shown(self, module: Any, ordinal: int) -> Generator[tuple[Stamp, Any], None, None]:
         """Decoded pictures in the order shown, each good until the next is asked for."""

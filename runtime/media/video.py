@@ -4,13 +4,12 @@ from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import av
 from av.error import FFmpegError
 
 from trt_anime.errors import InputError, TrtAnimeError
+from trt_anime.runtime.closing import Closing
 from trt_anime.runtime.media.colour import (
     ColourTags,
     RgbConverter,
@@ -26,7 +25,7 @@ from trt_anime.runtime.media.interlace import RUN_IN, Deinterlacer
 from trt_anime.runtime.media.orientation import orientation
 
 
-class Video:
+class Video(Closing):
     """The first video stream of a file; everything else in it is left alone."""
 
     def __init__(self, path: Path, *, threads: int, deep: bool) -> None:
@@ -112,17 +111,6 @@ class Video:
     def close(self) -> None:
         self._first = None
         self._container.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _first_picture(self) -> av.VideoFrame:
         try:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 import numpy as np
 
+from trt_anime.runtime.closing import Closing
 from trt_anime.runtime.devices.api import Device, Shape, Stream, Tensor
 from trt_anime.runtime.devices.cuda_driver import CudaInfo
 from trt_anime.stage import StageInfo
@@ -68,7 +68,7 @@ class GpuDevice(Device, Protocol):
         ...
 
 
-class Session(Protocol):
+class Session(Closing, Protocol):
     """One stage on one device. `enqueue` may be called from one thread at a time for each stream."""
 
     @property
@@ -132,12 +132,3 @@ class Session(Protocol):
         ...
 
     def close(self) -> None: ...
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...

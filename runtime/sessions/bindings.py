@@ -4,10 +4,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from traceback import clear_frames
-from types import TracebackType
-from typing import Self
 
 from trt_anime.errors import InputError
+from trt_anime.runtime.closing import Closing
 from trt_anime.runtime.devices.api import Shape, Tensor
 from trt_anime.runtime.sessions.api import Binding, Origin
 from trt_anime.stage import StageInfo
@@ -16,7 +15,7 @@ from trt_anime.stage import StageInfo
 ANY = "?"
 
 
-class BoundSession(ABC):
+class BoundSession(Closing, ABC):
     """The part of `Session` that is the same for every library.
 
     Args:
@@ -65,17 +64,6 @@ class BoundSession(ABC):
 
     @abstractmethod
     def close(self) -> None: ...
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 @contextmanager
