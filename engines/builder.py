@@ -5,6 +5,7 @@ import platform
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
@@ -94,6 +95,7 @@ def recipe_of(graph: StageGraph, target: Target, *, precision: Precision, profil
         stage=graph.info.stage,
         model=graph.info.model,
         graph_sha256=graph.sha256,
+        typed_sha256=graph.sha256,
         precision=precision,
         profile=profile,
         target=target.name,
@@ -121,6 +123,9 @@ def _built(
         reproducible=plan.reproducible,
         graph_precision=graph_precision,
         layer_precision=plan.layer_precision,
+        parity=None,
+        forced=False,
+        created=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
     )
     return manifest, plan.engine
 

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Literal
 
 from trt_anime.errors import InputError
+from trt_anime.parity import Parity
 from trt_anime.stage import StageInfo
 
-SCHEMA = 1
+SCHEMA = 2
 
-Precision = Literal["fp32", "fp16"]
+Precision = Literal["fp32", "fp16", "int8", "fp8"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,8 @@ class Recipe:
     Attributes:
         stage: stage name, such as ``matte``.
         model: catalogue name of the network.
-        graph_sha256: hex SHA-256 of the stage graph's file.
+        graph_sha256: hex SHA-256 of the stage graph's file (FP32).
+        typed_sha256: hex SHA-256 of the typed graph's file; `graph_sha256` again for FP32.
         precision: as asked; what was found is in the manifest.
         profile: shapes.
         target: such as ``rtx-sm89``.
@@ -44,6 +46,7 @@ class Recipe:
     stage: str
     model: str
     graph_sha256: str
+    typed_sha256: str
     precision: Precision
     profile: Profile
     target: str
@@ -69,6 +72,9 @@ class Manifest:
             builder was bound to.
         layer_precision: share of the compiled layers per output type, as the builder itself listed
             them; None if this flavour lists none. Layers are fused: the shares differ from the graph's.
+        parity: of the typed graph, against the FP32 graph; None for FP32 itself.
+        forced: whether it was installed although `parity` had failed.
+        created: when it was built, UTC, ISO 8601.
         schema: version of this file's layout.
     """
 
@@ -80,6 +86,9 @@ class Manifest:
     reproducible: bool
     graph_precision: dict[str, float]
     layer_precision: dict[str, float] | None
+    parity: Parity | None
+    forced: bool
+    created: str
     schema: int = field(default=SCHEMA)
 
     def to_json(self) -> str:

@@ -6,7 +6,7 @@ import `export` to know what a graph is.
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,9 @@ class StageInfo:
         output_ranges: per output, the (lowest, highest) value that can occur.
         labels: class names by index, for stages that classify.
         network_size: (height, width) in pixels that the network sees; None where it depends on the frame.
+        precision: what the network computes in: ``fp32``, or what `calibration` typed it to.
+        lowerings: how operators with a choice were written, such as
+            ``{"deformable_attention": "gather"}``.
     """
 
     stage: str
@@ -39,6 +42,8 @@ class StageInfo:
     output_ranges: dict[str, tuple[float, float]]
     labels: tuple[str, ...] = ()
     network_size: tuple[int, int] | None = None
+    precision: str = "fp32"
+    lowerings: dict[str, str] = field(default_factory=dict)
 
     def to_metadata(self) -> dict[str, str]:
         """As ONNX metadata: string keys, JSON values."""

@@ -13,7 +13,7 @@ from trt_anime.files import sha256_of
 from trt_anime.runtime.sessions.tensorrt_engine import flavour_of
 
 # The fastest first.
-_PRECISIONS = ("fp16", "fp32")
+_PRECISIONS = ("fp16", "int8", "fp8", "fp32")
 
 _Test = Callable[[store.Entry], bool]
 

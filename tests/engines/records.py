@@ -11,6 +11,7 @@ RECIPE = Recipe(
     stage="matte",
     model="toy",
     graph_sha256="1" * 64,
+    typed_sha256="3" * 64,
     precision="fp16",
     profile=Profile(height=64, width=96, max_batch=4),
     target="rtx-sm89",
@@ -29,4 +30,7 @@ MANIFEST = Manifest(
     reproducible=True,
     graph_precision={"float16": 0.75, "float32": 0.25},
     layer_precision={"float16": 0.9, "float32": 0.1},
+    parity=None,
+    forced=False,
+    created="2026-11-25T20:00:00Z",
 )

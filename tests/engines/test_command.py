@@ -66,7 +66,7 @@ def test_list_as_json(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
         ("--gpu rtx4099 --graph g", 2, "no such GPU type; did you mean rtx4090"),
         ("--gpu rtx4090 --graph g --size 1080", 2, "not a frame size"),
         ("--gpu rtx4090 --graph g --size 0x10", 2, "not a frame size"),
-        ("--gpu rtx4090 --graph g --precision fp8", 2, "not one of fp32, fp16"),
+        ("--gpu rtx4090 --graph g --precision int4", 2, "not one of fp32, fp16, int8, fp8"),
         ("--gpu rtx4090", 2, "Name the models to build"),
         ("u2netp --gpu rtx4090 --graph g", 2, "not both"),
         ("--gpu rtx4090 --graph no.onnx", 2, "no.onnx: can't be read"),

@@ -15,6 +15,7 @@ OTHER: dict[str, Any] = {
     "stage": "inpaint",
     "model": "tiny",
     "graph_sha256": "2" * 64,
+    "typed_sha256": "4" * 64,
     "precision": "fp32",
     "profile": Profile(height=64, width=96, max_batch=8),
     "target": "rtx-sm86",

@@ -1,6 +1,5 @@
-"""`trt-anime engines`: stage graphs into TensorRT engines, for this GPU or for others."""
+"""`trt-anime engines build`: stage graphs into TensorRT engines, for this GPU or for others."""
 
-import json
 import re
 import sys
 from collections.abc import Iterator
@@ -16,17 +15,9 @@ from trt_anime.errors import EngineError, InputError
 if TYPE_CHECKING:
     from trt_anime.engines.builder import StageGraph
     from trt_anime.engines.manifest import Precision, Profile
-    from trt_anime.engines.store import Entry
     from trt_anime.engines.targets import Target
 
-app = typer.Typer(
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    help="Build and list engines. TRT_ANIME_HOME says where they are kept.",
-)
 
-
-@app.command()
 def build(
     models: Annotated[list[str] | None, typer.Argument(metavar="MODELS", help="Such as u2netp.")] = None,
     gpu: Annotated[
@@ -59,32 +50,6 @@ def build(
                 failed += 1
     if failed:
         raise EngineError(f"{failed} of {total} engines were not built, reasons above")
-
-
-@app.command("list")
-def list_engines(
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the manifests instead of a table.")
-    ] = False,
-) -> None:
-    """Show every engine on this machine."""
-    from trt_anime.engines.store import entries
-
-    found = entries()
-    if as_json:
-        manifests = [json.loads(entry.manifest.to_json()) for entry in found]
-        paths = [{"path": str(entry.engine)} for entry in found]
-        print(
-            json.dumps([path | manifest for path, manifest in zip(paths, manifests, strict=True)], indent=2)
-        )
-        return
-    rows: list[tuple[str, ...]] = [
-        ("STAGE", "MODEL", "FRAME", "BATCH", "PRECISION", "TARGET", "SIZE", "BUILT WITH", "FOLDER")
-    ]
-    rows += [_row(entry) for entry in found]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def _build(graph: "StageGraph", target: "Target", precision: "Precision", profile: "Profile") -> None:
@@ -146,19 +111,3 @@ def _profile(size: str, max_batch: int) -> "Profile":
     if not numbers:
         raise InputError(f"--size {size!r}: not a frame size, width x height, such as 1920x1080")
     return Profile(height=int(numbers[2]), width=int(numbers[1]), max_batch=max_batch)
-
-
-def _row(entry: "Entry") -> tuple[str, ...]:
-    recipe = entry.manifest.recipe
-    shapes = recipe.profile
-    return (
-        recipe.stage,
-        recipe.model,
-        f"{shapes.width}x{shapes.height}",
-        f"{shapes.min_batch}-{shapes.max_batch}",
-        recipe.precision,
-        recipe.target,
-        f"{entry.manifest.size_bytes / 1e6:.1f} MB",
-        recipe.flavour_version,
-        entry.folder.name,
-    )

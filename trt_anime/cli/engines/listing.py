@@ -1,0 +1,50 @@
+"""`trt-anime engines list`."""
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from trt_anime.engines.store import Entry
+
+
+def list_engines(
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the manifests instead of a table.")
+    ] = False,
+) -> None:
+    """Show every engine on this machine."""
+    from trt_anime.engines.store import entries
+
+    found = entries()
+    if as_json:
+        manifests = [json.loads(entry.manifest.to_json()) for entry in found]
+        paths = [{"path": str(entry.engine)} for entry in found]
+        print(
+            json.dumps([path | manifest for path, manifest in zip(paths, manifests, strict=True)], indent=2)
+        )
+        return
+    rows: list[tuple[str, ...]] = [
+        ("STAGE", "MODEL", "FRAME", "BATCH", "PRECISION", "TARGET", "SIZE", "BUILT WITH", "FOLDER")
+    ]
+    rows += [_row(entry) for entry in found]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _row(entry: "Entry") -> tuple[str, ...]:
+    recipe = entry.manifest.recipe
+    shapes = recipe.profile
+    return (
+        recipe.stage,
+        recipe.model,
+        f"{shapes.width}x{shapes.height}",
+        f"{shapes.min_batch}-{shapes.max_batch}",
+        recipe.precision,
+        recipe.target,
+        f"{entry.manifest.size_bytes / 1e6:.1f} MB",
+        recipe.flavour_version,
+        entry.folder.name,
+    )
