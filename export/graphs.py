@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from trt_anime.export.matte.check import Difference
 
 # Raise it when the graph's bytes change without a change of its options.
-REVISION = 4
+REVISION = 5
 
 
 @dataclass(frozen=True)

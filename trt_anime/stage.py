@@ -13,6 +13,9 @@ from typing import Any
 from trt_anime.errors import InputError
 
 SCHEMA = 1
+
+# Nodes of the network have names that begin so; what is typed to less than FP32 is told by it.
+NETWORK = "net/"
 _PREFIX = "trt_anime."
 
 

@@ -53,6 +53,7 @@ def matte_graph(
     whole.graph.name = f"matte-{model.name}"
     whole.producer_name = "trt-anime"
     del whole.graph.value_info[:]
+    del whole.opset_import[1:]  # merging lists the same one for each part
     info = StageInfo(
         stage=model.stage,
         model=model.name,

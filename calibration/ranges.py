@@ -1,0 +1,145 @@
+"""Calibration: which range of each value the integers should cover.
+
+One pass over the frames gives a histogram of every value that may be quantized; three methods read a range
+out of it. Ranges are data: both writings of Q/DQ (for TensorRT and for CPUs) come from the same ones.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import redirect_stdout
+from io import StringIO
+from typing import Any, Literal, get_args
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from trt_anime.errors import InputError
+
+Method = Literal["minmax", "percentile", "entropy"]
+METHODS: tuple[Method, ...] = get_args(Method)
+
+Range = tuple[float, float]
+Ranges = Mapping[str, Range]
+
+PERCENTILE = 99.99
+_BINS = 2048
+# ONNX Runtime's search for the entropy's threshold takes time with the square of the bins.
+_ENTROPY_BINS = 512
+# Of each value, this many elements a frame go into the histogram; extremes are taken over all.
+_MOST_ELEMENTS = 1 << 18
+
+Inputs = Sequence[Mapping[str, NDArray[Any]]]
+
+
+def value_ranges(
+    network: onnx.ModelProto, names: Iterable[str], inputs: Inputs
+) -> dict[Method, dict[str, Range]]:
+    """Range of each value by each method, over all inputs of the network.
+
+    ``minmax``: all that occurred. ``percentile``: without the outermost 0.01 % of the values.
+    ``entropy``: the range whose integers lose the least information, by Kullback-Leibler divergence
+    (S. Migacz, "8-bit inference with TensorRT", GTC 2017). All hold 0.
+
+    Raises:
+        InputError: there are no inputs, a value isn't finite, or no value ever changes.
+    """
+    wanted = list(dict.fromkeys(names))
+    if not inputs:
+        raise InputError("calibration frames: there are none; choose a longer clip")
+    values = _Values(network, wanted)
+    extremes = _extremes(values, inputs)
+    histograms = _histograms(values, inputs, extremes)
+    return {
+        "minmax": extremes,
+        "percentile": _computed("percentile", histograms, extremes),
+        "entropy": _computed("entropy", histograms, extremes),
+    }
+
+
+def scale_of(limits: Range, *, symmetric: bool) -> tuple[float, int]:
+    """Scale and zero point: int8 -127..127 if symmetric, else uint8 0..255."""
+    low, high = min(limits[0], 0.0), max(limits[1], 0.0)
+    if symmetric:
+        return max(-low, high, 1e-12) / 127, 0
+    scale = max(high - low, 1e-12) / 255
+    return scale, round(-low / scale)
+
+
+class _Values:
+    """The network with these values as outputs."""
+
+    def __init__(self, network: onnx.ModelProto, names: list[str]) -> None:
+        from onnxruntime import InferenceSession
+
+        given = {value.name for value in network.graph.input}
+        self._given = [name for name in names if name in given]
+        self._computed = [name for name in names if name not in given]
+        model = onnx.ModelProto()
+        model.CopyFrom(network)
+        present = {value.name for value in model.graph.output}
+        model.graph.output.extend(
+            onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None)
+            for name in self._computed
+            if name not in present
+        )
+        self._session = InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+
+    def of(self, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
+        computed = self._session.run(self._computed, dict(arrays)) if self._computed else []
+        found = dict(zip(self._computed, computed, strict=True))
+        return found | {name: arrays[name] for name in self._given}
+
+
+def _extremes(values: _Values, inputs: Inputs) -> dict[str, Range]:
+    found: dict[str, Range] = {}
+    for arrays in inputs:
+        for name, array in values.of(arrays).items():
+            low, high = found.get(name, (0.0, 0.0))
+            found[name] = (min(low, float(array.min())), max(high, float(array.max())))
+    if broken := next((name for name, limits in found.items() if not np.isfinite(limits).all()), None):
+        raise InputError(f"calibration: {broken} isn't finite in FP32 already; the checkpoint is damaged")
+    if all(low == high for low, high in found.values()):
+        raise InputError("calibration frames: they show nothing; choose a clip with characters in it")
+    return found
+
+
+def _histograms(
+    values: _Values, inputs: Inputs, extremes: Mapping[str, Range]
+) -> dict[str, NDArray[np.int64]]:
+    counts = {name: np.zeros(_BINS, np.int64) for name in extremes}
+    for arrays in inputs:
+        for name, array in values.of(arrays).items():
+            reach = max(-extremes[name][0], extremes[name][1])
+            sample = array.reshape(-1)[:: 1 + array.size // _MOST_ELEMENTS]
+            counts[name] += np.histogram(sample, _BINS, range=(-reach, reach))[0] if reach else 0
+    return counts
+
+
+def _computed(
+    method: Method, histograms: Mapping[str, NDArray[np.int64]], extremes: Mapping[str, Range]
+) -> dict[str, Range]:
+    """By ONNX Runtime, which keeps (counts, edges, lowest, highest, reach) of each value."""
+    from onnxruntime.quantization.calibrate import HistogramCollector
+
+    bins = _ENTROPY_BINS if method == "entropy" else _BINS
+    collector = HistogramCollector(method, False, bins, 128, PERCENTILE, "same")
+    for name, counts in histograms.items():
+        low, high = (np.float32(limit) for limit in extremes[name])
+        reach = np.float32(max(-low, high))
+        if not reach:
+            continue
+        merged = counts.reshape(bins, -1).sum(axis=1)
+        edges = np.linspace(-reach, reach, bins + 1, dtype=np.float32)
+        collector.histogram_dict[name] = (merged, edges, low, high, reach)
+    with redirect_stdout(StringIO()):  # it prints what it does
+        found = collector.compute_collection_result()
+    return {
+        name: _within(found[name][:2], limits) if name in found else limits
+        for name, limits in extremes.items()
+    }
+
+
+def _within(limits: Iterable[Any], extremes: Range) -> Range:
+    """Bins are wider than the last value in them; and a range without 0 has no zero point."""
+    low, high = (float(np.asarray(value).reshape(-1)[0]) for value in limits)
+    return max(min(low, 0.0), extremes[0]), min(max(high, 0.0), extremes[1])
