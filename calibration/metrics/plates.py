@@ -15,7 +15,7 @@ Plate = NDArray[np.uint8]
 Hole = NDArray[np.bool_]
 Planes = NDArray[np.float64]
 
-PEAK = 255.0
+PEAK, CHANNELS = 255.0, 3
 WINDOW, SIGMA = 11, 1.5  # pixels
 C1, C2 = (0.01 * PEAK) ** 2, (0.03 * PEAK) ** 2
 
@@ -27,7 +27,7 @@ def squared_error(reference: Plate, candidate: Plate, hole: Hole) -> float:
     """
     _check(reference, candidate, hole)
     gap = reference[hole].astype(np.float64) - candidate[hole]
-    return float(np.square(gap).sum()) / reference.shape[-1]
+    return float(np.square(gap).sum()) / CHANNELS
 
 
 def psnr_of_mse(mse: float) -> float:
@@ -63,7 +63,7 @@ def similarity(reference: Plate, candidate: Plate, hole: Hole) -> float:
         return 0.0
     box = _surroundings(hole)
     similar = _similarity_map(reference[box].astype(np.float64), candidate[box].astype(np.float64))
-    return float(similar[hole[box]].sum()) / reference.shape[-1]
+    return float(similar[hole[box]].sum()) / CHANNELS
 
 
 def _similarity_map(a: Planes, b: Planes) -> Planes:
@@ -104,7 +104,7 @@ def _not_empty(hole: Hole) -> None:
 
 def _check(reference: Plate, candidate: Plate, hole: Hole) -> None:
     for plate in (reference, candidate):
-        if plate.dtype != np.uint8 or plate.shape != (*hole.shape, 3):
-            raise InputError(f"A plate is {plate.dtype} {plate.shape}; pass uint8 {(*hole.shape, 3)}.")
+        if plate.dtype != np.uint8 or plate.shape != (*hole.shape, CHANNELS):
+            raise InputError(f"A plate is {plate.dtype} {plate.shape}; pass uint8 {(*hole.shape, CHANNELS)}.")
     if hole.dtype != np.bool_ or hole.ndim != 2:
         raise InputError(f"The hole is {hole.dtype} {hole.shape}; pass bool, height x width.")

@@ -20,23 +20,23 @@ NOT_FINITE = "not_finite"
 
 SCALES: dict[str, Scale] = {
     NOT_FINITE: Scale("values", "lower"),
-    "alpha_sad": Scale("% of the reference's area", "lower"),
+    "alpha_sad": Scale("%", "lower"),  # of the sum of the reference's alpha
     "alpha_mse": Scale("thousandths", "lower"),
-    "alpha_gradient": Scale("% of the reference's gradient energy", "lower"),
-    "colour": Scale("levels, premultiplied", "lower"),
-    "alpha_sad_change": Scale("%, against truth", "lower"),
+    "alpha_gradient": Scale("%", "lower"),  # of the sum of the reference's squared gradients
+    "colour": Scale("levels", "lower"),  # premultiplied, where either has alpha
+    "alpha_sad_change": Scale("%", "lower"),  # of the error against truth
     "miou_loss": Scale("points", "lower"),
     "heat_mae": Scale("levels", "lower"),
     "boundary_f": Scale("", "higher"),
-    "plate_psnr": Scale("dB", "higher"),
+    "plate_psnr": Scale("dB", "higher"),  # in the hole, as is SSIM
     "plate_ssim": Scale("", "higher"),
     "cosine": Scale("", "higher"),
-    "cosine_min": Scale("", "higher"),
+    "cosine_min": Scale("", "higher"),  # of the worst frame
     "token_agreement": Scale("", "higher"),
     "caption_exact": Scale("", "higher"),
-    "caption_length": Scale("tokens", "lower"),
+    "caption_length": Scale("tokens", "lower"),  # difference, in either direction
     "box_f": Scale("", "higher"),
-    "box_iou": Scale("", "higher"),
+    "box_iou": Scale("", "higher"),  # of the boxes that both have
 }
 
 # Stage -> metric -> precision -> the worst value that passes; a metric that isn't here only informs. FP32
