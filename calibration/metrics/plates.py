@@ -105,6 +105,8 @@ def _not_empty(hole: Hole) -> None:
 def _check(reference: Plate, candidate: Plate, hole: Hole) -> None:
     for plate in (reference, candidate):
         if plate.dtype != np.uint8 or plate.shape != (*hole.shape, CHANNELS):
-            raise InputError(f"A plate is {plate.dtype} {plate.shape}; pass uint8 {(*hole.shape, CHANNELS)}.")
+            raise InputError(
+                f"A plate is {plate.dtype} {plate.shape}; pass uint8 {(*hole.shape, CHANNELS)}."
+            )
     if hole.dtype != np.bool_ or hole.ndim != 2:
         raise InputError(f"The hole is {hole.dtype} {hole.shape}; pass bool, height x width.")

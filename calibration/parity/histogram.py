@@ -62,4 +62,7 @@ class Differences:
     def _p99(self) -> float:
         below = np.cumsum(self._counts)
         index = int(np.searchsorted(below, -(-99 * below[-1] // 100)))  # rounded up
-        return float(index) if self._exact else min(float(self._edges[index + 1]), self._max)
+        if self._exact:
+            return float(index)
+        is_last = index == len(self._counts) - 1  # which takes what is above its edge, too
+        return self._max if is_last else min(float(self._edges[index + 1]), self._max)
