@@ -55,7 +55,7 @@ def test_onnxruntime_alone_does_not_round() -> None:
     from onnxruntime import InferenceSession
 
     x = np.random.default_rng(0).standard_normal((50, 8)).astype(np.float16)
-    session = InferenceSession(chain().SerializeToString(), providers=["CPUExecutionProvider"])
+    session: Any = InferenceSession(chain().SerializeToString(), providers=["CPUExecutionProvider"])
     assert not np.array_equal(session.run(["y"], {"x": x})[0], expected(x)[0])
 
 
