@@ -26,14 +26,10 @@ PSNR_CAP = 100.0  # dB: what stands for equal plates, so that the value fits int
 
 def added(totals: Totals, more: Totals) -> Totals:
     """Totals of both; `totals` may be empty."""
-    return {
-        name: value
-        if name not in totals
-        else min(totals[name], value)
-        if name == LOWEST
-        else totals[name] + value
-        for name, value in more.items()
-    }
+    if not totals:
+        return more
+    lowest = {name: min(totals[name], more[name]) for name in more if name == LOWEST}
+    return {name: totals[name] + more[name] for name in more} | lowest
 
 
 def premultiplied(rgba: Array) -> NDArray[np.uint8]:
@@ -67,6 +63,8 @@ def matte_totals(case: Case) -> Totals:
             f"The true alpha is {case.truth.dtype} {case.truth.shape}; pass floating {alpha.shape}, 0..1."
         )
     exact = case.truth.astype(np.float64)
+    if not (exact.min() >= 0 and exact.max() <= 1):
+        raise InputError(f"The true alpha has values in {exact.min():g}..{exact.max():g}; pass 0..1.")
     errors = {"true_sad": other - exact, "reference_sad": alpha - exact}
     return totals | {name: float(np.abs(error).sum()) for name, error in errors.items()}
 

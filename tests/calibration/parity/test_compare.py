@@ -302,6 +302,8 @@ def test_truth_must_fit() -> None:
         ([batch[:1]] * 3, "has 2 frames, its truth 1"),
         ([batch[:, :-1]] * 3, "true alpha is float32"),
         ([batch.astype(np.uint8)] * 3, "true alpha is uint8"),
+        ([255 * batch] * 3, r"values in 255\.\.255"),
+        ([np.nan * batch] * 3, r"values in nan"),
     ):
         with pytest.raises(InputError, match=words):
             compared("matte", reference, reference, truth=truth)
