@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from benchmarks.quality_mattes import Layers, Pixels
 from samples.scene import GroundTruth
-from trt_anime.calibration.metrics import AMBIGUOUS, dtssd, matte_error
+from trt_anime.calibration.metrics.matte import AMBIGUOUS, dtssd, matte_error
 
 Mask = NDArray[np.bool_]
 

@@ -15,7 +15,7 @@ class Metric:
 
     Attributes:
         name: such as ``alpha_sad``.
-        value: measured, averaged over the frames unless the name says otherwise.
+        value: measured over all frames together, unless the name says otherwise; finite.
         limit: the worst value that passes; None where the metric only informs.
         unit: such as ``thousands`` or ``dB``; empty for a plain ratio.
         better: whether ``lower`` or ``higher`` values are better.
@@ -60,7 +60,7 @@ class Parity:
         candidate: what was compared, such as ``fp16 graph, onnxruntime 1.32.0 CPU``.
         frames: how many frames both were given.
         metrics: task metrics of the stage.
-        tensors: per output of the graph.
+        tensors: per output of the graph, colours premultiplied; labels and tokens have none.
         worst_frame: index, among the frames given, of the one that differs most.
     """
 

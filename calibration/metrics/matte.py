@@ -59,7 +59,7 @@ def matte_error(
     return MatteError(
         sad=float(np.abs(difference).sum()) / 1000,
         mse=float(np.square(difference).mean()),
-        gradient=float(np.square(_slope(a) - _slope(b))[inside].sum()) / 1000,
+        gradient=float(np.square(gradient_magnitude(a) - gradient_magnitude(b))[inside].sum()) / 1000,
         connectivity=float(_connectivity_difference(a, b)[inside].sum()) / 1000,
         pixels=int(difference.size),
     )
@@ -105,8 +105,11 @@ def dtssd(alphas: Iterable[NDArray[np.floating]], true_alphas: Iterable[NDArray[
     )
 
 
-def _slope(matte: Array) -> Array:
-    """Magnitude of the gradient by first-order Gaussian derivative filters of unit energy."""
+def gradient_magnitude(matte: Array) -> Array:
+    """Magnitude of the gradient of a matte, float64 [H,W], by Gaussian derivative filters of unit energy.
+
+    Its squared difference, summed, is the gradient error.
+    """
     import cv2
 
     sigma = GRADIENT_SIGMA

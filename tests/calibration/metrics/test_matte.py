@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from trt_anime.calibration.metrics import (
+from trt_anime.calibration.metrics.matte import (
     MatteError,
     dtssd,
     foreground_error,

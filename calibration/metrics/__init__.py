@@ -1,0 +1,1 @@
+"""How good a result is, a module for each kind of it: arrays in, numbers out."""
