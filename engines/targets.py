@@ -130,7 +130,7 @@ def _target_from_card(word: str) -> Target | None:
 def _unknown(name: str, word: str) -> str:
     codes = [f"sm{capability}" for capability in CARDS]
     known = [*_CAPABILITY_OF, *codes, *(f"rtx-sm{capability}" for capability in RTX_CAPABILITIES)]
-    near = difflib.get_close_matches(word, [*known, "native", "all"], n=30, cutoff=0.5)
+    near = difflib.get_close_matches(word, [*known, "native", "all"], n=len(known), cutoff=0.5)
     # Spelled alike is not enough: the digits are the card.
     near = sorted(near, key=lambda other: _digits(other) != _digits(word))[:4]
     hint = f"did you mean {', '.join(near)}?" if near else f"known: native, all, {', '.join(codes)}, cards"
