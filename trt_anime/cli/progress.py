@@ -110,7 +110,8 @@ class _Bars:
 
 
 def _amount(count: float, unit: Unit) -> str:
-    return {"byte": f"{count / 1e6:.1f} MB", "percent": f"{count:.0f} %"}.get(unit, f"{count:.0f} {unit}s")
+    things = f"{count:.0f} {unit}{'' if count == 1 else 's'}"
+    return {"byte": f"{count / 1e6:.1f} MB", "percent": f"{count:.0f} %"}.get(unit, things)
 
 
 def _rate(rate: float, unit: Unit) -> str:
