@@ -7,22 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tests.cli.terminal import terminal_as_stderr
 from trt_anime.cli import progress as module
 from trt_anime.cli.progress import board, progress
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-def opened(monkeypatch: pytest.MonkeyPatch) -> Terminal:
-    """Not a fixture: pytest sets stderr anew between a fixture and its test."""
-    screen = Terminal()
-    monkeypatch.setattr(sys, "stderr", screen)
-    monkeypatch.setenv("COLUMNS", "120")
-    monkeypatch.setenv("TERM", "xterm")
-    return screen
 
 
 def test_lines(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,7 +57,7 @@ def test_lines_of_many_threads_stay_whole(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_bars_of_a_board_go_when_their_work_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    terminal = opened(monkeypatch)
+    terminal = terminal_as_stderr(monkeypatch)
     with board() as shown:
         with shown.track("first", total=100, unit="percent") as advance:
             advance(50)
@@ -83,7 +70,7 @@ def test_bars_of_a_board_go_when_their_work_ends(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_single_bar_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    terminal = opened(monkeypatch)
+    terminal = terminal_as_stderr(monkeypatch)
     with progress("weights", total=4_600_000, unit="byte") as advance:
         advance(4_600_000)
     last = terminal.getvalue().splitlines()[-2]
@@ -91,7 +78,7 @@ def test_a_single_bar_stays(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_two_bars_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    terminal = opened(monkeypatch)
+    terminal = terminal_as_stderr(monkeypatch)
     with (
         board() as shown,
         shown.track("u2netp", total=100, unit="percent") as one,

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.engines.graphs import saved, stage_graph
+from trt_anime import paths
 from trt_anime.engines import batch, builder, store, worker
 from trt_anime.engines.batch import Order, Outcome, engines_from_orders
 from trt_anime.engines.manifest import Precision, Profile
@@ -153,7 +154,7 @@ def test_exception_in_the_caller_ends_all(error: BaseException, order: Callable[
     names = {entry.manifest.recipe.target for entry in store.entries()}
     assert finished[0].order.target.name in names
     assert len(store.entries()) < len(orders)
-    assert not list((store.paths.engines()).rglob(".*.partial"))
+    assert not list(paths.engines().rglob(".*.partial"))
     again = run(orders)
     assert all(outcome.built for outcome in again)
     assert again[orders.index(finished[0].order)].built.cached  # type: ignore[union-attr]

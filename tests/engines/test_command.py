@@ -55,7 +55,7 @@ def test_one_that_fails_does_not_stop_the_others(
     assert captured.out.endswith("2 engines: 1 built, 1 failed\n")
     assert "error: toy 96x64 fp32 rtx-sm75: toy.onnx: no engine for rtx-sm75: " in captured.err
     assert "FP32 GEMM is not supported" in captured.err
-    assert captured.err.endswith("error: 1 of 2 engines were not built, reasons above\n")
+    assert captured.err.endswith("error: 1 of 2 engines was not built, reason above\n")
 
 
 def test_nothing_came_out_for_one_kind_of_reason(

@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
@@ -28,13 +29,18 @@ def test_who_wants_what_is_being_computed_waits_for_it() -> None:
 
 def test_the_oldest_is_forgotten() -> None:
     calls = []
-    same = shared(2)(lambda number: calls.append(number) or number)
+
+    @shared(2)
+    def same(number: int) -> int:
+        calls.append(number)
+        return number
+
     assert [same(number) for number in (1, 2, 1, 3, 1, 2)] == [1, 2, 1, 3, 1, 2]
     assert calls == [1, 2, 3, 2]
 
 
 def test_an_exception_is_not_kept() -> None:
-    answers = iter([ValueError("not yet"), 7])
+    answers: Iterator[Exception | int] = iter([ValueError("not yet"), 7])
 
     @shared(1)
     def ask() -> int:

@@ -89,6 +89,7 @@ def _built(orders: "list[Order]", workers: int | None, *, aloud: bool) -> "list[
                 orders, workers=workers, on_progress=watch.on_progress, on_done=watch.on_done
             )
         except KeyboardInterrupt:
+            watch.close()
             shown.say(
                 f"interrupted: {watch.ready} of {len(orders)} engines are finished and kept; "
                 "the same command goes on with the others"
@@ -114,7 +115,8 @@ def _failure(errors: list[Exception], total: int) -> TrtAnimeError:
     kind: type[TrtAnimeError] = EngineError
     if len(errors) == total and len(codes) == 1:
         kind = {2: InputError, 3: MissingError}.get(codes.pop(), EngineError)
-    return kind(f"{len(errors)} of {total} engines were not built, reasons above")
+    lost, reasons = ("was", "reason") if len(errors) == 1 else ("were", "reasons")
+    return kind(f"{len(errors)} of {total} engines {lost} not built, {reasons} above")
 
 
 def _precisions(text: str) -> "tuple[Precision, ...]":

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from trt_anime.cli.engines.summary import words_of
 
 if TYPE_CHECKING:
-    from trt_anime.cli.progress import Advance, Board
+    from trt_anime.cli.progress import Board, Unit
     from trt_anime.engines.batch import Order, Outcome
 
 
@@ -21,17 +21,15 @@ class Watch:
         """`aloud`: errors are told as they come."""
         self._board, self._aloud = board, aloud
         self._bars: dict[Order, _Bar] = {}
-        self._all: Advance | None = None
-        if total > 1:
-            # Open as long as the board is.
-            self._all = ExitStack().enter_context(board.track("total", total=total, unit="engine"))
+        self._all = _Bar(board, "total", total, "engine") if total > 1 else None
+        self._ended = 0
         self.ready = 0
 
     def on_progress(self, order: "Order", share: float) -> None:
         """Called by the thread that builds `order`; other threads have other orders."""
         if order not in self._bars:
-            self._bars[order] = _Bar(self._board, order.title)
-        self._bars[order].set(share)
+            self._bars[order] = _Bar(self._board, order.title, 100, "percent")
+        self._bars[order].reach(int(100 * share))
 
     def on_done(self, outcome: "Outcome") -> None:
         order, built = outcome.order, outcome.built
@@ -44,21 +42,27 @@ class Watch:
         if outcome.error and self._aloud:
             self._board.say(f"error: {order.title}: {words_of(outcome.error)}")
         self.ready += built is not None
+        self._ended += 1
         if self._all:
-            self._all(1)
+            self._all.reach(self._ended)
+
+    def close(self) -> None:
+        """Take the bars away."""
+        for bar in (self._all, *self._bars.values()):
+            if bar:
+                bar.close()
 
 
 class _Bar:
-    def __init__(self, board: "Board", title: str) -> None:
+    def __init__(self, board: "Board", title: str, total: int, unit: "Unit") -> None:
         self._stack = ExitStack()
-        self._advance = self._stack.enter_context(board.track(title, total=100, unit="percent"))
-        self._percent = 0
+        self._advance = self._stack.enter_context(board.track(title, total=total, unit=unit))
+        self._done = 0
 
-    def set(self, share: float) -> None:
-        steps = int(100 * share) - self._percent
-        if steps > 0:
-            self._percent += steps
-            self._advance(steps)
+    def reach(self, done: int) -> None:
+        if done > self._done:
+            self._advance(done - self._done)
+            self._done = done
 
     def close(self) -> None:
         self._stack.close()
