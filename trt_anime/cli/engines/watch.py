@@ -33,6 +33,7 @@ class Watch:
 
     def on_done(self, outcome: "Outcome") -> None:
         order, built = outcome.order, outcome.built
+        self.ready += built is not None
         if bar := self._bars.pop(order, None):
             bar.close()
         if built and not built.cached:
@@ -41,7 +42,6 @@ class Watch:
             self._board.say(f"{order.title}: built in {manifest.build_s:.1f} s, {size}")
         if outcome.error and self._aloud:
             self._board.say(f"error: {order.title}: {words_of(outcome.error)}")
-        self.ready += built is not None
         self._ended += 1
         if self._all:
             self._all.reach(self._ended)
