@@ -1,13 +1,19 @@
 # Each target works from a bare checkout and is quick the second time.
 PYTHON ?= python3
-VENV := .venv
-BIN := $(VENV)/bin
 CLIP := samples/first_light.mp4
 OUT := out/demo
 GPU ?= rtx4090
 PRECISION ?= fp16
-MODELS ?= u2netp
 SIZE ?= 1920x1080
+FRAMES ?= $(CLIP)
+comma := ,
+space := $(subst ,, )
+
+# TensorRT for the GPU in this machine needs the extra `gpu`, which excludes `cpu`: an environment of its own.
+NATIVE := $(filter native,$(subst $(comma),$(space),$(GPU)))
+VENV := $(if $(NATIVE),.venv-gpu,.venv)
+EXTRAS := $(if $(NATIVE),gpu,cpu$(comma)rtx)
+BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .PHONY: setup demo test stress check bench engines gpu-check clean
@@ -15,11 +21,15 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 setup: $(VENV)/.setup
 $(VENV)/.setup: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) --editable '.[cpu,rtx]'
+	$(PIP) --editable '.[$(EXTRAS)]'
+	touch $@
+
+$(VENV)/.calibration: $(VENV)/.setup
+	$(PIP) --editable '.[$(EXTRAS),calibration]'
 	touch $@
 
 $(VENV)/.develop: $(VENV)/.setup
-	$(PIP) --editable '.[cpu,rtx,export,dev]'
+	$(PIP) --editable '.[$(EXTRAS),export,dev]'
 	touch $@
 
 demo: setup
@@ -44,12 +54,17 @@ check: $(VENV)/.develop
 bench: $(VENV)/.develop
 	$(BIN)/python -m benchmarks.rembg_pairs
 
-engines: setup
-	$(BIN)/trt-anime engines build $(MODELS) --gpu $(GPU) --precision $(PRECISION) --size $(SIZE)
+# The networks named in MODELS, else those whose weights are here, else the smallest. Weights are fetched and
+# stage graphs made on first use; what is calibrated or built already is not done again.
+NETWORKS = $(or $(MODELS),$(shell $(BIN)/trt-anime models list --here 2>/dev/null),u2netp)
+LOWERED = $(subst $(space),$(comma),$(filter-out fp32,$(subst $(comma),$(space),$(PRECISION))))
+engines: $(VENV)/.calibration
+	$(if $(LOWERED),$(BIN)/trt-anime calibrate $(NETWORKS) --frames '$(FRAMES)' --precision $(LOWERED))
+	$(BIN)/trt-anime engines build $(NETWORKS) --gpu '$(GPU)' --precision '$(PRECISION)' --size $(SIZE)
 
 # A machine with a GPU may have no network: whatever Python there is will do.
 gpu-check:
 	$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) -m benchmarks.gpu_check
 
 clean:
-	rm -rf $(VENV) .venv-bench build dist out
+	rm -rf .venv .venv-gpu .venv-bench build dist out

@@ -18,29 +18,43 @@ CARDS: dict[int, tuple[str, ...]] = {
         *("gtx1630", "gtx1650", "gtx1650super", "gtx1650ti", "gtx1660", "gtx1660super", "gtx1660ti"),
         *("rtx2060", "rtx2060super", "rtx2070", "rtx2070super", "rtx2080", "rtx2080super", "rtx2080ti"),
         *("titanrtx", "quadrortx3000", "quadrortx4000", "quadrortx5000", "quadrortx6000", "quadrortx8000"),
-        *("t400", "t600", "t1000", "t4"),
+        *("t400", "t500", "t550", "t600", "t1000", "t1200", "t2000", "t4", "t4g", "mx450", "mx550"),
     ),
-    80: ("a30", "a100", "a800"),
+    80: ("a30", "a100", "a100x", "a800"),
     86: (
         *("rtx2050", "rtx3050", "rtx3050ti", "rtx3060", "rtx3060ti", "rtx3070", "rtx3070ti"),
-        *("rtx3080", "rtx3080ti", "rtx3090", "rtx3090ti"),
+        *("rtx3080", "rtx3080ti", "rtx3090", "rtx3090ti", "mx570"),
         *("rtxa400", "rtxa500", "rtxa1000", "rtxa2000", "rtxa3000", "rtxa4000", "rtxa4500"),
         *("rtxa5000", "rtxa5500", "rtxa6000", "a2", "a10", "a10g", "a16", "a40"),
     ),
     89: (
         *("rtx4050", "rtx4060", "rtx4060ti", "rtx4070", "rtx4070super", "rtx4070ti", "rtx4070tisuper"),
         *("rtx4080", "rtx4080super", "rtx4090", "rtx4090d"),
-        *("rtx2000ada", "rtx3500ada", "rtx4000ada", "rtx4500ada", "rtx5000ada", "rtx5880ada", "rtx6000ada"),
-        *("l4", "l20", "l40", "l40s"),
+        *("rtx500ada", "rtx1000ada", "rtx2000ada", "rtx3000ada", "rtx3500ada", "rtx4000ada"),
+        *("rtx4500ada", "rtx5000ada", "rtx5880ada", "rtx6000ada", "l2", "l4", "l20", "l40", "l40g", "l40s"),
     ),
-    90: ("h100", "h200", "h800", "gh200"),
+    90: ("h20", "h100", "h200", "h800", "gh200"),
     100: ("b100", "b200", "gb200"),
+    103: ("b300", "gb300"),
     120: (
-        *("rtx5050", "rtx5060", "rtx5060ti", "rtx5070", "rtx5070ti", "rtx5080", "rtx5090", "rtx5090d"),
-        *("rtxpro2000", "rtxpro4000", "rtxpro4500", "rtxpro5000", "rtxpro6000"),
+        *("rtx5050", "rtx5060", "rtx5060ti", "rtx5070", "rtx5070ti", "rtx5080"),
+        *("rtx5090", "rtx5090d", "rtx5090dv2"),
+        *("rtxpro500", "rtxpro1000", "rtxpro2000", "rtxpro3000", "rtxpro4000", "rtxpro4500"),
+        *("rtxpro5000", "rtxpro6000"),
     ),
     121: ("gb10", "dgxspark"),
 }
+
+# Words of a card's full name, as drivers and shops write it, that don't change its capability.
+_NOISE = re.compile(
+    r"nvidia|geforce|tesla|quadro(?![\s_-]*rtx)|laptop|notebook|mobile|gpu|with|max-?q|design"
+    r"|generation|blackwell|workstation|server|edition|active|\bac\b|sff"
+    r"|sxm\d*|pcie|nvl\d*|hbm\d+e?|(?<=[\s_-])(?:\d+\s*gb|\d{3}g)\b|[\s_-]"
+)
+# Workstation cards are sold as "RTX A6000" and called "A6000"; nobody writes GTX before 1660.
+_PREFIXES = ("", "rtx", "gtx")
+
+_TOO_OLD = re.compile(r"(gtx)?(9|10)\d0(ti)?|titan(x|xp|v)|[kmpv]\d{1,4}|sm([2-6]\d|7[0-4])")
 
 _CAPABILITY_OF = {card: capability for capability, cards in CARDS.items() for card in cards}
 
@@ -71,8 +85,8 @@ def target_from_capability(capability: int) -> Target:
 def targets_from_names(names: str) -> tuple[Target, ...]:
     """Targets named in a comma list, each once, in the order given.
 
-    A name is a card (``rtx4090``, ``RTX 4090 Laptop``, ``l40s``), a compute capability (``sm89``),
-    a target (``rtx-sm89``), ``native`` (this machine's GPU, TensorRT) or ``all`` (every
+    A name is a card (``rtx4090``, ``4090``, ``NVIDIA A100-SXM4-80GB``), a compute capability (``sm89``),
+    a target (``rtx-sm89``, ``trt-sm89``), ``native`` (this machine's GPU, TensorRT) or ``all`` (every
     TensorRT-RTX target).
 
     Raises:
@@ -84,25 +98,46 @@ def targets_from_names(names: str) -> tuple[Target, ...]:
 
 
 def _targets(name: str) -> tuple[Target, ...]:
-    word = re.sub(r"nvidia|geforce|laptop|mobile|max-?q|[\s_-]", "", name.lower())
+    word = _NOISE.sub("", name.lower())
     if word == "native":
         from trt_anime.engines.flavours import native_target
 
         return (native_target(),)
     if word == "all":
         return tuple(Target("rtx", capability) for capability in RTX_CAPABILITIES)
-    # Workstation cards are sold as "RTX A6000" and called "A6000".
-    capability = _CAPABILITY_OF.get(word) or _CAPABILITY_OF.get(f"rtx{word}")
-    if capability is None and (code := re.fullmatch(r"(?:rtx|trt)?sm(\d+)", word)):
-        capability = int(code[1]) if int(code[1]) in CARDS else None
-    if capability is None:
+    target = _target_from_code(word) or _target_from_card(word)
+    if target is None:
         raise InputError(_unknown(name, word))
-    return (target_from_capability(capability),)
+    return (target,)
+
+
+def _target_from_code(word: str) -> Target | None:
+    """The target written as ``sm89``, ``rtxsm89`` or ``trtsm89``; None if it is none of ours."""
+    code = re.fullmatch(r"(rtx|trt)?sm(\d+)", word)
+    if not code or int(code[2]) not in CARDS:
+        return None
+    target = target_from_capability(int(code[2]))
+    if code[1] == "rtx":
+        return target if target.flavour == "rtx" else None
+    return Target("trt", target.compute_capability) if code[1] else target
+
+
+def _target_from_card(word: str) -> Target | None:
+    found = [_CAPABILITY_OF[card] for prefix in _PREFIXES if (card := prefix + word) in _CAPABILITY_OF]
+    return target_from_capability(found[0]) if found else None
 
 
 def _unknown(name: str, word: str) -> str:
     codes = [f"sm{capability}" for capability in CARDS]
-    # A plain 5 % difference in spelling must not hide that digits matter most in a card's name.
-    near = difflib.get_close_matches(word, [*_CAPABILITY_OF, *codes, "native", "all"], n=3, cutoff=0.5)
+    known = [*_CAPABILITY_OF, *codes, *(f"rtx-sm{capability}" for capability in RTX_CAPABILITIES)]
+    near = difflib.get_close_matches(word, [*known, "native", "all"], n=len(known), cutoff=0.5)
+    # Spelled alike is not enough: the digits are the card.
+    near = sorted(near, key=lambda other: _digits(other) != _digits(word))[:4]
     hint = f"did you mean {', '.join(near)}?" if near else f"known: native, all, {', '.join(codes)}, cards"
+    if _TOO_OLD.fullmatch(word):
+        hint = "TensorRT builds for sm75 (GTX 16, RTX 20) and newer"
     return f"--gpu {name.strip()!r}: no such GPU type; {hint}"
+
+
+def _digits(word: str) -> str:
+    return re.sub(r"\D", "", word)

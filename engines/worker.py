@@ -34,6 +34,8 @@ GRACE_S = 1.0
 _PASSED = ("PATH", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "SYSTEMROOT", "TMPDIR", "TEMP")
 _FIXED = {"PYTHONHASHSEED": "0"}
 
+_under_way: "set[subprocess.Popen[bytes]]" = set()
+
 _SETTLED = "--settled"
 _ADDR_NO_RANDOMIZE = 0x0040000
 
@@ -55,6 +57,7 @@ def plan_from_onnx(
     order = {"target": asdict(target), "profile": asdict(profile), "graph_bytes": len(graph)}
     with tempfile.TemporaryFile() as errors, _child(errors) as child:
         assert child.stdin and child.stdout
+        _under_way.add(child)
         try:
             _send(child.stdin, order, graph)
             plan = _received(child.stdout, on_progress)
@@ -65,8 +68,15 @@ def plan_from_onnx(
                 child.stdin.close()
             child.stdout.close()  # a build that is still running finds nobody to tell, and cancels
             _end(child)
+            _under_way.discard(child)
     on_progress(1.0)
     return plan
+
+
+def kill_all() -> None:
+    """End every build that threads of this process have under way; each of them gets an EngineError."""
+    for child in tuple(_under_way):
+        child.kill()
 
 
 def _child(errors: IO[bytes]) -> "subprocess.Popen[bytes]":

@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 
 from trt_anime import paths
 from trt_anime.errors import DownloadError, InputError, OutputError
+from trt_anime.export import catalogue
 from trt_anime.export.catalogue import Checkpoint, Format, Model
 from trt_anime.export.checkpoints import records
 from trt_anime.export.checkpoints.records import IMPORTED, Record
@@ -74,6 +75,11 @@ def find(model: Model, *, door: Format | None = None) -> Path | None:
         if door in (None, record.format):
             return path
     return None
+
+
+def names_here() -> list[str]:
+    """Names of the catalogue's models whose weights are on this machine, in any format."""
+    return [name for name, model in catalogue.CATALOGUE.items() if find(model)]
 
 
 def pull(model: Model, *, door: Format | None = None, force: bool = False, report: Report = SILENT) -> Path:

@@ -37,6 +37,8 @@ def test_list(capsys: pytest.CaptureFixture[str]) -> None:
         assert model.name in out and model.title in out
     assert out.count("not here") == len(catalogue.CATALOGUE)
     assert max(map(len, out.splitlines())) <= 100
+    assert run("list", "--here") == 0
+    assert capsys.readouterr().out == ""
 
 
 def test_list_json(capsys: pytest.CaptureFixture[str]) -> None:
@@ -68,6 +70,8 @@ def test_pull(toy: Server, home: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert toy.url + "/file" in captured.out and "(as published)" in captured.out
     assert run("list") == 0
     assert "here (onnx)" in capsys.readouterr().out
+    assert run("list", "--here") == 0
+    assert capsys.readouterr().out == "toy\n"
     assert run("info", "toy") == 0
     assert f"On this machine: {home / 'models/toy/weights.onnx'}" in capsys.readouterr().out
 

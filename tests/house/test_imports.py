@@ -18,6 +18,7 @@ PARTS = {
     "trt_anime.cli": "cli",
     "trt_anime.config": "config",
     "trt_anime.engines": "engines",  # the lean side, which a runtime needs
+    "trt_anime.engines.batch": "builder",
     "trt_anime.engines.builder": "builder",
     "trt_anime.engines.compiler": "builder",
     "trt_anime.engines.specialise": "builder",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from trt_anime.cli.table import table
 from trt_anime.errors import DownloadError, InputError
 
 if TYPE_CHECKING:
@@ -28,22 +29,26 @@ Name = Annotated[str, typer.Argument(help="Name of a model, as in `trt-anime mod
 @app.command("list")
 def list_models(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    here: Annotated[
+        bool, typer.Option("--here", help="Print only the names of those on this machine.")
+    ] = False,
 ) -> None:
     """Show every model, its licence and size, and whether it is on this machine."""
     from trt_anime.export.catalogue import CATALOGUE
+    from trt_anime.export.checkpoints import names_here
 
+    if here:
+        print("".join(f"{name}\n" for name in names_here()), end="")
+        return
     if as_json:
         print(json.dumps([_facts(model) for model in CATALOGUE.values()], indent=2))
         return
-    rows = [("NAME", "STAGE", "LICENCE", "SIZE", "STATE", "WHAT IT IS")]
+    rows = []
     for model in CATALOGUE.values():
         licence = model.licence + (" (!)" if model.licence_note else "")
         size = _size(model.files[0].size_bytes)
         rows.append((model.name, model.stage, licence, size, _state(model), model.title))
-    widths = [max(len(row[column]) for row in rows) for column in range(5)]
-    for row in rows:
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
-        print("  ".join([*cells, row[5]]))
+    print(table(("NAME", "STAGE", "LICENCE", "SIZE", "STATE", "WHAT IT IS"), rows))
     if any(model.licence_note for model in CATALOGUE.values()):
         print("\n(!) read the note on the licence: trt-anime models info NAME")
 

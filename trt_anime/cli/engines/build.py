@@ -2,24 +2,32 @@
 
 import re
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
-from trt_anime.errors import EngineError, InputError
+from trt_anime.cli.engines.sources import Source, sources
+from trt_anime.cli.engines.summary import Row, row_from_outcome, summary_json, summary_table
+from trt_anime.cli.engines.watch import Watch
+from trt_anime.cli.engines.workers import workers_for
+from trt_anime.cli.progress import board
+from trt_anime.errors import EngineError, InputError, MissingError, TrtAnimeError
 
 if TYPE_CHECKING:
-    from trt_anime.engines.builder import StageGraph
+    from trt_anime.engines.batch import Order, Outcome
     from trt_anime.engines.manifest import Precision, Profile
     from trt_anime.engines.targets import Target
+
+    Kinds = list[tuple[Precision, Target]]
 
 
 def build(
     models: Annotated[list[str] | None, typer.Argument(metavar="MODELS", help="Such as u2netp.")] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every model whose weights are on this machine.")
+    ] = False,
     gpu: Annotated[
         str,
         typer.Option(
@@ -28,69 +36,87 @@ def build(
             "for the RTX types."
         ),
     ] = "native",
-    precision: Annotated[str, typer.Option(help="fp16, fp32 or both, comma-separated.")] = "fp16",
+    precision: Annotated[
+        str, typer.Option(help="fp32, fp16, int8, fp8; several comma-separated.")
+    ] = "fp16",
     size: Annotated[str, typer.Option(help="Frame size, width x height.")] = "1920x1080",
     max_batch: Annotated[int, typer.Option(min=1, help="Most frames that one call may take.")] = 4,
     graph: Annotated[Path | None, typer.Option(help="A stage graph (ONNX file) instead of models.")] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Builds at a time  [default: as many as cores and free memory allow]"),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """Build engines. What is built already is not built again."""
+    """Build engines, several at a time. What is built already is not built again."""
+    from trt_anime.engines.batch import Order
     from trt_anime.engines.targets import targets_from_names
 
     profile = _profile(size, max_batch)
     kinds = list(product(_precisions(precision), targets_from_names(gpu)))
-    total, failed = len(models or [graph]) * len(kinds), 0
-    for stage_graph in _graphs(models or [], graph):
-        for wanted, target in kinds:
-            try:
-                _build(stage_graph, target, wanted, profile)
-            except EngineError as error:
-                if total == 1:
-                    raise
-                print(f"error: {error}", file=sys.stderr)
-                failed += 1
-    if failed:
-        raise EngineError(f"{failed} of {total} engines were not built, reasons above")
+    found = sources(models or [], everything=everything, graph=graph)
+    orders = [
+        Order(source.model, source.graph, target, wanted, profile)
+        for source in found
+        if source.graph
+        for wanted, target in kinds
+    ]
+    alone = len(found) == 1 and len(orders) <= 1  # then its error is the command's
+    rows = _rows_without_graph(found, kinds, aloud=not alone)
+    rows += map(row_from_outcome, _built(orders, workers, aloud=not alone))
+    if as_json:
+        print(summary_json(rows))
+    elif any(row.entry for row in rows):
+        print(summary_table(rows))
+    if errors := [row.error for row in rows if row.error]:
+        raise errors[0] if alone else _failure(errors, len(rows)) from errors[0]
 
 
-def _build(graph: "StageGraph", target: "Target", precision: "Precision", profile: "Profile") -> None:
-    from trt_anime.cli.progress import Advance, progress
-    from trt_anime.engines.builder import engine_from_graph
+def _built(orders: "list[Order]", workers: int | None, *, aloud: bool) -> "list[Outcome]":
+    from trt_anime.engines.batch import engines_from_orders
 
-    title = f"{graph.info.model} {profile.width}x{profile.height} {precision} {target.name}"
-    with ExitStack() as stack:
-        bar: Advance | None = None
-        shown = 0
+    if not orders:
+        return []
+    reason = ""
+    if workers is None:
+        workers, reason = workers_for(orders)
+    with board() as shown:
+        if reason:
+            shown.say(f"note: {reason}")
+        watch = Watch(shown, len(orders), aloud=aloud)
+        try:
+            return engines_from_orders(
+                orders, workers=workers, on_progress=watch.on_progress, on_done=watch.on_done
+            )
+        except KeyboardInterrupt:
+            watch.close()
+            shown.say(
+                f"interrupted: {watch.ready} of {len(orders)} engines are finished and kept; "
+                "the same command goes on with the others"
+            )
+            raise typer.Exit(130) from None
 
-        def on_progress(share: float) -> None:
-            nonlocal bar, shown
-            bar = bar or stack.enter_context(progress(title, total=100, unit="percent"))  # none for a hit
-            steps = int(100 * share) - shown
-            if steps > 0:
-                shown += steps
-                bar(steps)
 
-        built = engine_from_graph(
-            graph, target, precision=precision, profile=profile, on_progress=on_progress
-        )
-    manifest = built.entry.manifest
-    done = "cache hit" if built.cached else f"built in {manifest.build_s:.1f} s"
-    print(f"{title}: {done}, {manifest.size_bytes / 1e6:.1f} MB", flush=True)
+def _rows_without_graph(found: list[Source], kinds: "Kinds", *, aloud: bool) -> list[Row]:
+    lost = [source for source in found if source.error]
+    for source in lost:
+        if aloud:
+            print(f"error: {source.model}: {source.error}", file=sys.stderr)
+    return [
+        Row(source.model, precision, target.name, error=source.error)
+        for source in lost
+        for precision, target in kinds
+    ]
 
 
-def _graphs(models: list[str], graph: Path | None) -> Iterator["StageGraph"]:
-    from trt_anime.engines.builder import stage_graph_from_file
-
-    if bool(models) == bool(graph):
-        raise InputError(
-            "Name the models to build (`trt-anime models list`), or give --graph FILE; not both"
-        )
-    if graph:
-        yield stage_graph_from_file(graph)
-    for model in models:
-        from trt_anime.cli.models import console_report
-        from trt_anime.export import graphs
-
-        yield stage_graph_from_file(graphs.ensure(model, report=console_report()))
+def _failure(errors: list[Exception], total: int) -> TrtAnimeError:
+    """The error for several, told already; of their kind if nothing came out for one kind of reason."""
+    codes = {getattr(error, "exit_code", 1) for error in errors}
+    kind: type[TrtAnimeError] = EngineError
+    if len(errors) == total and len(codes) == 1:
+        kind = {2: InputError, 3: MissingError}.get(codes.pop(), EngineError)
+    lost, reasons = ("was", "reason") if len(errors) == 1 else ("were", "reasons")
+    return kind(f"{len(errors)} of {total} engines {lost} not built, {reasons} above")
 
 
 def _precisions(text: str) -> "tuple[Precision, ...]":

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from trt_anime.cli.table import table
+
 if TYPE_CHECKING:
     from trt_anime.engines.store import Entry
 
@@ -25,13 +27,8 @@ def list_engines(
             json.dumps([path | manifest for path, manifest in zip(paths, manifests, strict=True)], indent=2)
         )
         return
-    rows: list[tuple[str, ...]] = [
-        ("STAGE", "MODEL", "FRAME", "BATCH", "PRECISION", "TARGET", "SIZE", "BUILT WITH", "FOLDER")
-    ]
-    rows += [_row(entry) for entry in found]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    header = ("STAGE", "MODEL", "FRAME", "BATCH", "PRECISION", "TARGET", "SIZE", "BUILT WITH", "FOLDER")
+    print(table(header, map(_row, found)))
 
 
 def _row(entry: "Entry") -> tuple[str, ...]:

@@ -1,0 +1,68 @@
+"""The stage graphs that a command is about: of named models, of all models here, or one file."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from trt_anime.errors import InputError, MissingError, TrtAnimeError
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A model and its stage graph, or the `error` because of which it has none."""
+
+    model: str
+    graph: Path | None = None
+    error: TrtAnimeError | None = None
+
+
+def sources(models: list[str], *, everything: bool, graph: Path | None) -> list[Source]:
+    """Graphs that lack are made, and weights fetched; a model for which that fails doesn't stop the others.
+
+    Raises:
+        InputError: not exactly one of the three was given, a model is unknown, `graph` isn't a stage graph.
+        MissingError: `everything`, and no model's weights are here.
+    """
+    if (bool(models), everything, graph is not None).count(True) != 1:
+        raise InputError(
+            "Name the models to build (`trt-anime models list`), give --all, or --graph FILE; not both"
+        )
+    if graph:
+        from trt_anime.engines.builder import stage_graph_from_file
+
+        return [Source(stage_graph_from_file(graph).info.model, graph)]
+    from trt_anime.export import catalogue
+
+    names = _all_here() if everything else list(dict.fromkeys(models))
+    for name in names:
+        catalogue.get(name)  # a slip of the pen shows before the first download
+    return [_source(name) for name in names]
+
+
+def _source(model: str) -> Source:
+    from trt_anime.cli.models import console_report
+    from trt_anime.export import graphs
+
+    try:
+        return Source(model, graphs.ensure(model, report=console_report()))
+    except TrtAnimeError as error:
+        return Source(model, error=error)
+
+
+def _all_here() -> list[str]:
+    from trt_anime.export.catalogue import CATALOGUE
+    from trt_anime.export.checkpoints import names_here
+
+    here = names_here()
+    if not here:
+        raise MissingError(
+            "--all: no model's weights are on this machine; bring one with `trt-anime models pull u2netp`, "
+            "or name a model, which fetches it"
+        )
+    if out := [name for name in CATALOGUE if name not in here]:
+        print(
+            f"note: left out, without weights here: {', '.join(out)}; "
+            f"`trt-anime models pull {' '.join(out)}` brings them",
+            file=sys.stderr,
+        )
+    return here
