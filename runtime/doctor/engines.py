@@ -1,40 +1,38 @@
 """Which engines of the store run on this machine."""
 
-from collections.abc import Iterable, Mapping
+from typing import Literal
 
 from trt_anime.engines import store
-from trt_anime.engines.targets import FlavourName
-from trt_anime.runtime.doctor.facts import EngineState, Gpu
+from trt_anime.engines.manifest import Recipe
+from trt_anime.runtime.doctor.facts import EngineState, Facts
 from trt_anime.runtime.doctor.machine import system_name
 
 
-def engine_states(gpus: Iterable[Gpu], versions: Mapping[FlavourName, str]) -> tuple[EngineState, ...]:
-    """Every engine in the store.
+def engine_states(facts: Facts) -> tuple[EngineState, ...]:
+    """Every engine in the store, judged by what its manifest says."""
+    states = []
+    for entry in store.entries():
+        recipe = entry.manifest.recipe
+        state, reason = _verdict(recipe, facts)
+        states.append(
+            EngineState(
+                name=entry.folder.name,
+                target=recipe.target,
+                precision=recipe.precision,
+                state=state,
+                reason=reason,
+            )
+        )
+    return tuple(states)
 
-    Args:
-        versions: of the flavours that load here.
-    """
-    return tuple(_state(entry, {gpu.capability for gpu in gpus}, versions) for entry in store.entries())
 
-
-def _state(
-    entry: store.Entry, capabilities: set[int], versions: Mapping[FlavourName, str]
-) -> EngineState:
-    recipe = entry.manifest.recipe
-    flavour: FlavourName = "rtx" if recipe.target.startswith("rtx-") else "trt"
-    if recipe.target not in {f"{flavour}-sm{capability}" for capability in capabilities}:
-        state, reason = "elsewhere", f"it is for {recipe.target}, no such GPU is here"
-    elif recipe.system != system_name():
-        state, reason = "rebuild", f"it was built on {recipe.system}"
-    elif recipe.flavour_version != versions.get(flavour):
-        here = versions.get(flavour) or "none"
-        state, reason = "rebuild", f"it is bound to release {recipe.flavour_version}, here is {here}"
-    else:
-        state, reason = "usable", ""
-    return EngineState(
-        name=entry.folder.name,
-        target=recipe.target,
-        precision=recipe.precision,
-        state=state,
-        reason=reason,
-    )
+def _verdict(recipe: Recipe, facts: Facts) -> tuple[Literal["usable", "elsewhere", "rebuild"], str]:
+    flavour, _, target = recipe.target.partition("-sm")
+    installed = (facts.tensorrt_rtx if flavour == "rtx" else facts.tensorrt).version or "not installed"
+    if int(target) not in {gpu.capability for gpu in facts.gpus}:
+        return "elsewhere", f"no sm{target} is here"
+    if recipe.system != system_name():
+        return "rebuild", f"it was built on {recipe.system}"
+    if recipe.flavour_version != installed:
+        return "rebuild", f"it is bound to release {recipe.flavour_version}, and the one here is {installed}"
+    return "usable", ""

@@ -225,10 +225,10 @@ class Facts:
 class Report:
     """All that `trt-anime doctor` says."""
 
+    schema: int = SCHEMA
     version: str
     facts: Facts
     findings: tuple[Finding, ...]
-    schema: int = SCHEMA
 
     @property
     def problems(self) -> tuple[Finding, ...]:

@@ -100,10 +100,11 @@ def _first_error(lines: list[str]) -> str:
 
 
 def _sentence(words: str) -> str:
-    """Without the codes and places in the source that stand before it."""
+    """Without the codes and places in the source that stand before it, without libraries' folders."""
     text = " ".join(words.split())
     if "[ONNXRuntimeError]" in text:
         text = text.partition("[ONNXRuntimeError]")[2].split(" : ", 3)[-1]
     else:
         text = re.sub(r"^.*?\[E:onnxruntime[^\]]*\] ", "", text)
+    text = re.sub(r"\S*[/\\](?=\S+\.(so|dll)\b)", "", text)  # where our libraries lie is known
     return text if len(text) <= _REASON_LENGTH else text[: _REASON_LENGTH - 3] + "..."
