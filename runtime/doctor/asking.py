@@ -6,7 +6,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TypeVar
@@ -54,21 +54,14 @@ class Answers:
 @contextmanager
 def asked(*names: str, timeout_s: float = TIMEOUT_S) -> Iterator[Answers]:
     """Start the probes of these names; whatever still runs at the end is killed."""
-    children: dict[str, _Child] = {}
-    try:
-        for name in names:
-            children[name] = _child(name)
+    with ExitStack() as stack:
+        children = {name: _child(name, stack) for name in names}
         yield Answers(children, timeout_s)
-    finally:
-        for child in children.values():
-            child.process.kill()
-        for child in children.values():
-            _bury(child)
 
 
-def _child(name: str) -> _Child:
+def _child(name: str, stack: ExitStack) -> _Child:
     # Files, no pipes: nobody has to read on, and a grandchild that holds them open holds nobody up.
-    out, errors = tempfile.TemporaryFile(), tempfile.TemporaryFile()
+    out, errors = (stack.enter_context(tempfile.TemporaryFile()) for _ in range(2))
     process = subprocess.Popen(
         [sys.executable, "-m", _PROBES, name],
         cwd=Path(trt_anime.__file__).parents[1],  # also where the child imports from
@@ -76,14 +69,14 @@ def _child(name: str) -> _Child:
         stdout=out,
         stderr=errors,
     )
+    stack.callback(_end, process)
     return _Child(process, out, errors)
 
 
-def _bury(child: _Child) -> None:
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    process.kill()
     with suppress(subprocess.TimeoutExpired):  # it hangs in the driver, where no kill reaches it
-        child.process.wait(1)
-    child.out.close()
-    child.errors.close()
+        process.wait(1)
 
 
 def _crash(code: int, errors: IO[bytes]) -> str:

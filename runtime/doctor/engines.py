@@ -34,5 +34,8 @@ def _verdict(recipe: Recipe, facts: Facts) -> tuple[Literal["usable", "elsewhere
     if recipe.system != system_name():
         return "rebuild", f"it was built on {recipe.system}"
     if recipe.flavour_version != installed:
-        return "rebuild", f"it is bound to release {recipe.flavour_version}, and the one here is {installed}"
+        return (
+            "rebuild",
+            f"it is bound to release {recipe.flavour_version}, and the one here is {installed}",
+        )
     return "usable", ""

@@ -18,7 +18,8 @@ def gpu_findings(facts: Facts) -> Iterator[Finding]:
         return
     yield from _driver(facts)
     yield from _age(facts)
-    yield from _computing(facts)
+    yield from _packages(facts)
+    yield from _cuda(facts)
 
 
 def video_findings(facts: Facts) -> Iterator[Finding]:
@@ -68,9 +69,9 @@ def _no_gpu(facts: Facts) -> Finding:
 def _driver(facts: Facts) -> Iterator[Finding]:
     supported, driver = facts.supported_cuda, facts.management.version
     if supported and int(supported.partition(".")[0]) < _LEAST_CUDA:
+        name = f"the driver {driver}" if driver else "the driver"
         yield _problem(
-            f"the driver{' ' + driver if driver else ''} supports CUDA {supported}, too old for the libraries"
-            f" used here, which need CUDA {_LEAST_CUDA}",
+            f"{name} supports CUDA {supported}, too old for the libraries used here: they need {_LEAST_CUDA}",
             "update NVIDIA's driver to 580 or later",
         )
 
@@ -87,32 +88,40 @@ def _age(facts: Facts) -> Iterator[Finding]:
         yield Finding(section="gpu", level="note", what=what, cure="choose another with --device cuda:N")
 
 
-def _computing(facts: Facts) -> Iterator[Finding]:
-    """Whether a run can start CUDA, and whether anything is installed that would use it."""
-    cuda, listed = facts.cuda, facts.onnxruntime.provider("CUDAExecutionProvider")
-    lacking = [] if cuda.installed else ["cuda-python"]
-    lacking += [] if listed or facts.onnxruntime.reason else ["onnxruntime-gpu"]
-    if lacking:
-        cpu_only = "onnxruntime" in facts.packages and "onnxruntime-gpu" not in facts.packages
+def _packages(facts: Facts) -> Iterator[Finding]:
+    """Whether what would use the GPU is installed."""
+    ort = facts.onnxruntime
+    lacking = [] if facts.cuda.installed else ["cuda-python"]
+    if ort.loads and not ort.provider("CUDAExecutionProvider"):
+        lacking.append("onnxruntime-gpu")
+    if not lacking:
+        return
+    what = f"the GPU isn't used, for want of {' and '.join(lacking)}"
+    install = "pip install 'trt-anime[gpu]'"
+    if "onnxruntime" in facts.packages:
         yield _problem(
-            f"the GPU isn't used: {' and '.join(lacking)} {'is' if len(lacking) == 1 else 'are'} not installed"
-            + (", and onnxruntime is for CPUs only" if cpu_only else ""),
-            "install what a GPU needs" + (" in place of what is for CPUs" if cpu_only else ""),
-            ("pip uninstall --yes onnxruntime && " if cpu_only else "") + "pip install 'trt-anime[gpu]'",
+            f"{what}; the onnxruntime that is installed is for CPUs only",
+            "put what a GPU needs in its place",
+            f"pip uninstall --yes onnxruntime && {install}",
         )
+    else:
+        yield _problem(what, "install what a GPU needs", install)
+
+
+def _cuda(facts: Facts) -> Iterator[Finding]:
+    """Whether a run can start CUDA, and on which GPUs."""
+    cuda, count = facts.cuda, len(facts.gpus)
     if cuda.reason:
         what, _, cure = cuda.reason.partition("; ")
         yield _problem(f"the GPU can't be used: {what}", cure or "look what `nvidia-smi` says")
     if cuda.loads and cuda.gpus:
         what = f"CUDA starts; GPUs that a run can use: {len(cuda.gpus)}"
         yield Finding(section="gpu", level="ok", what=what)
-    if cuda.loads and len(cuda.gpus) < len(facts.gpus):
-        yield Finding(
-            section="gpu",
-            level="note",
-            what=f"CUDA lists {len(cuda.gpus)} of {len(facts.gpus)} GPUs"
-            + (f": CUDA_VISIBLE_DEVICES={facts.visible_devices}" if facts.visible_devices else ""),
-        )
+    if cuda.loads and len(cuda.gpus) < count:
+        hidden = facts.visible_devices is not None
+        why = f": CUDA_VISIBLE_DEVICES={facts.visible_devices}" if hidden else ""
+        what = f"CUDA lists {len(cuda.gpus)} of {count} GPUs{why}"
+        yield Finding(section="gpu", level="note", what=what)
 
 
 def _problem(what: str, cure: str, command: str = "") -> Finding:

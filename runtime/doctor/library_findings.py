@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 
 from trt_anime.engines.flavours import FLAVOURS
-from trt_anime.engines.targets import RTX_CAPABILITIES
-from trt_anime.runtime.doctor.facts import Facts, Finding
+from trt_anime.engines.targets import RTX_CAPABILITIES, FlavourName
+from trt_anime.runtime.doctor.facts import Facts, Finding, Flavour
 
 _CUDA = "CUDAExecutionProvider"
 _CPU = "CPUExecutionProvider"
@@ -27,8 +27,8 @@ def _onnxruntime(facts: Facts) -> Iterator[Finding]:
     install = f"pip install 'trt-anime[{extra}]'"
     if {"onnxruntime", "onnxruntime-gpu"} <= facts.packages.keys():
         yield _problem(
-            "onnxruntime and onnxruntime-gpu are both installed; they own the same files, so it is by chance"
-            " which one is loaded",
+            "onnxruntime and onnxruntime-gpu are both installed; they own the same files, so which of them"
+            " is loaded is chance",
             "uninstall both, then install one",
             f"pip uninstall --yes onnxruntime onnxruntime-gpu && {install}",
         )
@@ -57,13 +57,15 @@ def _cuda_provider(facts: Facts) -> Iterator[Finding]:
         cure = "install CUDA 13 and cuDNN 9, which can come as Python packages"
         yield _problem(what, cure, "pip install 'onnxruntime-gpu[cuda,cudnn]'")
     else:
-        yield _problem(what, "look whether the driver answers; if it does, install CUDA again", "nvidia-smi")
+        yield _problem(
+            what, "look whether the driver answers; if it does, install CUDA again", "nvidia-smi"
+        )
 
 
 def _flavours(facts: Facts) -> Iterator[Finding]:
-    flavours = {"trt": facts.tensorrt, "rtx": facts.tensorrt_rtx}
+    flavours: dict[FlavourName, Flavour] = {"trt": facts.tensorrt, "rtx": facts.tensorrt_rtx}
     for name, found in flavours.items():
-        flavour = FLAVOURS["rtx" if name == "rtx" else "trt"]
+        flavour = FLAVOURS[name]
         if found.installed and found.reason:
             yield _problem(
                 f"{flavour.title} is installed but doesn't load ({found.reason})",

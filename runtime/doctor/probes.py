@@ -9,7 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from trt_anime.engines import flavours
@@ -72,7 +72,9 @@ def openvino() -> OpenVino:
     if not is_installed("openvino"):
         return OpenVino(installed=False)
     module: Any = importlib.import_module("openvino")
-    return OpenVino(version=str(module.__version__).partition("-")[0], devices=tuple(module.Core().available_devices))
+    return OpenVino(
+        version=str(module.__version__).partition("-")[0], devices=tuple(module.Core().available_devices)
+    )
 
 
 def nvdec() -> Probed:
@@ -129,18 +131,12 @@ def answer(name: str) -> dict[str, object]:
 def _gpu(nvml: Any, index: int) -> Gpu:
     handle = nvml.nvmlDeviceGetHandleByIndex(index)
     major, minor = nvml.nvmlDeviceGetCudaComputeCapability(handle)
+    gpu = Gpu(index=index, name=nvml.nvmlDeviceGetName(handle), capability=10 * major + minor)
     try:
         memory = nvml.nvmlDeviceGetMemoryInfo(handle)
-        free, total = int(memory.free), int(memory.total)
     except nvml.NVMLError:  # GPUs that share the machine's memory don't tell
-        free = total = None
-    return Gpu(
-        index=index,
-        name=nvml.nvmlDeviceGetName(handle),
-        capability=10 * major + minor,
-        memory_free_bytes=free,
-        memory_total_bytes=total,
-    )
+        return gpu
+    return replace(gpu, memory_free_bytes=memory.free, memory_total_bytes=memory.total)
 
 
 def main(name: str) -> None:

@@ -11,7 +11,7 @@ def doctor(
         bool, typer.Option("--json", help="Print JSON, as docs/doctor.md describes it.")
     ] = False,
 ) -> None:
-    """Show what this machine can do, and why not. Exit code 0: no problem, 3: problems, each with a cure."""
+    """Show what this machine can do, and why not. Exit code 3: there are problems, each with a cure."""
     from dataclasses import asdict
 
     from trt_anime.cli.doctor.catalogue import graph_files, model_states
