@@ -55,28 +55,27 @@ class Answers:
 def asked(*names: str, timeout_s: float = TIMEOUT_S) -> Iterator[Answers]:
     """Start the probes of these names; whatever still runs at the end is killed."""
     with ExitStack() as stack:
-        children = {name: _child(name, stack) for name in names}
+        children = {name: stack.enter_context(_child(name)) for name in names}
         yield Answers(children, timeout_s)
 
 
-def _child(name: str, stack: ExitStack) -> _Child:
+@contextmanager
+def _child(name: str) -> Iterator[_Child]:
     # Files, no pipes: nobody has to read on, and a grandchild that holds them open holds nobody up.
-    out, errors = (stack.enter_context(tempfile.TemporaryFile()) for _ in range(2))
-    process = subprocess.Popen(
-        [sys.executable, "-m", _PROBES, name],
-        cwd=Path(trt_anime.__file__).parents[1],  # also where the child imports from
-        stdin=subprocess.DEVNULL,
-        stdout=out,
-        stderr=errors,
-    )
-    stack.callback(_end, process)
-    return _Child(process, out, errors)
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    process.kill()
-    with suppress(subprocess.TimeoutExpired):  # it hangs in the driver, where no kill reaches it
-        process.wait(1)
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-m", _PROBES, name],
+            cwd=Path(trt_anime.__file__).parents[1],  # also where the child imports from
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=errors,
+        )
+        try:
+            yield _Child(process, out, errors)
+        finally:
+            process.kill()
+            with suppress(subprocess.TimeoutExpired):  # it hangs in the driver, where no kill reaches it
+                process.wait(1)
 
 
 def _crash(code: int, errors: IO[bytes]) -> str:

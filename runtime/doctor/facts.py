@@ -126,7 +126,7 @@ class Flavour(Probed):
 
 @dataclass(frozen=True, kw_only=True)
 class Provider:
-    """An execution provider that ONNX Runtime lists, and whether a graph ran on it."""
+    """An execution provider that ONNX Runtime lists and a stage may use, and whether a graph ran on it."""
 
     name: str
     runs: bool

@@ -71,7 +71,7 @@ def _driver(facts: Facts) -> Iterator[Finding]:
     if supported and int(supported.partition(".")[0]) < _LEAST_CUDA:
         name = f"the driver {driver}" if driver else "the driver"
         yield _problem(
-            f"{name} supports CUDA {supported}, too old for the libraries used here: they need {_LEAST_CUDA}",
+            f"{name} supports CUDA {supported}, too old for the libraries, which need {_LEAST_CUDA}",
             "update NVIDIA's driver to 580 or later",
         )
 

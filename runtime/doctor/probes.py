@@ -15,7 +15,7 @@ from typing import Any
 from trt_anime.engines import flavours
 from trt_anime.engines.targets import FlavourName
 from trt_anime.errors import MissingError
-from trt_anime.runtime.devices.cuda_driver import cuda_devices, load_driver
+from trt_anime.runtime.devices.cuda_driver import cuda_devices, load_driver, supported_cuda
 from trt_anime.runtime.doctor.facts import Cuda, Flavour, Gpu, Management, OpenVino, Probed
 from trt_anime.runtime.doctor.providers import onnxruntime
 
@@ -30,10 +30,9 @@ def management() -> Management:
     except nvml.NVMLError as error:
         absent = (nvml.NVML_ERROR_LIBRARY_NOT_FOUND, nvml.NVML_ERROR_DRIVER_NOT_LOADED)
         return Management(has_driver=error.value not in absent, reason=str(error))
-    cuda = nvml.nvmlSystemGetCudaDriverVersion_v2()
     return Management(
         version=nvml.nvmlSystemGetDriverVersion(),
-        cuda=cuda_version(cuda),
+        cuda=_cuda_version(nvml.nvmlSystemGetCudaDriverVersion_v2()),
         gpus=tuple(_gpu(nvml, index) for index in range(nvml.nvmlDeviceGetCount())),
     )
 
@@ -52,8 +51,7 @@ def cuda() -> Cuda:
         )
         for info in cuda_devices(driver)
     )
-    version = driver.call("cuDriverGetVersion", doing="asking the driver for its CUDA version")
-    return Cuda(version=cuda_version(version), gpus=gpus)
+    return Cuda(version=_cuda_version(supported_cuda(driver)), gpus=gpus)
 
 
 def flavour(name: FlavourName) -> Flavour:
@@ -107,7 +105,7 @@ def is_installed(module: str) -> bool:
         return False
 
 
-def cuda_version(number: int) -> str:
+def _cuda_version(number: int) -> str:
     """Such as ``13.0`` of 13000."""
     return f"{number // 1000}.{number % 1000 // 10}"
 

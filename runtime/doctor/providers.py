@@ -13,7 +13,8 @@ import numpy as np
 
 from trt_anime.runtime.doctor.facts import OnnxRuntime, Provider
 
-_REMOTE = "AzureExecutionProvider"  # calls a server
+# The first calls a server, the others compile an engine before they run; no stage uses them.
+_NOT_TRIED = ("AzureExecutionProvider", "TensorrtExecutionProvider", "NvTensorRTRTXExecutionProvider")
 _ERRORS = 3  # ONNX Runtime's severity of errors
 _REASON_LENGTH = 300
 
@@ -27,7 +28,7 @@ def onnxruntime() -> OnnxRuntime:
     module.set_default_logger_severity(_ERRORS)
     with _heard():
         module.preload_dlls()  # as the runtime does
-    names = [name for name in module.get_available_providers() if name != _REMOTE]
+    names = [name for name in module.get_available_providers() if name not in _NOT_TRIED]
     return OnnxRuntime(
         version=str(module.__version__), providers=tuple(_provider(module, name) for name in names)
     )

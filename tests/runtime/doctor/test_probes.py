@@ -19,8 +19,8 @@ from trt_anime.runtime.doctor.facts import Cuda, Flavour, Gpu, OpenVino, Probed
 # As ONNX Runtime 1.31.1 writes it on a machine without CUDA's libraries.
 LOG = (
     "\x1b[1;31m2026-11-25 19:00:00.1 [E:onnxruntime:Default, provider_bridge_ort.cc:2390 TryGetProvider"
-    "Info_CUDA] /onnxruntime_src/onnxruntime/core/session/provider_bridge_ort.cc:1933 onnxruntime::Provider& "
-    "onnxruntime::ProviderLibrary::Get() [ONNXRuntimeError] : 1 : FAIL : Failed to load library "
+    "Info_CUDA] /onnxruntime_src/onnxruntime/core/session/provider_bridge_ort.cc:1933 onnxruntime::Provider"
+    "& onnxruntime::ProviderLibrary::Get() [ONNXRuntimeError] : 1 : FAIL : Failed to load library "
     "/usr/lib/onnxruntime/capi/libonnxruntime_providers_cuda.so with error: libcudnn.so.9: cannot open "
     "shared object file: No such file or directory\x1b[m\n"
 )
@@ -207,7 +207,7 @@ def fake_ort(install: Install, cuda: Callable[[], list[str]], result: float = 6)
         __version__="1.31.1",
         set_default_logger_severity=lambda level: None,
         preload_dlls=lambda: os.write(1, b"not found, but not needed\n"),
-        get_available_providers=lambda: ["AzureExecutionProvider", CUDA, CPU],
+        get_available_providers=lambda: ["AzureExecutionProvider", "TensorrtExecutionProvider", CUDA, CPU],
         SessionOptions=SimpleNamespace,
         InferenceSession=InferenceSession,
     )
