@@ -10,6 +10,8 @@ import pytest
 from trt_anime.runtime.doctor.asking import asked
 from trt_anime.runtime.doctor.facts import Flavour, OpenVino, Probed
 
+posix = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+
 VERSION = "__version__ = '1'\nCreateDemuxer = CreateDecoder = None\n"
 
 
@@ -39,7 +41,7 @@ def test_an_error(line: str, reason: str, modules: Path) -> None:
         assert answers.get("openvino", OpenVino) == OpenVino(reason=reason)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@posix
 def test_a_crash(modules: Path) -> None:
     """The others are not touched by it."""
     (modules / "PyNvVideoCodec.py").write_text(VERSION)
@@ -66,6 +68,7 @@ def test_a_hang(modules: Path) -> None:
     assert time.monotonic() - start < 20
 
 
+@posix
 def test_nobody_is_left_running(modules: Path) -> None:
     (modules / "tensorrt.py").write_text(
         "import os, pathlib, time\n"

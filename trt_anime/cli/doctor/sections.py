@@ -93,7 +93,7 @@ SECTIONS: dict[Section, tuple[str, Callable[[Facts], Pairs]]] = {
 def _gpu_words(gpu: Gpu) -> str:
     words = f"{gpu.name}, sm{gpu.capability}"
     if gpu.memory_total_bytes is None:
-        return f"{words}, shares the machine's memory"
+        return f"{words}, memory not told"
     return f"{words}, {_free(gpu.memory_free_bytes, gpu.memory_total_bytes)}"
 
 
