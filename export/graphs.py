@@ -49,8 +49,18 @@ def ensure(model: str, *, report: Report = SILENT) -> Path:
     """
     row = catalogue.get(model)
     checkpoint = _checkpoint(row, None, report)
-    path = _path(row, checkpoint)
+    path = _path(row, sha256_of(checkpoint))
     return path if path.is_file() else _export(row, checkpoint, path, compare=False).path
+
+
+def existing(model: Model) -> Path | None:
+    """The stage graph that `ensure` would give, if nothing is to be fetched or made for it.
+
+    The weights aren't read: their hash is the one that they were stored with.
+    """
+    record = next(iter(checkpoints.stored(model).values()), None)
+    path = _path(model, record.sha256) if record else None
+    return path if path and path.is_file() else None
 
 
 def export(model: str, *, door: Format | None = None, report: Report = SILENT) -> Exported:
@@ -64,7 +74,7 @@ def export(model: str, *, door: Format | None = None, report: Report = SILENT) -
     row = catalogue.get(model)
     compare = importlib.util.find_spec("torch") is not None
     checkpoint = _checkpoint(row, door, report)
-    return _export(row, checkpoint, _path(row, checkpoint), compare=compare)
+    return _export(row, checkpoint, _path(row, sha256_of(checkpoint)), compare=compare)
 
 
 def _checkpoint(row: Model, door: Format | None, report: Report) -> Path:
@@ -118,10 +128,10 @@ def _check_size(network: "onnx.ModelProto", row: Model, checkpoint: Path) -> Non
         )
 
 
-def _path(row: Model, checkpoint: Path) -> Path:
+def _path(row: Model, checkpoint_sha256: str) -> Path:
     fields = {
         "revision": REVISION,
-        "checkpoint": sha256_of(checkpoint),
+        "checkpoint": checkpoint_sha256,
         "preprocess": asdict(row.preprocess),
         "options": asdict(RefineOptions()),
     }

@@ -168,6 +168,11 @@ def cuda_devices(driver: Driver | None = None) -> list[CudaInfo]:
     return [device_info(driver, ordinal) for ordinal in range(count)]
 
 
+def supported_cuda(driver: Driver) -> int:
+    """The newest CUDA that the driver supports, such as 13000 for 13.0."""
+    return int(driver.call("cuDriverGetVersion", doing="asking for the driver's CUDA version"))
+
+
 def device_info(driver: Driver, ordinal: int) -> CudaInfo:
     """Facts of one GPU; makes no context on it. Raises EngineError: there is no such one."""
     doing = f"cuda:{ordinal}"

@@ -64,6 +64,7 @@ COMMANDS = {
     "",
     "process",
     "export",
+    "doctor",
     "models",
     "models list",
     "models info",

@@ -136,6 +136,9 @@ class FakeDriver:
         if not self.gpus:
             raise _Refusal("CUDA_ERROR_NO_DEVICE")
 
+    def cuDriverGetVersion(self) -> int:
+        return 13000
+
     def cuGetErrorString(self, error: IntEnum) -> bytes:
         return f"words for {error.name}".encode()
 
@@ -351,6 +354,7 @@ class _Refusal(Exception):  # noqa: N818 - a code on its way to the caller  # no
 
 _WITHOUT_CONTEXT = {
     "cuInit",
+    "cuDriverGetVersion",
     "cuGetErrorString",
     "cuDeviceGetCount",
     "cuDeviceGet",
