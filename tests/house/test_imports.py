@@ -21,6 +21,7 @@ PARTS = {
     "trt_anime.engines.builder": "builder",
     "trt_anime.engines.compiler": "builder",
     "trt_anime.engines.specialise": "builder",
+    "trt_anime.engines.timing_cache": "builder",
     "trt_anime.engines.worker": "builder",
     "trt_anime.export": "export",
     "trt_anime.runtime": "runtime",
