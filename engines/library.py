@@ -80,7 +80,9 @@ class Library:
     def error(self, what: str, *, said: str | None = None) -> EngineError:
         """The one sentence. `said` stands for the last error that was logged since the last call began."""
         said = said or said_last(self.log.errors) or _NO_REASON
-        cure = next((cure for words, cure in self._advice.items() if re.search(words, said)), self._otherwise)
+        cure = next(
+            (cure for words, cure in self._advice.items() if re.search(words, said)), self._otherwise
+        )
         return EngineError(f"{self._subject}: {self.title} {what} ({said[:_LONGEST]}); {cure}")
 
     def _called(self, what: str, function: Callable[..., Any], *arguments: Any) -> Any:

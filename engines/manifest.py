@@ -110,7 +110,7 @@ def manifest_from_json(text: str, *, source: Path) -> Manifest:
     if schema is not None and schema != SCHEMA:
         age = "an older" if schema < SCHEMA else "a newer"
         raise InputError(
-            f"{source}: of {age} release (manifest version {schema}, this release reads {SCHEMA}); build again"
+            f"{source}: of {age} release (manifest version {schema}, this one reads {SCHEMA}); build again"
         )
     try:
         return TypeAdapter(Manifest).validate_json(text, strict=True, extra="forbid")

@@ -10,6 +10,7 @@ This module is on the lean side: the runtime reads engines with it, no TensorRT 
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,7 +20,7 @@ from pathlib import Path
 from trt_anime import paths
 from trt_anime.engines import locks
 from trt_anime.engines.manifest import SCHEMA, Manifest, Recipe, manifest_from_json
-from trt_anime.errors import InputError, OutputError
+from trt_anime.errors import InputError
 from trt_anime.files import output_error, sha256_of, write_bytes, write_text
 
 ENGINE = "engine.plan"
@@ -100,33 +101,10 @@ def install(manifest: Manifest, engine: bytes) -> Entry:
         write_bytes(folder / ENGINE, engine)
         write_text(folder / MANIFEST, manifest.to_json())
     except BaseException:
-        with suppress(OutputError):
-            remove_folder(folder)
+        (folder / MANIFEST).unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
         raise
     return Entry(folder, manifest)
-
-
-def remove(entry: Entry) -> None:
-    """Take an engine out of the store, and with it the kernels that were compiled for it.
-
-    Waits for whoever builds this engine. A session that has loaded it goes on.
-
-    Raises:
-        OutputError: the folder can't be written.
-    """
-    with locks.locked(lock_of(entry.folder)):
-        remove_folder(entry.folder)
-
-
-def remove_folder(folder: Path) -> None:
-    """The same where the lock is held, or nobody could want it. Raises OutputError."""
-    try:
-        (folder / MANIFEST).unlink(missing_ok=True)  # first: a process killed here leaves no half engine
-        shutil.rmtree(folder)
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise output_error(folder, error) from error
 
 
 def entries() -> list[Entry]:
@@ -148,6 +126,14 @@ def used(entry: Entry) -> None:
     """Note that an engine was used now. Not noted in a store that can't be written."""
     with suppress(OSError):
         os.utime(entry.folder / MANIFEST)
+
+
+def kernels_file(gpu: str) -> str:
+    """Name of the file beside an engine with the kernels that TensorRT-RTX compiled on a kind of GPU.
+
+    Such as ``runtime-nvidia-geforce-rtx-4090.cache``: kernels for one sm89 card aren't another's.
+    """
+    return f"runtime-{re.sub(r'[^a-z0-9]+', '-', gpu.lower()).strip('-')}.cache"
 
 
 @contextmanager

@@ -52,7 +52,7 @@ class TimingCache:
             self._cache = self._attached(b"")
 
     def kept(self) -> tuple[str, ...]:
-        """Write what was measured, with what other processes have written meanwhile; sentences for the user.
+        """Write what was measured, and what others have written meanwhile; sentences for the user.
 
         The build is done by then: what can't be had or written costs time in the next one, no more.
         """

@@ -137,7 +137,7 @@ class Library:
 
 
 class ILogger:
-    ERROR, INTERNAL_ERROR, INFO = "error", "internal error", "info"
+    ERROR, INTERNAL_ERROR, WARNING, INFO = "error", "internal error", "warning", "info"
 
 
 class Engine:

@@ -15,14 +15,13 @@ from tests.engines.records import ENGINE, MANIFEST, RECIPE
 from tests.runtime.sessions.doubles import STANDS_FOR, Engine, FakeBuffer, FakeGpu, Library
 from tests.runtime.sessions.graphs import BYTE, tensor_on
 from trt_anime.engines import store
-from trt_anime.engines.store import Entry
+from trt_anime.engines.store import Entry, kernels_file
 from trt_anime.errors import EngineError, InputError, MissingError
 from trt_anime.runtime.devices.api import Device, Tensor
 from trt_anime.runtime.sessions.api import GpuDevice
-from trt_anime.runtime.sessions.rtx_cache import file_name
 from trt_anime.runtime.sessions.tensorrt_engine import TensorRtSession
 
-FILE = file_name("RTX 4090")
+FILE = kernels_file("RTX 4090")
 FRAME = {"frame": (2, 64, 96, 3)}
 
 
