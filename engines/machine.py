@@ -84,7 +84,7 @@ def gpu_for(target: Target) -> Gpu | None:
 def built_on(target: Target) -> str | None:
     """See `Manifest.built_on`, for a build that happens here."""
     gpu = gpu_for(target) if target.flavour == "trt" else None
-    return gpu and chosen_on(gpu, driver_here())
+    return chosen_on(gpu, driver_here()) if gpu else None
 
 
 def chosen_on(gpu: Gpu, driver: str | None) -> str:

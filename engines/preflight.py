@@ -48,6 +48,14 @@ class Verdict:
         return self.check not in ("machine", "shapes")
 
 
+# The library's names of what is wrong -> what to do about it; else the engine is built again.
+_CURES = {
+    "OLD_CUDA_DRIVER": "update the NVIDIA driver",
+    "OLD_CUDA_RUNTIME": "update CUDA's libraries",
+    "INSUFFICIENT_GPU_MEMORY": "close other programs that use the GPU",
+}
+_AGAIN = "build it again with `trt-anime engines build`"
+
 USABLE = Verdict("usable", "speed")
 
 Ask = Callable[[Entry], Verdict | None]
@@ -154,11 +162,14 @@ def validity(library: Library, runtime: Any, engine: bytes) -> Verdict | None:
     known = library.trt.EngineInvalidityDiagnostics.__members__
     names = [name for name, bit in known.items() if bits & int(bit)]
     words = ", ".join(name.lower().replace("_", " ") for name in names) or said_last(library.log.errors)
+    cure = next((cure for name, cure in _CURES.items() if name in names), _AGAIN)
     if state == library.trt.EngineValidity.SUBOPTIMAL:
-        return Verdict("slower", "library", f"{library.title} says that it is not at its best ({words})")
+        return Verdict(
+            "slower", "library", f"{library.title} says that it is not at its best: {words}", cure
+        )
     if state != library.trt.EngineValidity.INVALID or not bits or "CUDA_ERROR" in names:
         return None
-    return Verdict("rebuild", "library", f"{library.title} refuses it ({words})")
+    return Verdict("rebuild", "library", f"{library.title} refuses it: {words}", cure)
 
 
 def _of_another_version(recipe: Recipe, machine: Machine) -> Verdict | None:

@@ -81,7 +81,8 @@ def prune(
     """
     limit = (now or datetime.now(UTC)) - older_than if older_than is not None else None
     going, staying = _sorted_out(limit, most_bytes)
-    removed, held = [], []
+    removed: list[Found] = []
+    held: list[Found] = []
     for engine, reason in going:
         found = Found(engine.folder, engine.size_bytes, reason)
         (removed if _taken(engine, dry_run) else held).append(found)

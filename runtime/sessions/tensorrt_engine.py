@@ -245,11 +245,12 @@ class TensorRtSession(BoundSession):
             raise EngineError(
                 f"{entry.engine}: is not the file that its manifest describes; {_BUILD_AGAIN}"
             )
+        if word := validity(self._library, self._runtime, plan):
+            sentence = f"{entry.engine}: {word.reason}; {word.cure}"
+            if word.state == "rebuild":
+                raise EngineError(sentence)
+            self.notices.append(sentence)
         what = f"can't load it on {self._device.title}"
-        word = validity(self._library, self._runtime, plan)
-        if word and word.state == "rebuild":
-            raise self._library.error(what, said=word.reason)
-        self.notices += [f"{entry.engine}: {word.reason}; {word.cure}"] if word else []
         return self._asked(what, self._runtime.deserialize_cuda_engine, plan)
 
     def _bindings(self, mode: Any) -> list[Binding]:

@@ -20,6 +20,7 @@ PARTS = {
     "trt_anime.engines": "engines",  # the lean side, which a runtime needs
     "trt_anime.engines.builder": "builder",
     "trt_anime.engines.compiler": "builder",
+    "trt_anime.engines.rebuild": "builder",
     "trt_anime.engines.specialise": "builder",
     "trt_anime.engines.timing_cache": "builder",
     "trt_anime.engines.worker": "builder",
