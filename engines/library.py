@@ -12,10 +12,10 @@ from trt_anime.errors import EngineError
 
 _NO_REASON = "it gave no reason"
 
-# What a machine without a GPU adds to every error, and often to none.
-_NO_GPU = re.compile(r"cudaError (35|100)\b|Ensure that the GPU driver is installed")
+# What a machine without a GPU adds to every error, and often to none: driver too old, or no device.
+_NO_GPU = re.compile(r"cudaError (35|100)\b")
 # Lines that say less than the one before them.
-_EMPTY = re.compile(r"cudaError|Parameter check failed|^Invalid Node")
+_EMPTY = re.compile(rf"{_NO_GPU.pattern}|Parameter check failed|^Invalid Node")
 _PLACE = re.compile(r"\(?In \w+ at /_src/\S+\)?")
 _LONGEST = 300
 

@@ -3,7 +3,7 @@
 import importlib
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,7 +45,7 @@ class Machine:
 
 def machine_here() -> Machine:
     """This machine, whatever it lacks."""
-    return Machine(system_here(), gpus_here(), driver_here(), flavours_here())
+    return Machine(system_here(), gpus_here(), driver_here(), flavours_here(flavours.FLAVOURS))
 
 
 def system_here() -> str:
@@ -53,9 +53,9 @@ def system_here() -> str:
     return f"{sys.platform}-{platform.machine().lower()}"
 
 
-def flavours_here() -> dict[FlavourName, str | None]:
-    """Version of each flavour; None where it isn't installed or doesn't load."""
-    return {name: _version(name) for name in flavours.FLAVOURS}
+def flavours_here(names: Iterable[FlavourName]) -> dict[FlavourName, str | None]:
+    """Version of each flavour named, loaded to know it; None where it isn't installed or does not load."""
+    return {name: _version(name) for name in names}
 
 
 def gpus_here() -> tuple[Gpu, ...]:

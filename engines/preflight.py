@@ -76,10 +76,9 @@ def verdict(
         ask: `validity_here`, or what stands for it; asked last, of engines that seem to be in order.
     """
     if isinstance(found, Refused):
-        recipe = found.manifest and found.manifest.recipe
-        cure = (
-            _build(recipe.model, _wanted(recipe)) if recipe else f"remove {found.folder}, and build it anew"
-        )
+        cure = f"remove {found.folder}, and build it anew"
+        if found.manifest:
+            cure = _build(found.manifest.recipe.model, _wanted(found.manifest.recipe))
         return Verdict("rebuild", "file", found.reason, cure)
     recipe = found.manifest.recipe
     return (
@@ -105,17 +104,7 @@ def misfit(
         return Verdict("rebuild", "shapes", reason, _build(recipe.model, {**wanted, "max-batch": batch}))
     if recipe.system == machine.system and gpus_for(recipe, machine):
         return None
-    here = ", ".join(f"{gpu.name} (sm{gpu.capability})" for gpu in machine.gpus)
-    if recipe.system != machine.system:
-        reason = f"is for {recipe.system}, and this is {machine.system}"
-    elif here:
-        reason = f"is for sm{capability_of(recipe)}, and here is {here}"
-    else:
-        return Verdict("elsewhere", "machine", f"is for sm{capability_of(recipe)}, a GPU that is not here")
-    if not here:
-        return Verdict("elsewhere", "machine", reason)
-    cure = _build(recipe.model, {**wanted, "gpu": f"sm{machine.gpus[0].capability}"})
-    return Verdict("rebuild", "machine", reason, cure)
+    return _for_another_machine(recipe, machine)
 
 
 def flavour_of(recipe: Recipe) -> FlavourName:
@@ -164,12 +153,24 @@ def validity(library: Library, runtime: Any, engine: bytes) -> Verdict | None:
     words = ", ".join(name.lower().replace("_", " ") for name in names) or said_last(library.log.errors)
     cure = next((cure for name, cure in _CURES.items() if name in names), _AGAIN)
     if state == library.trt.EngineValidity.SUBOPTIMAL:
-        return Verdict(
-            "slower", "library", f"{library.title} says that it is not at its best: {words}", cure
-        )
+        reason = f"{library.title} says that it is not at its best: {words}"
+        return Verdict("slower", "library", reason, cure)
     if state != library.trt.EngineValidity.INVALID or not bits or "CUDA_ERROR" in names:
         return None
     return Verdict("rebuild", "library", f"{library.title} refuses it: {words}", cure)
+
+
+def _for_another_machine(recipe: Recipe, machine: Machine) -> Verdict:
+    here = ", ".join(f"{gpu.name} (sm{gpu.capability})" for gpu in machine.gpus)
+    reason = (
+        f"is for sm{capability_of(recipe)}, {f'and here is {here}' if here else 'a GPU that is not here'}"
+    )
+    if recipe.system != machine.system:
+        reason = f"is for {recipe.system}, and this is {machine.system}"
+    if not here:
+        return Verdict("elsewhere", "machine", reason)
+    options = {**_wanted(recipe), "gpu": f"sm{machine.gpus[0].capability}"}
+    return Verdict("rebuild", "machine", reason, _build(recipe.model, options))
 
 
 def _of_another_version(recipe: Recipe, machine: Machine) -> Verdict | None:

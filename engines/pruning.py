@@ -3,7 +3,7 @@
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +15,8 @@ from trt_anime.files import output_error
 
 # What this package puts into an engine's folder. A folder with anything else in it is somebody's own.
 _OURS = re.compile(rf"{re.escape(ENGINE)}|{re.escape(MANIFEST)}|runtime-.*\.cache|\..*\.partial")
+# Nobody writes at one file for so long.
+_LONGEST_WRITE = timedelta(days=1)
 _NAME = re.compile(r".+-[0-9a-f]{8}")
 
 
@@ -79,14 +81,15 @@ def prune(
     Raises:
         OutputError: something can't be removed.
     """
-    limit = (now or datetime.now(UTC)) - older_than if older_than is not None else None
+    now = now or datetime.now(UTC)
+    limit = now - older_than if older_than is not None else None
     going, staying = _sorted_out(limit, most_bytes)
     removed: list[Found] = []
     held: list[Found] = []
     for engine, reason in going:
         found = Found(engine.folder, engine.size_bytes, reason)
         (removed if _taken(engine, dry_run) else held).append(found)
-    removed += [*_partial_files(staying, dry_run), *_old_caches(limit, dry_run)]
+    removed += [*_partial_files(staying, dry_run), *_old_caches(limit, now, dry_run)]
     if not dry_run:
         for lock in paths.engines().glob(".*/*.lock"):
             locks.removed(lock)
@@ -121,10 +124,17 @@ def _engines() -> Iterator[_Engine]:
 
 def _state(folder: Path) -> tuple[datetime, bool]:
     """When the engine was last used, and whether it has a manifest; without one, when it was begun."""
-    for path, is_whole in ((folder / MANIFEST, True), (folder, False)):
-        with suppress(FileNotFoundError):
-            return datetime.fromtimestamp(path.stat().st_mtime, UTC), is_whole
-    return datetime.min.replace(tzinfo=UTC), False  # another process has just removed it
+    if used := _changed(folder / MANIFEST):
+        return used, True
+    return _changed(folder) or datetime.min.replace(tzinfo=UTC), False
+
+
+def _changed(path: Path) -> datetime | None:
+    """When a file or folder was last changed; None if it isn't there, as others may prune meanwhile."""
+    try:
+        return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    except FileNotFoundError:
+        return None
 
 
 def _sorted_out(
@@ -172,13 +182,16 @@ def _partial_files(engines: list[_Engine], dry_run: bool) -> Iterator[Found]:
             yield from _gone(file, lock_of(engine.folder), "its writer was killed", dry_run)
 
 
-def _old_caches(limit: datetime | None, dry_run: bool) -> Iterator[Found]:
-    """Timing caches that no build has added to since `limit`."""
-    for file in (paths.engines() / ".caches").glob("*.cache"):
-        changed = datetime.fromtimestamp(file.stat().st_mtime, UTC)
-        if limit is not None and changed < limit:
-            reason = f"was last added to on {changed:%Y-%m-%d}"
-            yield from _gone(file, file.with_suffix(".lock"), reason, dry_run)
+def _old_caches(limit: datetime | None, now: datetime, dry_run: bool) -> Iterator[Found]:
+    """Timing caches that no build has added to since `limit`, and what killed processes wrote of them."""
+    folder = paths.engines() / ".caches"
+    places = [(folder.glob(".*.partial"), now - _LONGEST_WRITE), (folder.glob("*.cache"), limit)]
+    for files, before in places:
+        for file in files:
+            changed = _changed(file)
+            if before is not None and changed is not None and changed < before:
+                reason = f"was last added to on {changed:%Y-%m-%d}"
+                yield from _gone(file, file.with_suffix(".lock"), reason, dry_run)
 
 
 def _gone(file: Path, lock: Path, reason: str, dry_run: bool) -> Iterator[Found]:
@@ -186,7 +199,7 @@ def _gone(file: Path, lock: Path, reason: str, dry_run: bool) -> Iterator[Found]
         if held:
             found = Found(file, _size(file), reason)
             if not dry_run:
-                file.unlink(missing_ok=True)
+                _remove_file(file)
             yield found
 
 
@@ -208,6 +221,13 @@ def _remove_folder(folder: Path) -> None:
         return
     except OSError as error:
         raise output_error(folder, error) from error
+
+
+def _remove_file(file: Path) -> None:
+    try:
+        file.unlink(missing_ok=True)
+    except OSError as error:
+        raise output_error(file, error) from error
 
 
 def _size(file: Path) -> int:

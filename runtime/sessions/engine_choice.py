@@ -1,11 +1,12 @@
 """Which engine of the store serves a stage graph on this GPU."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from trt_anime.engines import store
 from trt_anime.engines.machine import Gpu, Machine, flavours_here, system_here
-from trt_anime.engines.preflight import CHECKS, Verdict, misfit, verdict
+from trt_anime.engines.preflight import CHECKS, Verdict, flavour_of, misfit, verdict
 from trt_anime.engines.store import Entry, Refused
 from trt_anime.errors import MissingError
 from trt_anime.files import sha256_of
@@ -27,10 +28,13 @@ def engine_for(
     Raises:
         MissingError: there is none; it says what the nearest one lacks, and how to build one.
     """
-    machine = Machine(system_here(), (Gpu("this GPU", capability),), None, flavours_here())
+    machine = Machine(system_here(), (Gpu("this GPU", capability),), None, {})
+    made = list(_made_of(graph, machine, size=size, batch=batch))
+    needed = {flavour_of(found.manifest.recipe) for found in made if found.manifest}
+    machine = replace(machine, flavours=flavours_here(needed))
     good: list[Entry] = []
     bad: list[tuple[Verdict, Entry | Refused]] = []
-    for found in _made_of(graph, machine, size=size, batch=batch):
+    for found in made:
         judged = verdict(found, machine, size=size, batch=batch)
         if judged.state == "rebuild" or isinstance(found, Refused):
             bad.append((judged, found))

@@ -102,7 +102,10 @@ def test_none_becomes_the_loggers_last_error(tensorrt: Any) -> None:
     def fail(network: Any, config: Any) -> None:
         log = tensorrt.Builder.call_args.args[0]
         log.log("error", "first")
-        log.log("internal error", "Cuda failure: out of memory (In alloc at /_src/x.cpp:12)\ncudaError 2")
+        log.log(
+            "internal error",
+            "Cuda failure: out of memory (In alloc at /_src/x.cpp:12)\ncudaError 35: driver",
+        )
         log.log("info", "not this")
 
     tensorrt.Builder.return_value.build_serialized_network.side_effect = fail

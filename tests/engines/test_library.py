@@ -106,6 +106,7 @@ def test_an_interrupt_goes_through(library: Library) -> None:
         (["the cause", NOISE], "the cause"),
         (["Ensure MIN<=OPT<=MAX", NOISE, CHECKED, NOISE], "Ensure MIN<=OPT<=MAX"),
         ([NOISE], NOISE),
+        (["it failed", "(cudaError 2: out of memory)"], "(cudaError 2: out of memory)"),
         (["one\n\n  two (In f at /_src/a/b.cpp:1)"], "one two"),
         (["Invalid Node - x\nIt has no kernel."], "It has no kernel"),
     ],

@@ -59,7 +59,7 @@ def test_a_driver_that_is_not_told(two_gpus: SimpleNamespace) -> None:
 
 @pytest.mark.parametrize("core", [None, SimpleNamespace(Device=SimpleNamespace(get_all_devices=fail))])
 def test_a_machine_without(core: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "cuda.core", core)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "cuda.core", core)
     monkeypatch.setitem(sys.modules, "tensorrt", None)
     monkeypatch.setitem(sys.modules, "tensorrt_rtx", None)
     nothing = Machine(machine.system_here(), (), None, {"rtx": None, "trt": None})

@@ -45,8 +45,10 @@ def refused() -> Refused:
 
 
 def test_usable(entry: Entry) -> None:
-    for options in ({}, {"size": (64, 96)}, {"size": (64, 96), "batch": 1}):
-        assert verdict(entry, MACHINE, **options) == Verdict("usable", "speed")
+    usable = Verdict("usable", "speed")
+    assert verdict(entry, MACHINE) == usable
+    assert verdict(entry, MACHINE, size=(64, 96)) == usable
+    assert verdict(entry, MACHINE, size=(64, 96), batch=1) == usable
 
 
 @pytest.mark.parametrize(

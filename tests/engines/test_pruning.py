@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -157,13 +158,18 @@ def test_an_engine_that_is_used_meanwhile_stays(home: Path, monkeypatch: pytest.
 def test_old_timing_caches(home: Path) -> None:
     folder = home / "engines" / ".caches"
     folder.mkdir(parents=True)
-    for name, age in (("old", 31 * DAY), ("new", DAY)):
-        file = folder / f"{name}.cache"
+    ages = {"old.cache": 31 * DAY, "new.cache": DAY, ".new.cac.ab.partial": DAY / 2, ".x.partial": 2 * DAY}
+    for name, age in ages.items():
+        file = folder / name
         file.write_bytes(b"?")
-        os.utime(file, ((NOW - age).timestamp(),) * 2)
-    (found,) = prune(older_than=30 * DAY, now=NOW).removed
-    assert (found.path.name, found.reason) == ("old.cache", "was last added to on 2026-10-25")
-    assert [path.name for path in folder.iterdir()] == ["new.cache"]
+        changed_s = (NOW - age).timestamp()
+        os.utime(file, (changed_s, changed_s))
+    removed = prune(older_than=30 * DAY, now=NOW).removed
+    assert {found.path.name: found.reason for found in removed} == {
+        ".x.partial": "was last added to on 2026-11-23",
+        "old.cache": "was last added to on 2026-10-25",
+    }
+    assert sorted(path.name for path in folder.iterdir()) == [".new.cac.ab.partial", "new.cache"]
 
 
 def test_remove(home: Path) -> None:
@@ -180,7 +186,7 @@ def test_a_folder_that_can_not_be_removed(home: Path, monkeypatch: pytest.Monkey
     def refuse(path: Path) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(pruning.shutil, "rmtree", refuse)
+    monkeypatch.setattr(shutil, "rmtree", refuse)
     with pytest.raises(OutputError, match="Permission denied"):
         remove(entry)
 
