@@ -28,7 +28,7 @@ def check(
     batch: Annotated[int | None, typer.Option(min=1, help="Frames in one call that are wanted.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of lines.")] = False,
 ) -> None:
-    """Say of every engine whether it can be used here, and why not.
+    """Say of every engine whether it can be used here, and why not. `verify` reads their bytes, too.
 
     The exit code is 3 if an engine that was built for such a machine has to be built again, or if --size or
     --batch are given and no engine serves them; engines for other GPUs and systems don't count.
