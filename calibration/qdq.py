@@ -115,9 +115,11 @@ def fp8_from_fp32(network: onnx.ModelProto, ranges: Ranges, *, kept: Collection[
 
 
 def _float8(tensor: TensorProto, axis: int, name: str) -> TensorProto:
+    import ml_dtypes
+
     array = numpy_helper.to_array(tensor)
     scaled = array / channel_scales(array, axis % array.ndim, FLOAT8_LARGEST)
-    return helper.make_tensor(name, TensorProto.FLOAT8E4M3FN, array.shape, scaled.reshape(-1).tolist())
+    return numpy_helper.from_array(scaled.astype(ml_dtypes.float8_e4m3fn), name)
 
 
 def _limits(limits: tuple[float, float], *, symmetric: bool) -> Any:
