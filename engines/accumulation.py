@@ -21,7 +21,8 @@ class Accumulation:
     Attributes:
         attention: per fused attention, the types for q kᵀ and for the product with v, such as
             ``("fp32", "fp16")``. Attentions of equal shape may be listed once.
-        products: per other matrix product, whether FP32 was demanded of its sum.
+        products: per other matrix product, whether FP32 was demanded of its sum. Where it wasn't, a
+            product of FP16 values may be summed in FP16.
     """
 
     attention: tuple[tuple[str, str], ...]

@@ -135,13 +135,12 @@ def _masked(make: _Nodes, scores: str) -> str:
 
 def _model(make: _Nodes) -> onnx.ModelProto:
     kind = TensorProto.FLOAT16 if make.form.half else TensorProto.FLOAT
-    shape = ["batch", *_shape(make.form)]
+    shape: list[str | int] = ["batch", *_shape(make.form)]
     taken = [helper.make_tensor_value_info(name, kind, shape) for name in "qkv"]
     if make.form.mask:
         hidden = TensorProto.BOOL if make.form.mask == "where" else kind
-        taken.append(
-            helper.make_tensor_value_info("mask", hidden, ["batch", *[1] * (len(shape) - 2), LENGTH])
-        )
+        seen: list[str | int] = ["batch", *[1] * (len(shape) - 2), LENGTH]
+        taken.append(helper.make_tensor_value_info("mask", hidden, seen))
     given = [helper.make_tensor_value_info("out", kind, shape)]
     graph = helper.make_graph(make.nodes, "attention", taken, given, make.constants)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)

@@ -13,12 +13,14 @@ from onnxruntime import InferenceSession
 from tests.calibration import transformer_graphs as transformers
 from tests.calibration.attention_graphs import Array, Form, attended, attention_graph, inputs
 from trt_anime.calibration.attention import find_attentions, upcast_attention
+from trt_anime.calibration.casting import with_groups_in_fp32
 from trt_anime.calibration.fp16 import difference
 from trt_anime.engines.accumulation import Accumulation, accumulation_from_engine
 from trt_anime.engines.compiler import compiled
 from trt_anime.engines.manifest import Profile
 from trt_anime.engines.targets import RTX_CAPABILITIES, Target
 from trt_anime.errors import EngineError
+from trt_anime.export.limits import sm75_needs_fp16
 
 FORMS = {
     "scale as a product": Form(),
@@ -136,6 +138,17 @@ def test_twice_is_once() -> None:
     assert upcast_attention(once) == once
 
 
+def test_softmax_that_is_in_single_already() -> None:
+    """As AutoCast may leave it."""
+    model = attention_graph()
+    softmax = find_attentions(model)[0].probabilities
+    partly = with_groups_in_fp32(model, [frozenset({softmax})])
+    assert sum(node.op_type == "Cast" for node in partly.graph.node) == 2
+    given = inputs(Form())
+    np.testing.assert_allclose(_run(upcast_attention(partly), given), attended(Form(), given), atol=2e-3)
+    assert _built(upcast_attention(partly), 75) == Accumulation((("fp32", "fp32"),), ())
+
+
 @pytest.mark.parametrize("constant", ["k", "v"])
 def test_products_with_constants_are_no_attention(constant: str) -> None:
     """A classifier's softmax, and an expectation over fixed bins."""
@@ -176,7 +189,9 @@ def test_engine_sums_each_form_in_fp32(name: str, capability: int) -> None:
 @pytest.mark.parametrize("capability", [75, 89, 120])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_engine_sums_a_real_network_in_fp32(name: str, capability: int) -> None:
-    plain, safe = _built(network(name), capability), _built(upcast_attention(network(name)), capability)
+    model = upcast_attention(network(name))
+    assert sm75_needs_fp16(model) == []
+    plain, safe = _built(network(name), capability), _built(model, capability)
     assert {values for _, values in plain.attention} == {"fp16"}
     assert set(safe.attention) == {("fp32", "fp32")}
     # An attention that is no kernel of its own is two products.
@@ -205,11 +220,10 @@ def _built(model: onnx.ModelProto, capability: int) -> Accumulation:
 def _as_written(model: onnx.ModelProto, given: dict[str, Array]) -> Array:
     """By ONNX's reference: ONNX Runtime merges a scale into the product, and sees no overflow."""
     with np.errstate(over="ignore", invalid="ignore"):
-        (result,) = ReferenceEvaluator(model).run(["out"], given)  # type: ignore[misc]
+        (result,) = ReferenceEvaluator(model).run(["out"], given)
     return np.asarray(result)
 
 
 def _run(model: onnx.ModelProto, given: dict[str, Array], output: str = "out") -> Array:
     session = InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    result: Array = session.run([output], given)[0]
-    return result
+    return np.asarray(session.run([output], given)[0])

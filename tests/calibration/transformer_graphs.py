@@ -22,7 +22,12 @@ from transformers import (
 from trt_anime.calibration.fp16 import fp16_from_fp32
 
 LAYERS = 3
-_VISION = {"hidden_size": 64, "num_attention_heads": 2, "num_hidden_layers": LAYERS, "image_size": 32}
+_VISION: dict[str, Any] = {
+    "hidden_size": 64,
+    "num_attention_heads": 2,
+    "num_hidden_layers": LAYERS,
+    "image_size": 32,
+}
 
 
 class _Features(torch.nn.Module):

@@ -12,7 +12,7 @@ import onnx
 import torch
 from numpy.typing import NDArray
 from onnx import TensorProto
-from onnxscript import opset20 as op
+from onnxscript import opset20
 from transformers import GroundingDinoConfig, Mask2FormerConfig
 from transformers.models.grounding_dino.modeling_grounding_dino import (
     GroundingDinoMultiscaleDeformableAttention,
@@ -38,6 +38,7 @@ class _Mask2Former(torch.nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
+        layer: Any
         config = Mask2FormerConfig(
             feature_size=64,
             mask_feature_size=64,
@@ -105,7 +106,9 @@ def grounding_dino() -> Exported:
 
 def _is_all_true(values: Any) -> Any:
     """The one operator of GroundingDINO that torch's exporter lacks; it is in an assertion."""
-    return op.Cast(op.ReduceMin(op.Cast(values, to=TensorProto.INT32), keepdims=0), to=TensorProto.BOOL)
+    operators: Any = opset20
+    least = operators.ReduceMin(operators.Cast(values, to=TensorProto.INT32), keepdims=0)
+    return operators.Cast(least, to=TensorProto.BOOL)
 
 
 def _exported(network: torch.nn.Module, given: dict[str, torch.Tensor], outputs: list[str]) -> Exported:

@@ -76,4 +76,5 @@ def network(name: str) -> Exported:
 def outputs(model: onnx.ModelProto, exported: Exported) -> deformable_graphs.Arrays:
     session = InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     names = list(exported.expected)
-    return dict(zip(names, session.run(names, exported.inputs), strict=True))
+    results = session.run(names, exported.inputs)
+    return {name: np.asarray(value) for name, value in zip(names, results, strict=True)}
