@@ -13,8 +13,8 @@ import spox.opset.ai.onnx.v20 as op
 from onnx import TensorProto, compose
 from spox import Tensor, Var, argument, build
 
-# In the names of the nodes that find out where to sample: in FP16, they would miss by whole pixels.
-COORDINATES = "/coordinates/"
+from trt_anime.stage import COORDINATES
+
 
 _FLOATS: dict[int, type] = {TensorProto.FLOAT: np.float32, TensorProto.FLOAT16: np.float16}
 _CORNERS = ("top_left", "top_right", "bottom_left", "bottom_right")

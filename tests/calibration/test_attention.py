@@ -20,7 +20,7 @@ from trt_anime.engines.compiler import compiled
 from trt_anime.engines.manifest import Profile
 from trt_anime.engines.targets import RTX_CAPABILITIES, Target
 from trt_anime.errors import EngineError
-from trt_anime.export.limits import sm75_needs_fp16
+from trt_anime.limits import sm75_needs_fp16
 
 FORMS = {
     "scale as a product": Form(),
