@@ -29,7 +29,7 @@ $(VENV)/.calibration: $(VENV)/.setup
 	touch $@
 
 $(VENV)/.develop: $(VENV)/.setup
-	$(PIP) --editable '.[$(EXTRAS),export,dev]'
+	$(PIP) --editable '.[$(EXTRAS),calibration,export,dev]'
 	touch $@
 
 demo: setup
