@@ -81,7 +81,7 @@ def _engines(facts: Facts) -> Iterator[Finding]:
         yield Finding(section="engines", level="ok", what=f"{_engines_of(usable)} usable here")
     if count["elsewhere"]:
         targets = sorted({engine.target for engine in facts.engines if engine.state == "elsewhere"})
-        what = f"{_engines_of(count['elsewhere'])} for GPUs that aren't here ({', '.join(targets)})"
+        what = f"{_engines_of(count['elsewhere'])} for other machines ({', '.join(targets)})"
         yield Finding(section="engines", level="note", what=what)
     for engine in facts.engines:
         if engine.state == "slower":
