@@ -1,6 +1,6 @@
 """Engines run on this machine's GPU: measured against FP32, timed, and kept or not."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -101,8 +101,8 @@ class Prover:
         with engine_on_gpu(entry, self._machine.gpus.index(gpu), batch) as (run, library):
             comparison = compare(
                 reference,
-                run,
-                [{"frame": frame} for frame in _batches(frames, batch)],
+                _filled_up(run, batch),
+                _batches(frames, batch),
                 stage=recipe.stage,
                 precision=recipe.precision,
                 reference_name=f"fp32 graph, {_onnxruntime()} CPU",
@@ -170,11 +170,22 @@ def engine_on_gpu(entry: Entry, ordinal: int, batch: int) -> Iterator[tuple[Runn
         yield running, session.origin.library
 
 
-def _batches(frames: Frames, size: int) -> Iterator[NDArray[np.uint8]]:
-    """Full ones: the last is filled up with its last frame."""
+def _batches(frames: Frames, size: int) -> Iterator[dict[str, NDArray[np.uint8]]]:
+    """All frames; the last batch may have fewer."""
     for start in range(0, len(frames), size):
-        rows = [*frames[start : start + size]]
-        yield np.concatenate(rows + rows[-1:] * (size - len(rows)))
+        yield {"frame": np.concatenate(frames[start : start + size])}
+
+
+def _filled_up(run: Run, size: int) -> Run:
+    """For batches of up to `size`: the last frame is repeated, and what comes of that thrown away."""
+
+    def run_filled(inputs: Mapping[str, NDArray[Any]]) -> Mapping[str, NDArray[Any]]:
+        frames = inputs["frame"]
+        rest = frames[-1:].repeat(size - len(frames), axis=0)
+        outputs = run({"frame": np.concatenate([frames, rest])})
+        return {name: array[: len(frames)] for name, array in outputs.items()}
+
+    return run_filled
 
 
 def _onnxruntime() -> str:
