@@ -110,7 +110,7 @@ def _proofs(graph: Path, target: "Target") -> "dict[str, Proof]":
     prover = Prover(CLIP, machine_here(), force=False)
     source, profile = stage_graph_from_file(graph), Profile(height=HEIGHT, width=WIDTH, max_batch=1)
     precisions: tuple[Precision, ...] = ("fp32", "fp16", "int8")
-    found = {}
+    found: dict[str, Proof] = {}
     for precision in precisions:
         try:
             built = engine_from_graph(

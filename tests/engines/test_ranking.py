@@ -15,9 +15,9 @@ from trt_anime.engines.store import Entry
 HERE = "NVIDIA L4, driver 580.65.6"
 
 
-def engine(precision: str, seconds: float | None = None, **changes: Any) -> Entry:
+def engine(precision: Any, seconds: float | None = None, **changes: Any) -> Entry:
     """Measured on one GPU if it takes `seconds`; changes are the manifest's or the recipe's."""
-    facts = {"seconds_per_frame": seconds, "measured_on": HERE if seconds else None}
+    facts: dict[str, Any] = {"seconds_per_frame": seconds, "measured_on": HERE if seconds else None}
     facts |= {name: changes.pop(name) for name in ("forced", "measured_on") if name in changes}
     recipe: Any = replace(RECIPE, precision=precision, **changes)
     manifest: Any = replace(MANIFEST, recipe=recipe, **facts)

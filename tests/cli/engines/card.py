@@ -57,7 +57,7 @@ class Card:
 
 def _bytes_at(address: int, shape: tuple[int, ...]) -> Any:
     memory = (ctypes.c_ubyte * int(np.prod(shape))).from_address(address)
-    return np.frombuffer(memory, np.uint8).reshape(shape)
+    return np.frombuffer(memoryview(memory).cast("B"), np.uint8).reshape(shape)
 
 
 def machine_with_card(monkeypatch: pytest.MonkeyPatch) -> Card:
@@ -87,6 +87,6 @@ def engine(graph: Path, precision: Precision, **changes: Any) -> Entry:
         **changes,
     )
     plan = precision.encode()
-    facts = {"engine_sha256": hashlib.sha256(plan).hexdigest(), "size_bytes": len(plan)}
+    facts: dict[str, Any] = {"engine_sha256": hashlib.sha256(plan).hexdigest(), "size_bytes": len(plan)}
     manifest: Any = replace(MANIFEST, recipe=recipe, info=INFO, **facts, **manifest_changes)
     return store.install(manifest, plan)

@@ -13,9 +13,13 @@ from tests.cli.engines.card import HEIGHT, WIDTH, Card, machine_with_card
 from tests.cli.engines.card import engine as engine_of
 from tests.engines.test_command import run
 from tests.runtime.media import picture, stage_graph, write_clip
-from trt_anime.engines import store
+from trt_anime.cli.engines import build
+from trt_anime.engines import flavours, store
+from trt_anime.engines.batch import Order, Outcome
+from trt_anime.engines.builder import Built
 from trt_anime.engines.manifest import Precision, Profile
 from trt_anime.engines.store import Entry
+from trt_anime.engines.targets import Target
 
 Capture = pytest.CaptureFixture[str]
 
@@ -210,3 +214,29 @@ def test_a_clip_that_shows_nothing(home: Path, card: Card, tmp_path: Path, capsy
 
 def _is_picture(file: Path) -> bool:
     return file.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_build_for_this_gpu_says_how_to_prove_it(
+    home: Path, card: Card, clip: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = engine(home, "fp16")
+    monkeypatch.setattr(flavours, "native_target", lambda: Target("trt", 89))
+
+    def built(orders: list[Order], *arguments: object, **options: object) -> list[Outcome]:
+        return [Outcome(order, Built(store.entries()[0], cached=True)) for order in orders]
+
+    monkeypatch.setattr(build, "_built", built)
+    words = ["build", "--graph", home / "graphs" / "matte.onnx", "--gpu"]
+    note = (
+        "note: `trt-anime engines verify --frames CLIP` runs them on this GPU, and proves or removes them\n"
+    )
+    assert run(*words, "native,sm89") == 0
+    assert capsys.readouterr().err == note
+    assert run(*words, "sm89") == 0
+    assert capsys.readouterr().err == ""
+    assert run("verify", "--frames", clip) == 0
+    capsys.readouterr()
+    assert run(*words, "native") == 0
+    captured = capsys.readouterr()
+    assert "  passed, alpha_sad 0 % (≤ 0.5)\n" in captured.out and captured.err == ""
+    assert [found.folder for found in store.entries()] == [entry.folder]
