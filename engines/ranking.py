@@ -49,7 +49,7 @@ def overtaken(entry: Entry, others: Iterable[Entry]) -> Verdict | None:
         return None
     name = faster.manifest.recipe.precision
     reason = f"takes {_ms(entry)} ms a frame, and the {name} engine {_ms(faster)}"
-    return Verdict("slower", "speed", reason, f"the {name} engine is taken in its place")
+    return Verdict("slower", "speed", reason, f"the {name} engine goes before it")
 
 
 def _usual(entry: Entry) -> tuple[bool, int, int, str]:

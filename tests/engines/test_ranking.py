@@ -75,7 +75,7 @@ def test_overtaken_by_what_is_more_exact() -> None:
         "slower",
         "speed",
         "takes 4.12 ms a frame, and the fp16 engine 3.2",
-        "the fp16 engine is taken in its place",
+        "the fp16 engine goes before it",
     )
     assert overtaken(fp16, [fp32, fp16, int8]) is None
     assert overtaken(fp32, [fp32, fp16, int8]) is None  # nobody expects it to be fast

@@ -78,7 +78,10 @@ def test_an_engine_that_is_not_is_removed(home: Path, card: Card, clip: Path, ca
     seen = home / "engines" / ".failed" / f"{bad.folder.name}.png"
     assert line.startswith(f"{bad.folder.name}: failed, alpha_sad ")
     assert line.endswith(f"; 1 ms a frame; removed, look at {seen}")
-    assert captured.err.endswith("error: 1 of 2 engines failed, reasons above\n")
+    assert captured.err.endswith(
+        "error: 1 of 2 engines failed, reasons above; calibrate on more frames like these, or take another"
+        " precision, and build again\n"
+    )
     assert [entry.folder for entry in store.entries()] == [good.folder] and _is_picture(seen)
 
 
@@ -101,7 +104,7 @@ def test_int8_that_is_slower_is_not_used(home: Path, card: Card, clip: Path, cap
     for entry in (fp16, int8):
         (entry.folder / store.kernels_file("NVIDIA L4")).write_bytes(b"kernels")
     card.takes_ms = {b"fp16": 3, b"int8": 4}
-    why = "takes 4 ms a frame, and the fp16 engine 3; the fp16 engine is taken in its place"
+    why = "takes 4 ms a frame, and the fp16 engine 3; the fp16 engine goes before it"
     assert run("verify", "--frames", clip) == 0
     assert capsys.readouterr().out.endswith(f"\n{int8.folder.name}: not used: {why}\n")
     assert run("check") == 0

@@ -22,9 +22,10 @@ from trt_anime.engines.store import Entry, Refused
 from trt_anime.errors import EngineError, MissingError
 from trt_anime.files import write_bytes
 from trt_anime.parity import Parity
-from trt_anime.runtime.devices.opening import open_device
+from trt_anime.runtime.devices.cuda_device import CudaDevice
 from trt_anime.runtime.media.reader import open_source
 from trt_anime.runtime.sessions.running import Running
+from trt_anime.runtime.sessions.tensorrt_engine import TensorRtSession
 
 # What `calibrate` draws with by itself. So on the clip that it was given, engines are judged on frames that
 # their calibration did not see.
@@ -158,12 +159,9 @@ def engine_on_gpu(entry: Entry, ordinal: int, batch: int) -> Iterator[tuple[Runn
         MissingError: the device or the library isn't here, or memory is short.
         EngineError: the library or the device failed.
     """
-    from trt_anime.runtime.sessions.tensorrt_engine import TensorRtSession
-
     profile = entry.manifest.recipe.profile
-    device: Any = open_device(f"cuda:{ordinal}")
     with (
-        device,
+        CudaDevice(ordinal) as device,
         TensorRtSession(entry, device, name="verify") as session,
         Running(session, device, {"frame": (batch, profile.height, profile.width, 3)}) as running,
     ):

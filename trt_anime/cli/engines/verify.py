@@ -86,7 +86,11 @@ def _prove(found: "list[Entry | Refused]", clip: Path, *, force: bool) -> None:
         if slower := overtaken(entry, kept):
             print(f"{entry.folder.name}: not used: {slower.reason}; {slower.cure}")
     if failed := [proof for proof in proofs if proof.state in ("removed", "broken")]:
-        raise EngineError(f"{len(failed)} of {len(found)} engines failed, reasons above")
+        too_far = any(proof.state == "removed" for proof in failed)
+        again = "; calibrate on more frames like these, or take another precision, and build again"
+        raise EngineError(
+            f"{len(failed)} of {len(found)} engines failed, reasons above{again if too_far else ''}"
+        )
     if not kept:
         raise MissingError(
             f"none of {len(found)} engines was run, reasons above; build one for this GPU and this size"
