@@ -32,7 +32,7 @@ def is_rebuilt_equal(entry: Entry, *, on_progress: Callable[[float], None]) -> b
     target = Target(flavour_of(recipe), capability_of(recipe))
     flavours.require_buildable(target)
     profile = recipe.profile
-    model = onnx.load(_graph_file(recipe.typed_sha256))
+    model = onnx.load(graph_file(recipe.typed_sha256))
     model = specialised(model, height=profile.height, width=profile.width)
     graph = model.SerializeToString(deterministic=True)
     plan = worker.plan_from_onnx(graph, target, profile, on_progress=on_progress)
@@ -63,8 +63,8 @@ def _version(tool: str) -> str:
         return ""
 
 
-def _graph_file(sha256: str) -> Path:
-    """Raises MissingError: no graph here has this hash."""
+def graph_file(sha256: str) -> Path:
+    """The stage graph or typed graph with this hash. Raises MissingError: none here has it."""
     for folder in (paths.typed(), paths.graphs()):
         for file in sorted(folder.rglob("*.onnx")):
             if sha256_of(file) == sha256:

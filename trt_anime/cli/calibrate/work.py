@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from trt_anime import __version__, typed
 from trt_anime.cli.calibrate.frames import candidates, chosen_frames
@@ -95,6 +95,8 @@ class Work:
         frames: Frames,
         example: Any,
     ) -> TypedGraph:
+        from trt_anime.calibration.parity import worst_png
+
         model = _described(made.model, source, precision)
         data = model.SerializeToString(deterministic=True)
         speeds = cpu_speeds(source.path, data, example, say=self._say) if form == "cpu" else ()
@@ -119,7 +121,7 @@ class Work:
             tools=_tools(),
             created=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         )
-        return typed.install(record, data, _picture(made))
+        return typed.install(record, data, worst_png(made.comparison))
 
     def _settings(self, precision: str, form: Form) -> str:
         if self._contents is None:
@@ -161,15 +163,6 @@ def _judged(passed: bool, form: Form, precision: str, speeds: tuple[Speed, ...])
     if best.low <= 1:
         return False, f"it is not surely faster: {words}"
     return True, f"near enough to FP32, and {words}"
-
-
-def _picture(made: "Calibrated") -> bytes:
-    import cv2
-
-    from trt_anime.calibration.parity import worst_picture
-
-    rgb = worst_picture(made.comparison)
-    return cast(bytes, cv2.imencode(".png", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))[1].tobytes())
 
 
 def _content(clip: Path) -> str:
