@@ -1,6 +1,6 @@
 """LaMa: large holes filled by convolutions that also see the picture's spectrum.
 
-Source paper: Suvorov et al., "Resolution-robust Large Mask Inpainting with Fourier Convolutions", WACV 2022.
+Source paper: Suvorov et al., "Resolution-robust Large Mask Inpainting with Fourier Convolutions", 2022.
 The state names are those of the published generator (`big-lama`), counted through as `model.0`,
 `model.1`... Maps travel in two parts: a local one, and a global one whose own path is a spectral transform.
 """

@@ -7,7 +7,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from tests.networks.official import double, network
 from tests.parity.goldens import FOLDER, compare, manifest
@@ -74,7 +74,7 @@ def test_float64_logits_are_the_official_ones_at_an_odd_size() -> None:
 
 
 def zeros_around(x: Tensor, padding: int) -> Tensor:
-    return F.pad(x, (padding,) * 4)
+    return functional.pad(x, (padding,) * 4)
 
 
 def swapped(planes: Tensor) -> tuple[Tensor, Tensor]:
@@ -125,7 +125,7 @@ def test_pictures_have_the_size_of_their_input_and_do_not_touch_each_other(size:
     with torch.inference_mode():
         together, alone = small()(masked), small()(masked[1:])
     assert together.shape == (2, 3, *size)
-    assert (0 <= together).all() and (together <= 1).all()
+    assert (together >= 0).all() and (together <= 1).all()
     torch.testing.assert_close(together[1:], alone, rtol=0, atol=1e-12)
 
 
