@@ -38,6 +38,24 @@ def network_of(stage: onnx.ModelProto) -> onnx.ModelProto:
     return onnx.helper.make_model(graph, opset_imports=stage.opset_import, ir_version=stage.ir_version)
 
 
+def before_network(stage: onnx.ModelProto) -> onnx.ModelProto:
+    """What gives the network's inputs: the stage's inputs in, the network's inputs out."""
+    network = network_of(stage)
+    before, _ = _around(stage.graph)
+    made = {name for node in before for name in node.output}
+    read = _names(node.input for node in before)
+    given = {value.name: value for value in stage.graph.input}
+    outputs = [value for value in network.graph.input if value.name in made]
+    graph = onnx.helper.make_graph(
+        before,
+        stage.graph.name,
+        inputs=list(given.values()),
+        outputs=outputs,
+        initializer=[tensor for tensor in stage.graph.initializer if tensor.name in read],
+    )
+    return onnx.helper.make_model(graph, opset_imports=stage.opset_import, ir_version=stage.ir_version)
+
+
 def with_network(stage: onnx.ModelProto, network: onnx.ModelProto) -> onnx.ModelProto:
     """The stage graph with another network in place of its own; metadata and all other nodes are kept.
 

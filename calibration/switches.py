@@ -121,7 +121,9 @@ class Float8:
 def channel_scales(array: NDArray[np.float32], axis: int, largest: float) -> NDArray[np.float32]:
     """Scale of each channel along `axis`, in the shape that broadcasts over `array`."""
     others = tuple(index for index in range(array.ndim) if index != axis)
-    return np.maximum(np.abs(array).max(axis=others, keepdims=True), np.float32(1e-12)) / np.float32(largest)
+    return np.maximum(np.abs(array).max(axis=others, keepdims=True), np.float32(1e-12)) / np.float32(
+        largest
+    )
 
 
 class Switchboard:

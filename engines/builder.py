@@ -1,8 +1,6 @@
 """A stage graph in, engines in the store out: typed, specialised, built, installed."""
 
 import hashlib
-import platform
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,8 +12,8 @@ import onnx
 
 from trt_anime import __version__
 from trt_anime.calibration.fp16 import fp16_from_fp32, precision_share
-from trt_anime.engines import flavours, store, worker
-from trt_anime.engines.compiler import BUILD_FLAGS
+from trt_anime.engines import flavours, machine, store, timing_cache, worker
+from trt_anime.engines.compiler import BUILD_FLAGS, Plan
 from trt_anime.engines.manifest import Manifest, Precision, Profile, Recipe
 from trt_anime.engines.specialise import specialised
 from trt_anime.engines.targets import Target
@@ -36,10 +34,13 @@ class StageGraph:
 
 @dataclass(frozen=True)
 class Built:
-    """What `engine_from_graph` gives: the engine, and whether it was in the store already."""
+    """What `engine_from_graph` gives: the engine, whether it was in the store already, and sentences
+    for the user.
+    """
 
     entry: store.Entry
     cached: bool
+    notices: tuple[str, ...] = ()
 
 
 def stage_graph_from_file(path: Path) -> StageGraph:
@@ -83,10 +84,10 @@ def engine_from_graph(
             return Built(entry, cached=True)
         on_progress(0.0)
         try:
-            manifest, engine = _built(graph, recipe, target, on_progress)
+            manifest, plan = _built(graph, recipe, target, on_progress)
         except EngineError as error:
             raise EngineError(f"{graph.path.name}: {error}") from error
-        return Built(store.install(manifest, engine), cached=False)
+        return Built(store.install(manifest, plan.engine), cached=False, notices=plan.notices)
 
 
 def recipe_of(graph: StageGraph, target: Target, *, precision: Precision, profile: Profile) -> Recipe:
@@ -100,7 +101,7 @@ def recipe_of(graph: StageGraph, target: Target, *, precision: Precision, profil
         profile=profile,
         target=target.name,
         flavour_version=flavours.version(target.flavour),
-        system=f"{sys.platform}-{platform.machine().lower()}",
+        system=machine.system_here(),
         build_flags=BUILD_FLAGS,
         tools=_tools(precision),
     )
@@ -108,11 +109,12 @@ def recipe_of(graph: StageGraph, target: Target, *, precision: Precision, profil
 
 def _built(
     graph: StageGraph, recipe: Recipe, target: Target, on_progress: Callable[[float], None]
-) -> tuple[Manifest, bytes]:
+) -> tuple[Manifest, Plan]:
     profile = recipe.profile
     typed, graph_precision = _typed(graph, recipe.precision, profile.height, profile.width)
     _check_precision(recipe.precision, graph_precision)
-    plan = worker.plan_from_onnx(typed, target, profile, on_progress=on_progress)
+    cache = timing_cache.file_here(target, recipe.flavour_version)
+    plan = worker.plan_from_onnx(typed, target, profile, on_progress=on_progress, timing_cache=cache)
     _check_precision(recipe.precision, plan.layer_precision)
     manifest = Manifest(
         recipe=recipe,
@@ -126,8 +128,9 @@ def _built(
         parity=None,
         forced=False,
         created=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        built_on=machine.built_on(target),
     )
-    return manifest, plan.engine
+    return manifest, plan
 
 
 @lru_cache(maxsize=1)  # one graph is built for many targets in a row

@@ -5,11 +5,13 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from trt_anime.engines import flavours
+from trt_anime.engines.library import Library, said_last
 from trt_anime.engines.manifest import Profile
 from trt_anime.engines.targets import Target
+from trt_anime.engines.timing_cache import TimingCache
 from trt_anime.errors import EngineError
 
 # Names what `compiled` sets; part of an engine's key, so change it together with the code.
@@ -38,19 +40,29 @@ class Plan:
         layer_precision: share of the compiled layers per output type; None if they weren't listed.
         build_s: seconds the builder took.
         reproducible: whether memory was laid out so that the same order gives the same bytes again.
+        notices: sentences for the user.
     """
 
     engine: bytes
     layer_precision: dict[str, float] | None
     build_s: float
     reproducible: bool = False
+    notices: tuple[str, ...] = ()
 
 
-def compiled(graph: bytes, target: Target, profile: Profile, *, report: Progress) -> Plan:
+def compiled(
+    graph: bytes,
+    target: Target,
+    profile: Profile,
+    *,
+    report: Progress,
+    timing_cache: Path | None = None,
+) -> Plan:
     """Build the engine of a graph in which only the batch is free.
 
     `report` is told the share done, 0 to 1, as often as the builder says something; when it
-    returns False, the build is cancelled.
+    returns False, the build is cancelled. `timing_cache` is the file of TensorRT's measurements, read
+    before and added to afterwards; TensorRT-RTX takes none.
 
     Not promised: equal bytes for equal arguments; `worker` sees to that.
 
@@ -58,23 +70,32 @@ def compiled(graph: bytes, target: Target, profile: Profile, *, report: Progress
         EngineError: the library refused; with its last message, the node, and advice.
         KeyboardInterrupt: `report` cancelled the build.
     """
-    trt = flavours.load(target.flavour)
-    log = _logger(trt)
-    builder = trt.Builder(log)
-    network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
+    library = Library(
+        target.flavour, subject=target.name, advice=_ADVICE, otherwise=_ADVICE_ELSE, keep_all=True
+    )
+    trt, asked = library.trt, library.asked
+    builder = asked("gave no builder", trt.Builder, library.log)
+    typed = 1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED)
+    network = asked("gave no network", builder.create_network, typed)
     network.name = "stage"  # unnamed, it gets a random name, and the bytes change
-    parser = trt.OnnxParser(network, log)
-    if not parser.parse(graph):
-        raise _parser_error(parser, log)
-    config = _config(trt, builder, network, target, profile)
+    _parse(library, network, graph)
+    config = _config(library, builder, network, target, profile)
     config.progress_monitor = monitor = _monitor(trt, report)
+    cache = TimingCache(library, config, timing_cache) if timing_cache else None
     start = time.monotonic()
-    engine = builder.build_serialized_network(network, config)
-    if engine is None:
+    try:
+        engine = asked("built no engine", builder.build_serialized_network, network, config)
+    except EngineError:
         if monitor.cancelled:
-            raise KeyboardInterrupt
-        raise _builder_error(target, log)
-    return Plan(bytes(engine), layer_precision_from_log(log.messages), time.monotonic() - start)
+            raise KeyboardInterrupt from None
+        raise
+    build_s = time.monotonic() - start
+    return Plan(
+        engine=bytes(engine),
+        layer_precision=layer_precision_from_log(library.log.messages),
+        build_s=build_s,
+        notices=cache.kept() if cache else (),
+    )
 
 
 def layer_precision_from_log(messages: list[str]) -> dict[str, float] | None:
@@ -89,38 +110,39 @@ def layer_precision_from_log(messages: list[str]) -> dict[str, float] | None:
     return dict(sorted(shares.items())) or None
 
 
-def _config(trt: Any, builder: Any, network: Any, target: Target, profile: Profile) -> Any:
-    config = builder.create_builder_config()
+def _parse(library: Library, network: Any, graph: bytes) -> None:
+    parser = library.asked("gave no parser", library.trt.OnnxParser, network, library.log)
+    try:
+        library.asked("can't read the graph", parser.parse, graph)
+    except EngineError as error:
+        if not parser.num_errors:
+            raise
+        last = parser.get_error(parser.num_errors - 1)
+        operator = last.node_operator()
+        node = f"node {last.node_name()!r} ({operator})" if operator else "the graph"
+        raise library.error(f"can't compile {node}", said=said_last([last.desc()])) from error
+
+
+def _config(library: Library, builder: Any, network: Any, target: Target, profile: Profile) -> Any:
+    trt, asked, heard = library.trt, library.asked, library.heard
+    config = asked("gave no configuration", builder.create_builder_config)
     config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED  # else the layers' types aren't told
     if target.flavour == "rtx":
-        config.num_compute_capabilities = 1
+        heard("takes no GPU type", setattr, config, "num_compute_capabilities", 1)
         capability = getattr(trt.ComputeCapability, f"SM{target.compute_capability}")
-        config.set_compute_capability(capability, 0)
+        asked("has no such GPU type", config.set_compute_capability, capability, 0)
         # Nothing allocated while it runs: the condition for capturing it into a CUDA graph.
-        config.set_flag(trt.BuilderFlag.REQUIRE_USER_ALLOCATION)
-    shapes = builder.create_optimization_profile()
+        heard("refused a flag", config.set_flag, trt.BuilderFlag.REQUIRE_USER_ALLOCATION)
+    shapes = asked("gave no optimization profile", builder.create_optimization_profile)
     batches = (profile.min_batch, profile.opt_batch, profile.max_batch)
-    for tensor in (network.get_input(index) for index in range(network.num_inputs)):
+    for index in range(network.num_inputs):
+        tensor = asked("has lost an input", network.get_input, index)
         batch, *rest = tensor.shape
         if batch == -1:
-            shapes.set_shape(tensor.name, *((size, *rest) for size in batches))
-    config.add_optimization_profile(shapes)
+            sizes = ((size, *rest) for size in batches)
+            heard(f"refused the shapes of `{tensor.name}`", shapes.set_shape, tensor.name, *sizes)
+    asked("refused the optimization profile", config.add_optimization_profile, shapes)
     return config
-
-
-def _logger(trt: Any) -> Any:
-    class Log(trt.ILogger):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__()
-            self.messages: list[str] = []
-            self.last_error = ""
-
-        def log(self, severity: Any, message: str) -> None:
-            self.messages.append(message)
-            if severity in (trt.ILogger.ERROR, trt.ILogger.INTERNAL_ERROR):
-                self.last_error = message
-
-    return Log()
 
 
 def _monitor(trt: Any, report: Progress) -> Any:
@@ -150,27 +172,3 @@ def _monitor(trt: Any, report: Progress) -> Any:
             self._steps.pop(phase, None)
 
     return Monitor()
-
-
-def _parser_error(parser: Any, log: Any) -> EngineError:
-    if not parser.num_errors:
-        return EngineError(f"the graph can't be read: {_first_line(log.last_error)}")
-    error = parser.get_error(parser.num_errors - 1)
-    node = f"node {error.node_name()!r} ({error.node_operator()})" if error.node_operator() else "the graph"
-    return EngineError(f"{node} can't be compiled: {_with_advice(error.desc())}")
-
-
-def _builder_error(target: Target, log: Any) -> EngineError:
-    return EngineError(f"no engine for {target.name}: {_with_advice(log.last_error or 'no reason given')}")
-
-
-def _with_advice(message: str) -> str:
-    advice = next((cure for words, cure in _ADVICE.items() if re.search(words, message)), _ADVICE_ELSE)
-    return f"{_first_line(message)}; {advice}"
-
-
-def _first_line(message: str) -> str:
-    """The line that says what is wrong, without the noise that a machine without a GPU adds."""
-    lines = [line.strip() for line in message.splitlines() if "cudaError" not in line]
-    lines = [line for line in lines if line and not line.startswith("Invalid Node")] or lines
-    return re.sub(r"\(?In \w+ at /_src/\S+\)?", "", lines[0]).strip(" ;.") if lines else ""

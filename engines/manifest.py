@@ -75,6 +75,8 @@ class Manifest:
         parity: of the typed graph, against the FP32 graph; None for FP32 itself.
         forced: whether it was installed although `parity` had failed.
         created: when it was built, UTC, ISO 8601.
+        built_on: GPU and driver on which TensorRT chose its kernels; None for TensorRT-RTX, which chooses
+            on the GPU that runs them.
         schema: version of this file's layout.
     """
 
@@ -89,6 +91,7 @@ class Manifest:
     parity: Parity | None
     forced: bool
     created: str
+    built_on: str | None = None
     schema: int = field(default=SCHEMA)
 
     def to_json(self) -> str:
@@ -99,18 +102,30 @@ def manifest_from_json(text: str, *, source: Path) -> Manifest:
     """Read a manifest back; `source` only names the file in errors.
 
     Raises:
-        InputError: not a manifest of this release: a field is missing, unknown or of a wrong type.
+        InputError: a manifest of another release, or none: a field is missing, unknown or of a wrong type.
     """
     from pydantic import TypeAdapter, ValidationError
 
+    schema = _schema_of(text)
+    if schema is not None and schema != SCHEMA:
+        age = "an older" if schema < SCHEMA else "a newer"
+        raise InputError(
+            f"{source}: of {age} release (manifest version {schema}, this one reads {SCHEMA}); build again"
+        )
     try:
-        manifest = TypeAdapter(Manifest).validate_json(text, strict=True, extra="forbid")
+        return TypeAdapter(Manifest).validate_json(text, strict=True, extra="forbid")
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "the file"
         raise InputError(
             f"{source}: not an engine's manifest ({place}: {first['msg']}); build again"
         ) from None
-    if manifest.schema != SCHEMA:
-        raise InputError(f"{source}: manifest version {manifest.schema}, this release reads {SCHEMA}")
-    return manifest
+
+
+def _schema_of(text: str) -> int | None:
+    """Version of the layout; looked at first, as another's fields differ too. None if it has none."""
+    try:
+        schema = json.loads(text)["schema"]
+    except (ValueError, TypeError, KeyError):
+        return None
+    return schema if isinstance(schema, int) else None

@@ -4,22 +4,27 @@
                                                                                manifest.json
 
 This module is on the lean side: the runtime reads engines with it, no TensorRT needed.
+`pruning` takes away what is no longer used.
 """
 
 import hashlib
 import json
+import os
+import re
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from trt_anime import paths
+from trt_anime.engines import locks
 from trt_anime.engines.manifest import SCHEMA, Manifest, Recipe, manifest_from_json
 from trt_anime.errors import InputError
 from trt_anime.files import output_error, sha256_of, write_bytes, write_text
 
-_ENGINE = "engine.plan"
-_MANIFEST = "manifest.json"
+ENGINE = "engine.plan"
+MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,21 @@ class Entry:
     @property
     def engine(self) -> Path:
         """The file that TensorRT reads."""
-        return self.folder / _ENGINE
+        return self.folder / ENGINE
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A folder of the store that holds no engine that could be believed.
+
+    Attributes:
+        reason: what is wrong with it, to be read after the folder's name.
+        manifest: where it could be read.
+    """
+
+    folder: Path
+    reason: str
+    manifest: Manifest | None = None
 
 
 def key_of(recipe: Recipe) -> str:
@@ -42,70 +61,122 @@ def key_of(recipe: Recipe) -> str:
 
 
 def find(recipe: Recipe) -> Entry | None:
-    """The engine made from this recipe, if it is here.
+    """The engine made from this recipe, if it is here; it counts as used then.
 
     Its size and hash are the ones that its manifest states: a damaged engine isn't found.
     """
-    entry = _read(_folder(recipe))
-    if entry is None or key_of(entry.manifest.recipe) != key_of(recipe):
+    entry = _read(folder_of(recipe))
+    if isinstance(entry, Refused) or key_of(entry.manifest.recipe) != key_of(recipe) or damage(entry):
         return None
-    return entry if sha256_of(entry.engine) == entry.manifest.engine_sha256 else None
+    used(entry)
+    return entry
+
+
+def damage(entry: Entry) -> str | None:
+    """Reads the whole file: what is wrong with an engine's bytes, None if they are its manifest's."""
+    try:
+        whole = sha256_of(entry.engine) == entry.manifest.engine_sha256
+    except OSError as error:
+        return f"its {ENGINE} can't be read ({error.strerror or error})"
+    return None if whole else f"its {ENGINE} is damaged: it is not the file that its manifest describes"
 
 
 def install(manifest: Manifest, engine: bytes) -> Entry:
     """Put an engine into the store, in place of one of the same recipe.
 
-    The manifest is written last, so that a folder without one never held a whole engine.
+    The manifest is written last, so that a folder without one never held a whole engine. On any
+    exception the folder is gone: what was in it was not this engine, or was damaged.
 
     Raises:
         OutputError: the folder can't be written.
     """
-    folder = _folder(manifest.recipe)
+    folder = folder_of(manifest.recipe)
     try:
         for leftover in folder.glob(".*.partial"):  # of a process that was killed; we hold the lock
             leftover.unlink(missing_ok=True)
-        (folder / _MANIFEST).unlink(missing_ok=True)
+        (folder / MANIFEST).unlink(missing_ok=True)
     except OSError as error:
         raise output_error(folder, error) from error
-    write_bytes(folder / _ENGINE, engine)
-    write_text(folder / _MANIFEST, manifest.to_json())
+    try:
+        write_bytes(folder / ENGINE, engine)
+        write_text(folder / MANIFEST, manifest.to_json())
+    except BaseException:
+        (folder / MANIFEST).unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     return Entry(folder, manifest)
 
 
 def entries() -> list[Entry]:
-    """Every engine here, by folder name. Sizes are checked, hashes aren't: `find` does that."""
-    folders = sorted(path for path in paths.engines().glob("*-*") if path.is_dir())
-    return [entry for folder in folders if (entry := _read(folder))]
+    """Every engine here, by folder name. Sizes are checked, hashes aren't: `damage` does that."""
+    return [found for found in survey() if isinstance(found, Entry)]
+
+
+def survey() -> list[Entry | Refused]:
+    """Every folder of an engine, by name: whole, as far as `entries` tells, or refused with the reason."""
+    return [_read(folder) for folder in folders()]
+
+
+def folders() -> list[Path]:
+    """Every folder in the store that is named like an engine's, by name."""
+    return sorted(path for path in paths.engines().glob("*-*") if path.is_dir())
+
+
+def used(entry: Entry) -> None:
+    """Note that an engine was used now. Not noted in a store that can't be written."""
+    with suppress(OSError):
+        os.utime(entry.folder / MANIFEST)
+
+
+def kernels_file(gpu: str) -> str:
+    """Name of the file beside an engine with the kernels that TensorRT-RTX compiled on a kind of GPU.
+
+    Such as ``runtime-nvidia-geforce-rtx-4090.cache``: kernels for one sm89 card aren't another's.
+    """
+    return f"runtime-{re.sub(r'[^a-z0-9]+', '-', gpu.lower()).strip('-')}.cache"
 
 
 @contextmanager
 def locked(recipe: Recipe) -> Iterator[None]:
-    """Hold this recipe's lock: other processes that want to build it wait.
+    """Hold this recipe's lock: other processes that want to build it, or to remove it, wait.
 
     The lock goes with the process, however it ends.
     """
-    from filelock import FileLock
-
-    folder = paths.engines() / ".locks"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise output_error(folder, error) from error
-    with FileLock(folder / f"{key_of(recipe)}.lock"):
+    with locks.locked(lock_of(folder_of(recipe))):
         yield
 
 
-def _folder(recipe: Recipe) -> Path:
+def lock_of(folder: Path) -> Path:
+    """The lock of an engine's folder: named by what is known of it even when its manifest isn't."""
+    return paths.engines() / ".locks" / f"{folder.name}.lock"
+
+
+def folder_of(recipe: Recipe) -> Path:
+    """Where a recipe's engine is, or would be."""
     size = f"{recipe.profile.width}x{recipe.profile.height}"
     words = (recipe.stage, recipe.model, size, recipe.precision, recipe.target, key_of(recipe)[:8])
     return paths.engines() / "-".join(words)
 
 
-def _read(folder: Path) -> Entry | None:
-    source = folder / _MANIFEST
+def _read(folder: Path) -> Entry | Refused:
+    source = folder / MANIFEST
     try:
-        manifest = manifest_from_json(source.read_text("utf-8"), source=source)
-        whole = (folder / _ENGINE).stat().st_size == manifest.size_bytes
-    except (OSError, InputError, UnicodeDecodeError):
-        return None
-    return Entry(folder, manifest) if whole else None
+        manifest = manifest_from_json(source.read_text("utf-8"), source=Path(MANIFEST))
+    except FileNotFoundError:
+        return Refused(folder, f"has no {MANIFEST}: its build was cut off")
+    except InputError as error:
+        return Refused(folder, str(error))
+    except (OSError, UnicodeDecodeError) as error:
+        return Refused(folder, f"its {MANIFEST} can't be read ({error})")
+    try:
+        size_bytes = (folder / ENGINE).stat().st_size
+    except OSError as error:
+        return Refused(folder, f"its {ENGINE} can't be read ({error.strerror or error})", manifest)
+    if size_bytes != manifest.size_bytes:
+        what = "truncated" if size_bytes < manifest.size_bytes else "damaged"
+        sizes = f"{size_bytes} bytes where its manifest says {manifest.size_bytes}"
+        return Refused(folder, f"its {ENGINE} is {what}: {sizes}", manifest)
+    if folder.name != folder_of(manifest.recipe).name:
+        home = folder_of(manifest.recipe).name
+        return Refused(folder, f"is foreign: its manifest belongs into {home}", manifest)
+    return Entry(folder, manifest)

@@ -41,7 +41,12 @@ _ADDR_NO_RANDOMIZE = 0x0040000
 
 
 def plan_from_onnx(
-    graph: bytes, target: Target, profile: Profile, *, on_progress: Callable[[float], None]
+    graph: bytes,
+    target: Target,
+    profile: Profile,
+    *,
+    on_progress: Callable[[float], None],
+    timing_cache: Path | None = None,
 ) -> Plan:
     """`compiler.compiled` in a fresh process; `on_progress` is told the share done, 0 to 1.
 
@@ -55,6 +60,8 @@ def plan_from_onnx(
         MissingError: the flavour isn't installed.
     """
     order = {"target": asdict(target), "profile": asdict(profile), "graph_bytes": len(graph)}
+    if timing_cache:  # else the order stays the same in every home, and so do addresses in the child
+        order["timing_cache"] = str(timing_cache)
     with tempfile.TemporaryFile() as errors, _child(errors) as child:
         assert child.stdin and child.stdout
         _under_way.add(child)
@@ -102,6 +109,7 @@ def _received(pipe: IO[bytes], on_progress: Callable[[float], None]) -> Plan:
         else:
             size_bytes = message.pop("engine_bytes")
             engine = pipe.read(size_bytes)
+            message["notices"] = tuple(message["notices"])
             if len(engine) == size_bytes:
                 return Plan(engine=engine, **message)
     raise EOFError
@@ -137,8 +145,9 @@ def main() -> None:
     order = json.loads(sys.stdin.buffer.readline())
     graph = sys.stdin.buffer.read(order["graph_bytes"])
     target, profile = Target(**order["target"]), Profile(**order["profile"])
+    cache = Path(order["timing_cache"]) if "timing_cache" in order else None
     try:
-        plan = compiled(graph, target, profile, report=_reporter(answers))
+        plan = compiled(graph, target, profile, report=_reporter(answers), timing_cache=cache)
     except TrtAnimeError as error:
         _send(answers, {"error": str(error), "kind": type(error).__name__})
     except KeyboardInterrupt:

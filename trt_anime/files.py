@@ -9,6 +9,8 @@ from pathlib import Path
 
 from trt_anime.errors import OutputError
 
+_DIGEST_BYTES = hashlib.sha256().digest_size
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -48,6 +50,21 @@ def write_bytes(path: Path, data: bytes) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 `text` to `path`, whole or not at all. Raises OutputError."""
     write_bytes(path, text.encode())
+
+
+def write_checked(path: Path, data: bytes) -> None:
+    """`write_bytes` with the SHA-256 of `data` in front, for `read_checked`. Raises OutputError."""
+    write_bytes(path, hashlib.sha256(data).digest() + data)
+
+
+def read_checked(path: Path) -> bytes | None:
+    """What `write_checked` wrote to `path`; None if it isn't there, can't be read, or is damaged."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    digest, data = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
+    return data if hashlib.sha256(data).digest() == digest else None
 
 
 def sha256_of(path: Path) -> str:

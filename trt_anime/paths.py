@@ -27,3 +27,8 @@ def graphs() -> Path:
 def engines() -> Path:
     """Engines and their manifests."""
     return home() / "engines"
+
+
+def typed() -> Path:
+    """Typed graphs: stage graphs in less than FP32."""
+    return home() / "typed"

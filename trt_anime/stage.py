@@ -16,6 +16,9 @@ SCHEMA = 1
 
 # Nodes of the network have names that begin so; what is typed to less than FP32 is told by it.
 NETWORK = "net/"
+
+# In the names of nodes that compute positions in pixels: FP16 would round those to whole pixels and worse.
+COORDINATES = "/coordinates/"
 _PREFIX = "trt_anime."
 
 

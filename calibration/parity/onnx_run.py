@@ -32,7 +32,11 @@ def run_with_onnxruntime(graph: "onnx.ModelProto | Path", *, threads: int | None
     """
     ort = _onnxruntime()
     options = ort.SessionOptions()
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+    levels = ort.GraphOptimizationLevel
+    # Its optimisations take FP8 for another type: values come out wrong, or loading fails.
+    options.graph_optimization_level = (
+        levels.ORT_DISABLE_ALL if _has_float8(graph) else levels.ORT_ENABLE_ALL
+    )
     options.use_deterministic_compute = True
     options.inter_op_num_threads = 1
     options.intra_op_num_threads = threads or 0
@@ -64,6 +68,15 @@ def _source(graph: "onnx.ModelProto | Path") -> str | bytes:
     model = rounded_from_half(graph) if has_half(graph) else graph
     serialized: bytes = model.SerializeToString()
     return serialized
+
+
+def _has_float8(graph: "onnx.ModelProto | Path") -> bool:
+    import onnx
+
+    if isinstance(graph, Path):
+        graph = onnx.load(graph, load_external_data=False)
+    kind = onnx.TensorProto.FLOAT8E4M3FN
+    return any(tensor.data_type == kind for tensor in graph.graph.initializer)
 
 
 def _onnxruntime() -> Any:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from trt_anime.errors import ExportError
 from trt_anime.export.catalogue import Model
-from trt_anime.export.limits import unbuildable
+from trt_anime.limits import unbuildable
 
 if TYPE_CHECKING:
     import torch

@@ -1,26 +1,23 @@
 """Which engine of the store serves a stage graph on this GPU."""
 
-import platform
-import sys
-from collections.abc import Callable
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from trt_anime.engines import flavours, store
-from trt_anime.engines.manifest import Profile
-from trt_anime.engines.targets import FlavourName
+from trt_anime.engines import store
+from trt_anime.engines.machine import Gpu, Machine, flavours_here, system_here
+from trt_anime.engines.preflight import CHECKS, Verdict, flavour_of, misfit, verdict
+from trt_anime.engines.store import Entry, Refused
 from trt_anime.errors import MissingError
 from trt_anime.files import sha256_of
-from trt_anime.runtime.sessions.tensorrt_engine import flavour_of
 
 # The fastest first.
 _PRECISIONS = ("fp16", "int8", "fp8", "fp32")
 
-_Test = Callable[[store.Entry], bool]
-
 
 def engine_for(
     graph: Path, capability: int, *, size: tuple[int, int], batch: int, precision: str | None
-) -> store.Entry:
+) -> Entry:
     """The best engine in the store that was made of this very graph.
 
     Args:
@@ -29,58 +26,59 @@ def engine_for(
         precision: None takes the fastest there is.
 
     Raises:
-        MissingError: there is none; it says what lacks and how to build one.
+        MissingError: there is none; it says what the nearest one lacks, and how to build one.
     """
+    machine = Machine(system_here(), (Gpu("this GPU", capability),), None, {})
+    made = list(_made_of(graph, machine, size=size, batch=batch))
+    needed = {flavour_of(found.manifest.recipe) for found in made if found.manifest}
+    machine = replace(machine, flavours=flavours_here(needed))
+    good: list[Entry] = []
+    bad: list[tuple[Verdict, Entry | Refused]] = []
+    for found in made:
+        judged = verdict(found, machine, size=size, batch=batch)
+        if judged.state == "rebuild" or isinstance(found, Refused):
+            bad.append((judged, found))
+        else:
+            good.append(found)
+    fitting = [entry for entry in good if precision in (None, entry.manifest.recipe.precision)]
+    if fitting:
+        return min(fitting, key=_rank)
     height, width = size
+    options = f"--gpu sm{capability} --size {width}x{height} --max-batch {batch}"
+    options += f" --precision {precision}" if precision else ""
+    lack = _lack(graph, precision, has_others=bool(good), bad=bad)
+    raise MissingError(f"{lack}; run `trt-anime engines build --graph {graph} {options}`")
+
+
+def _made_of(
+    graph: Path, machine: Machine, *, size: tuple[int, int], batch: int
+) -> Iterator[Entry | Refused]:
+    """Engines of this graph, and what is refused although, whole, it might serve here."""
     digest = sha256_of(graph)
-    targets = (f"rtx-sm{capability}", f"trt-sm{capability}")
-    system = f"{sys.platform}-{platform.machine().lower()}"
-    tests: tuple[tuple[str, _Test], ...] = (
-        (f"made of {graph.name}", lambda entry: entry.manifest.recipe.graph_sha256 == digest),
-        (f"for sm{capability} on {system}", lambda entry: _runs_on(entry, targets, system)),
-        (
-            f"for frames of {width}x{height} in batches of {batch}",
-            lambda entry: _covers(entry.manifest.recipe.profile, size, batch),
-        ),
-        (
-            f"in {precision}",
-            lambda entry: precision in (None, entry.manifest.recipe.precision),
-        ),
-        ("of the TensorRT that is installed here", _is_of_installed),
-    )
-    found = store.entries()
-    for words, test in tests:
-        found = [entry for entry in found if test(entry)]
-        if not found:
-            options = f"--gpu sm{capability} --size {width}x{height} --max-batch {batch}"
-            options += f" --precision {precision}" if precision else ""
-            raise MissingError(
-                f"no engine here is {words}; run `trt-anime engines build --graph {graph} {options}`"
-            )
-    return min(found, key=_rank)
+    for found in store.survey():
+        if found.manifest is None:
+            yield found  # nobody knows what it was
+        elif found.manifest.recipe.graph_sha256 == digest:
+            recipe = found.manifest.recipe
+            if isinstance(found, Entry) or not misfit(recipe, machine, size=size, batch=batch):
+                yield found
 
 
-def _runs_on(entry: store.Entry, targets: tuple[str, ...], system: str) -> bool:
-    return entry.manifest.recipe.target in targets and entry.manifest.recipe.system == system
+def _lack(
+    graph: Path, precision: str | None, *, has_others: bool, bad: list[tuple[Verdict, Entry | Refused]]
+) -> str:
+    if has_others:
+        return f"no engine here is in {precision}"
+    if not bad:
+        return f"no engine here is made of {graph.name}"
+    nearest, found = max(bad, key=lambda pair: _nearness(*pair))
+    return f"no engine here can be used: {found.folder.name} {nearest.reason}"
 
 
-def _covers(profile: Profile, size: tuple[int, int], batch: int) -> bool:
-    fits = profile.min_batch <= batch <= profile.max_batch
-    return fits and (profile.height, profile.width) == size
+def _nearness(judged: Verdict, found: Entry | Refused) -> int:
+    return CHECKS.index(judged.check) if found.manifest else -1
 
 
-def _is_of_installed(entry: store.Entry) -> bool:
-    """An engine is bound to the release of its library."""
-    return entry.manifest.recipe.flavour_version == _installed(flavour_of(entry))
-
-
-def _installed(flavour: FlavourName) -> str | None:
-    try:
-        return flavours.version(flavour)
-    except MissingError:
-        return None
-
-
-def _rank(entry: store.Entry) -> tuple[int, int, str]:
+def _rank(entry: Entry) -> tuple[int, int, str]:
     recipe = entry.manifest.recipe
     return _PRECISIONS.index(recipe.precision), recipe.profile.max_batch, recipe.target

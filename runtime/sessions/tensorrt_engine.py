@@ -1,18 +1,18 @@
 """A stage as a compiled engine, on TensorRT or TensorRT-RTX."""
 
 import hashlib
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from threading import Lock
 from typing import Any
 
 import numpy as np
 
-from trt_anime.engines import flavours
+from trt_anime.engines import store
+from trt_anime.engines.library import Library
 from trt_anime.engines.manifest import Manifest
+from trt_anime.engines.preflight import flavour_of, validity
 from trt_anime.engines.store import Entry
-from trt_anime.engines.targets import FlavourName
 from trt_anime.errors import EngineError, InputError, MissingError
 from trt_anime.runtime.devices.api import Shape, Stream, Tensor
 from trt_anime.runtime.sessions.api import Binding, GpuDevice, Origin
@@ -22,9 +22,13 @@ from trt_anime.runtime.sessions.rtx_cache import RuntimeCache
 # TensorRT's demand on the address of its scratch memory.
 SCRATCH_ALIGNMENT_BYTES = 256
 
+_NOT_DESCRIBED = "does not describe its inputs and outputs"
 _BUILD_AGAIN = "build it again with `trt-anime engines build`"
-_MAKE_ROOM = "close other programs that use the GPU, or lower --batch-size"
-_OUT_OF_MEMORY = re.compile(r"out.?of.?memory|cudaErrorMemoryAllocation", re.IGNORECASE)
+# The library's words -> what to do about it.
+_ADVICE = {
+    r"(?i)out.?of.?memory|cudaErrorMemoryAllocation": "close other programs that use the GPU, or lower"
+    " --batch-size",
+}
 
 
 class TensorRtSession(BoundSession):
@@ -47,13 +51,11 @@ class TensorRtSession(BoundSession):
 
     def __init__(self, entry: Entry, device: GpuDevice, *, name: str) -> None:
         """Raises EngineError, MissingError: see `open_session`."""
-        flavour = flavour_of(entry)
+        flavour = flavour_of(entry.manifest.recipe)
         self.notices: list[str] = []
         self._device = device
-        self._title = flavours.FLAVOURS[flavour].title
-        self._trt = flavours.load(flavour)
-        self._log = _logger(self._trt)
-        self._file = entry.engine
+        self._library = Library(flavour, subject=str(entry.engine), advice=_ADVICE, otherwise=_BUILD_AGAIN)
+        self._trt, self._asked, self._heard = self._library.trt, self._library.asked, self._library.heard
         self._runtime: Any = None
         self._engine: Any = None
         self._config: Any = None
@@ -67,6 +69,8 @@ class TensorRtSession(BoundSession):
         try:
             with frames_cleared():
                 self._load(entry, cached=flavour == "rtx")
+                inputs = self._bindings(self._trt.TensorIOMode.INPUT)
+                outputs = self._bindings(self._trt.TensorIOMode.OUTPUT)
             super().__init__(
                 name=name,
                 source=str(entry.engine),
@@ -75,11 +79,11 @@ class TensorRtSession(BoundSession):
                     entry.engine,
                     entry.manifest.engine_sha256,
                     f"{self._trt.__name__} {self._trt.__version__}",
-                    self._title,
+                    self._library.title,
                     _precision(entry.manifest),
                 ),
-                inputs=self._bindings(self._trt.TensorIOMode.INPUT),
-                outputs=self._bindings(self._trt.TensorIOMode.OUTPUT),
+                inputs=inputs,
+                outputs=outputs,
             )
         except BaseException:
             self._release()  # the error's traceback keeps this object, while the device is closed
@@ -89,7 +93,7 @@ class TensorRtSession(BoundSession):
         """See `Session.shapes`."""
         found = super().shapes(inputs)
         for binding in self.inputs:
-            least, _, most = self._engine.get_tensor_profile_shape(binding.name, 0)
+            least, _, most = self._profile_of(binding.name)
             sizes = zip(least, inputs[binding.name], most, strict=True)
             if not all(low <= size <= high for low, size, high in sizes):
                 raise InputError(
@@ -125,8 +129,10 @@ class TensorRtSession(BoundSession):
 
     def layer_information(self) -> str:
         """What the engine consists of, as the library's inspector tells it: JSON."""
-        inspector = self._asked("gave no inspector", self._engine.create_engine_inspector)
-        return str(inspector.get_engine_information(self._trt.LayerInformationFormat.JSON))
+        with frames_cleared():
+            inspector = self._asked("gave no inspector", self._engine.create_engine_inspector)
+            layers = self._trt.LayerInformationFormat.JSON
+            return str(self._asked("lists no layers", inspector.get_engine_information, layers))
 
     def close(self) -> None:
         """Keep what was compiled, free the engine. Work that was put on streams must have ended."""
@@ -147,18 +153,28 @@ class TensorRtSession(BoundSession):
         self._runtime = None
 
     def _load(self, entry: Entry, *, cached: bool) -> None:
-        self._runtime = self._trt.Runtime(self._log)
+        self._runtime = self._asked("doesn't start", self._trt.Runtime, self._library.log)
         self._engine = self._deserialized(entry)
-        self._config = self._asked("gave no configuration", self._engine.create_runtime_config)
-        self._config.set_execution_context_allocation_strategy(
-            self._trt.ExecutionContextAllocationStrategy.USER_MANAGED
-        )
+        config = self._config = self._asked("gave no configuration", self._engine.create_runtime_config)
+        strategy = self._trt.ExecutionContextAllocationStrategy.USER_MANAGED
+        self._heard("takes no scratch memory", config.set_execution_context_allocation_strategy, strategy)
         if cached:
             # Kernels that are exchanged for faster ones in mid-run would change last digits in mid-run.
-            strategies = self._trt.DynamicShapesKernelSpecializationStrategy
-            self._config.dynamic_shapes_kernel_specialization_strategy = strategies.EAGER
-            self._cache = RuntimeCache(self._config, entry.folder, gpu=self._device.info.name)
+            eager = self._trt.DynamicShapesKernelSpecializationStrategy.EAGER
+            name = "dynamic_shapes_kernel_specialization_strategy"
+            self._heard("can't compile kernels beforehand", setattr, config, name, eager)
+            self._cache = RuntimeCache(self._library, config, entry, gpu=self._device.info.name)
             self.notices += [self._cache.notice] if self._cache.notice else []
+        store.used(entry)
+
+    def _profile_of(self, name: str) -> list[Shape]:
+        """Least, optimal and largest shape of an input."""
+        what = f"doesn't know the shapes of `{name}`"
+        with frames_cleared():
+            profile = self._asked(what, self._engine.get_tensor_profile_shape, name, 0)
+            if not profile:  # as it is for a name that is none
+                raise self._library.error(what)
+        return [tuple(shape) for shape in profile]
 
     def _planned_bytes(self, inputs: Mapping[str, Shape]) -> int:
         context = self._context(inputs, self._stream)
@@ -175,7 +191,7 @@ class TensorRtSession(BoundSession):
         # TensorRT-RTX can be asked; after the first run, in which a context sets itself up.
         told = getattr(context, "is_stream_capturable", None)
         if is_first and told is not None and not told(stream.handle):
-            self.why_not_captured = f"{self._title} says that this engine can't be captured"
+            self.why_not_captured = f"{self._library.title} says that this engine can't be captured"
 
     def _prepared(self, tensors: Mapping[str, Tensor], stream: Stream, scratch: Tensor | None) -> Any:
         places = tuple(sorted((name, tensor.pointer, tensor.shape) for name, tensor in tensors.items()))
@@ -202,8 +218,8 @@ class TensorRtSession(BoundSession):
         """Scratch memory for the context's shapes; the library says 0 where there is none and on errors."""
         what = "could not size its scratch memory"
         size_bytes = int(self._asked(what, context.update_device_memory_size_for_shapes))
-        if not size_bytes and self._log.errors:
-            raise self._error(what)
+        if not size_bytes and self._library.log.errors:
+            raise self._library.error(what)
         return size_bytes
 
     def _give_scratch(self, context: Any, scratch: Tensor | None) -> None:
@@ -216,10 +232,7 @@ class TensorRtSession(BoundSession):
                 f"{self.source}: scratch memory must be aligned to {SCRATCH_ALIGNMENT_BYTES} bytes"
             )
         if scratch and needed:
-            self._log.errors.clear()
-            context.set_device_memory(scratch.pointer, given)  # says nothing, but to the logger
-            if self._log.errors:
-                raise self._error("refused its scratch memory")
+            self._heard("refused its scratch memory", context.set_device_memory, scratch.pointer, given)
 
     def _deserialized(self, entry: Entry) -> Any:
         try:
@@ -232,38 +245,31 @@ class TensorRtSession(BoundSession):
             raise EngineError(
                 f"{entry.engine}: is not the file that its manifest describes; {_BUILD_AGAIN}"
             )
+        if word := validity(self._library, self._runtime, plan):
+            sentence = f"{entry.engine}: {word.reason}; {word.cure}"
+            if word.state == "rebuild":
+                raise EngineError(sentence)
+            self.notices.append(sentence)
         what = f"can't load it on {self._device.title}"
         return self._asked(what, self._runtime.deserialize_cuda_engine, plan)
 
     def _bindings(self, mode: Any) -> list[Binding]:
-        names = [self._engine.get_tensor_name(index) for index in range(self._engine.num_io_tensors)]
+        # No local variable holds the engine: a comprehension's function would keep it when all is cleared.
+        names = [
+            self._asked(_NOT_DESCRIBED, self._engine.get_tensor_name, index)
+            for index in range(self._engine.num_io_tensors)
+        ]
         return [
-            Binding(
-                name,
-                np.dtype(self._trt.nptype(self._engine.get_tensor_dtype(name))),
-                _symbolic(tuple(self._engine.get_tensor_shape(name))),
-            )
+            self._binding(name)
             for name in names
-            if self._engine.get_tensor_mode(name) == mode
+            if self._heard(_NOT_DESCRIBED, self._engine.get_tensor_mode, name) == mode
         ]
 
-    def _asked(self, what: str, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Call the library, which says None or False where something went wrong, and logs what."""
-        self._log.errors.clear()
-        result = function(*arguments)
-        if result is None or result is False:
-            raise self._error(what)
-        return result
-
-    def _error(self, what: str) -> EngineError:
-        said = "; ".join(" ".join(words.split()) for words in self._log.errors) or "it gave no reason"
-        cure = _MAKE_ROOM if _OUT_OF_MEMORY.search(said) else _BUILD_AGAIN
-        return EngineError(f"{self._file}: {self._title} {what} ({said[:300]}); {cure}")
-
-
-def flavour_of(entry: Entry) -> FlavourName:
-    """Which library an engine is for."""
-    return "rtx" if entry.manifest.recipe.target.startswith("rtx-") else "trt"
+    def _binding(self, name: str) -> Binding:
+        kind = self._heard(_NOT_DESCRIBED, self._engine.get_tensor_dtype, name)
+        shape = self._heard(_NOT_DESCRIBED, self._engine.get_tensor_shape, name)
+        dtype = np.dtype(self._asked(_NOT_DESCRIBED, self._trt.nptype, kind))
+        return Binding(name, dtype, _symbolic(tuple(shape)))
 
 
 def _symbolic(shape: Shape) -> tuple[int | str, ...]:
@@ -276,18 +282,3 @@ def _precision(manifest: Manifest) -> str:
     """As found: in the compiled layers where the builder listed them, else in the graph."""
     found = manifest.layer_precision or manifest.graph_precision
     return "fp16" if found.get("float16") else "fp32"
-
-
-def _logger(trt: Any) -> Any:
-    class Log(trt.ILogger):  # type: ignore[misc]
-        """Keeps errors for our own sentence."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.errors: list[str] = []
-
-        def log(self, severity: Any, message: str) -> None:
-            if severity in (trt.ILogger.ERROR, trt.ILogger.INTERNAL_ERROR):
-                self.errors.append(message)
-
-    return Log()

@@ -1,5 +1,8 @@
+import errno
+import os
 import subprocess
 import sys
+import time
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -7,9 +10,11 @@ from typing import Any
 import pytest
 
 from tests.engines.records import ENGINE, MANIFEST, RECIPE
+from tests.house.layout import ROOT
 from trt_anime.engines import manifest, store
 from trt_anime.engines.manifest import Profile
 from trt_anime.errors import OutputError
+from trt_anime.files import output_error
 
 OTHER: dict[str, Any] = {
     "stage": "inpaint",
@@ -110,10 +115,89 @@ def test_unwritable_store(home: Path) -> None:
         pass
 
 
+def test_refused_folders_are_listed_with_the_reason(home: Path) -> None:
+    whole = store.install(MANIFEST, ENGINE)
+    cut_off = home / "engines" / "matte-toy-96x64-fp16-rtx-sm75-12345678"
+    cut_off.mkdir()
+    assert store.survey() == [
+        store.Refused(cut_off, "has no manifest.json: its build was cut off"),
+        whole,
+    ]
+    assert store.entries() == [whole]
+
+
+@pytest.mark.parametrize("bit", range(8 * len(ENGINE)))
+def test_one_flipped_bit_is_noticed(home: Path, bit: int) -> None:
+    entry = store.install(MANIFEST, ENGINE)
+    assert store.damage(entry) is None
+    flipped = bytearray(ENGINE)
+    flipped[bit // 8] ^= 1 << bit % 8
+    entry.engine.write_bytes(flipped)
+    assert store.damage(entry) == (
+        "its engine.plan is damaged: it is not the file that its manifest describes"
+    )
+    assert store.find(RECIPE) is None
+
+
+def test_finding_counts_as_use(home: Path) -> None:
+    manifest = store.install(MANIFEST, ENGINE).folder / "manifest.json"
+    os.utime(manifest, (0, 0))
+    store.entries()
+    assert manifest.stat().st_mtime == 0
+    store.find(RECIPE)
+    assert time.time() - manifest.stat().st_mtime < 60
+
+
+@pytest.mark.parametrize("call", ["fsync", "write", "manifest"])
+def test_full_disk(home: Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    other = store.install(replace(MANIFEST, recipe=replace(RECIPE, target="rtx-sm75")), ENGINE)
+
+    def full(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def full_at(path: Path) -> None:
+        raise output_error(path, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+
+    with monkeypatch.context() as patch:
+        if call == "fsync":
+            patch.setattr(os, "fsync", full)
+        elif call == "write":
+            patch.setattr(Path, "write_bytes", full)
+        else:
+            patch.setattr(store, "write_text", lambda path, text: full_at(path))
+        with pytest.raises(OutputError, match=r"can't be written \(No space left on device\); free space"):
+            store.install(MANIFEST, ENGINE)
+    assert store.survey() == [other]
+    assert [path.name for path in (home / "engines").iterdir()] == [other.folder.name]
+    assert store.install(MANIFEST, ENGINE) == store.find(RECIPE)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no limit that the system enforces")
+def test_a_disk_that_is_really_full(home: Path) -> None:
+    """The system itself refuses the last bytes, in a process of its own."""
+    code = """
+import resource, signal
+from tests.engines.records import MANIFEST
+from trt_anime.engines import store
+from trt_anime.errors import OutputError
+from trt_anime.files import output_error
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+try:
+    store.install(MANIFEST, bytes(2000))
+except OutputError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert "engine.plan: can't be written (File too large)" in done.stdout, done.stderr
+    assert list((home / "engines").iterdir()) == []
+
+
 def test_lean_side_needs_no_heavy_package() -> None:
     code = """
 import sys
 import trt_anime.engines.store, trt_anime.engines.targets
+import trt_anime.engines.preflight, trt_anime.engines.pruning
 heavy = {"tensorrt", "tensorrt_rtx", "onnx", "onnxruntime", "torch", "numpy", "pydantic", "cuda"}
 sys.exit(", ".join(heavy & set(sys.modules)) or 0)
 """

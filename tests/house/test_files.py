@@ -12,7 +12,14 @@ from pathlib import Path
 import pytest
 
 from trt_anime.errors import OutputError
-from trt_anime.files import replacing, sha256_of, write_bytes, write_text
+from trt_anime.files import (
+    read_checked,
+    replacing,
+    sha256_of,
+    write_bytes,
+    write_checked,
+    write_text,
+)
 
 WRITE = """
 import sys
@@ -157,3 +164,17 @@ def test_the_longest_names_fit(tmp_path: Path) -> None:
     path = tmp_path / ("作" * 85)  # 255 bytes, all that a file system takes
     write_text(path, "x")
     assert names(tmp_path) == [path.name]
+
+
+def test_checked_files(tmp_path: Path) -> None:
+    file = tmp_path / "a.cache"
+    assert read_checked(file) is None
+    for data in (b"", b"data", bytes(100)):
+        write_checked(file, data)
+        assert read_checked(file) == data
+    content = file.read_bytes()
+    for place in range(len(content)):
+        file.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+        assert read_checked(file) is None
+        file.write_bytes(content[:place])
+        assert read_checked(file) is None

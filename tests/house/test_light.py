@@ -73,6 +73,9 @@ COMMANDS = {
     "engines",
     "engines build",
     "engines list",
+    "engines check",
+    "engines verify",
+    "engines prune",
 }
 
 

@@ -1,5 +1,6 @@
 """Each node that TensorRT-RTX refuses is named, with the reason; ours has none."""
 
+import contextlib
 from typing import Any
 
 import numpy as np
@@ -8,8 +9,11 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from tests.matte.pieces import RULES, graph_for, network_for, onnx_of, row
-from trt_anime.errors import ExportError
-from trt_anime.export.limits import MOST_TOP_K, sm75_needs_fp16, unbuildable
+from trt_anime.engines.compiler import compiled
+from trt_anime.engines.manifest import Profile
+from trt_anime.engines.targets import Target
+from trt_anime.errors import EngineError, ExportError
+from trt_anime.limits import MOST_TOP_K, sm75_needs_fp16, unbuildable
 from trt_anime.export.matte.check import check_nodes
 
 FLOAT, UINT8, INT64 = TensorProto.FLOAT, TensorProto.UINT8, TensorProto.INT64
@@ -67,6 +71,10 @@ OTHERS = {
         one_node("ScatterElements", {"x": FLOAT, "i": INT64, "u": FLOAT}, reduction="max"),
         "reduction while scattering",
     ),
+    "precision of a softmax": (
+        one_node("Attention", {"q": FLOAT, "k": FLOAT, "v": FLOAT}, softmax_precision=1),
+        "its softmax can't be given a precision",
+    ),
 }
 BUILT = {
     "most that TopK takes": top_k(MOST_TOP_K),
@@ -116,6 +124,45 @@ def test_sm75_has_no_fp32_product(kind: str) -> None:
     assert sm75_needs_fp16(one_node(kind, {"x": FLOAT, "y": FLOAT})) == ["it"]
     half = TensorProto.FLOAT16
     assert sm75_needs_fp16(one_node(kind, {"x": half, "y": half}, half)) == []
+
+
+def product_in_casts(kind: str, behind: tuple[str, ...]) -> onnx.ModelProto:
+    """FP16 a and b -> FP32 product, with nodes behind it that all read its result."""
+    half = TensorProto.FLOAT16
+    shape: list[str | int] = ["batch", 16, 16] if kind == "MatMul" else [16, 16]
+    nodes = [
+        helper.make_node("Cast", ["a"], ["a32"], to=FLOAT),
+        helper.make_node("Cast", ["b"], ["b32"], to=FLOAT),
+        helper.make_node(kind, ["a32", "b32"], ["product"], name="it"),
+    ]
+    outputs = []
+    for number, other in enumerate(behind):
+        attributes: dict[str, Any] = {"to": half} if other == "Cast" else {}
+        nodes.append(helper.make_node(other, ["product"], [f"out{number}"], **attributes))
+        kept = half if other == "Cast" else FLOAT
+        outputs.append(helper.make_tensor_value_info(f"out{number}", kept, shape))
+    inputs = [helper.make_tensor_value_info(name, half, shape) for name in "ab"]
+    graph = helper.make_graph(nodes, "product", inputs, outputs)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+
+
+@pytest.mark.parametrize(
+    ("kind", "behind", "built"),
+    [
+        ("MatMul", ("Cast",), True),
+        ("Gemm", ("Cast",), True),
+        ("MatMul", ("Relu",), False),
+        ("MatMul", ("Cast", "Cast"), False),
+        ("MatMul", ("Cast", "Relu"), False),
+    ],
+)
+def test_sm75_takes_a_product_in_casts(kind: str, behind: tuple[str, ...], built: bool) -> None:
+    model = product_in_casts(kind, behind)
+    assert sm75_needs_fp16(model) == ([] if built else ["it"])
+    pytest.importorskip("tensorrt_rtx")
+    with contextlib.nullcontext() if built else pytest.raises(EngineError, match="no FP32 matrix product"):
+        profile = Profile(height=16, width=16, max_batch=4)
+        compiled(model.SerializeToString(), Target("rtx", 75), profile, report=lambda share: True)
 
 
 def test_networks_pass_too() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from types import SimpleNamespace
 from typing import Any
 from weakref import WeakSet
@@ -89,6 +90,7 @@ class Library:
         capturable: what a context says of itself.
         makes_cache, takes_cache, cache_fits: whether there is a runtime cache, it is used, and taken back.
         cache_bytes: what a runtime cache is serialized to; None: nothing; an error: that is raised.
+        validity: what it says of an engine before it is loaded: a state, and bits.
         living: engines and contexts that weren't freed.
     """
 
@@ -97,6 +99,7 @@ class Library:
         self.loads = self.runs = self.sizes = self.takes_scratch = self.capturable = True
         self.makes_cache = self.takes_cache = self.cache_fits = True
         self.reason = "nothing is right"
+        self.validity: tuple[str, int] = ("valid", 0)
         self.cache_bytes: bytes | Exception | None = b"kernels"
         self.taken: list[bytes] = []
         self.contexts: list[Context] = []
@@ -115,6 +118,9 @@ class Library:
             def __init__(self, logger: Any) -> None:
                 library.logger = logger
 
+            def get_engine_validity(self, buffer: bytes) -> tuple[str, int]:
+                return library.validity
+
             def deserialize_cuda_engine(self, serialized_engine: bytes) -> "Engine | None":
                 if library.loads:
                     return Engine(library)
@@ -128,6 +134,8 @@ class Library:
             __version__="1.7.1",
             ILogger=ILogger,
             Runtime=Runtime,
+            EngineValidity=SimpleNamespace(VALID="valid", SUBOPTIMAL="suboptimal", INVALID="invalid"),
+            EngineInvalidityDiagnostics=Diagnostics,
             TensorIOMode=SimpleNamespace(INPUT="in", OUTPUT="out"),
             ExecutionContextAllocationStrategy=SimpleNamespace(USER_MANAGED="by the user"),
             DynamicShapesKernelSpecializationStrategy=SimpleNamespace(EAGER="eager"),
@@ -136,8 +144,12 @@ class Library:
         )
 
 
+class Diagnostics(IntEnum):
+    VERSION_MISMATCH, OLD_CUDA_DRIVER = 1, 4
+
+
 class ILogger:
-    ERROR, INTERNAL_ERROR, INFO = "error", "internal error", "info"
+    ERROR, INTERNAL_ERROR, WARNING, INFO = "error", "internal error", "warning", "info"
 
 
 class Engine:

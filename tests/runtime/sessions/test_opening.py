@@ -20,6 +20,7 @@ from tests.runtime.sessions.fake_ort import FakeOrt
 from tests.runtime.sessions.graphs import tensor_on
 from trt_anime.engines import store
 from trt_anime.engines.manifest import Profile, Recipe
+from trt_anime.engines.store import kernels_file
 from trt_anime.errors import InputError, MissingError
 from trt_anime.files import sha256_of
 from trt_anime.runtime.devices.api import Device
@@ -31,7 +32,6 @@ from trt_anime.runtime.sessions.openvino_cpu import OpenVinoSession
 from trt_anime.runtime.sessions.ort_cpu import OrtCpuSession
 from trt_anime.runtime.sessions.ort_cuda import OrtCudaSession
 from trt_anime.runtime.sessions.replay import ReplaySession
-from trt_anime.runtime.sessions.rtx_cache import file_name
 from trt_anime.runtime.sessions.tensorrt_engine import TensorRtSession
 from trt_anime.runtime.stages import STAGES
 
@@ -180,23 +180,41 @@ def test_onnx_runtime_although_there_is_an_engine(graph: Path, gpu: FakeGpu) -> 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"target": "rtx-sm86"}, f"for sm89 on {SYSTEM}"),
-        ({"system": "win32-amd64"}, f"for sm89 on {SYSTEM}"),
-        ({"profile": Profile(height=96, width=64, max_batch=4)}, "for frames of 96x64 in batches of 2"),
-        ({"profile": Profile(height=64, width=96, max_batch=1)}, "for frames of 96x64 in batches of 2"),
+        ({"target": "rtx-sm86"}, r"is for sm86, and here is this GPU \(sm89\)"),
+        ({"system": "win32-amd64"}, f"is for win32-amd64, and this is {SYSTEM}"),
+        ({"profile": Profile(height=96, width=64, max_batch=4)}, "takes frames of 64x96, not 96x64"),
+        ({"profile": Profile(height=64, width=96, max_batch=1)}, "takes batches of 1 to 1, not 2"),
         (
             {"profile": Profile(height=64, width=96, max_batch=4, min_batch=3, opt_batch=3)},
-            "for frames of 96x64 in batches of 2",
+            "takes batches of 3 to 4, not 2",
         ),
-        ({"flavour_version": "1.6"}, "of the TensorRT that is installed here"),
-        ({"target": "trt-sm89"}, "of the TensorRT that is installed here"),
+        ({"flavour_version": "1.6"}, "was built with TensorRT-RTX 1.6, and 1.7.1 is installed"),
+        ({"flavour_version": "1.10"}, "is downgraded: TensorRT-RTX 1.7.1 is installed, and .* with 1.10"),
+        ({"target": "trt-sm89"}, "needs TensorRT 1.7.1, which is not installed"),
     ],
 )
 def test_engines_that_do_not_fit(graph: Path, gpu: FakeGpu, changes: dict[str, Any], words: str) -> None:
     recipe = replace(RECIPE, graph_sha256=sha256_of(graph), **({"system": SYSTEM} | changes))
-    store.install(replace(MANIFEST, recipe=recipe), ENGINE)
-    with pytest.raises(MissingError, match=f"no engine here is {words}; run"):
+    folder = store.install(replace(MANIFEST, recipe=recipe), ENGINE).folder.name
+    with pytest.raises(MissingError, match=f"no engine here can be used: {folder} {words}; run"):
         opened(graph, gpu, provider="tensorrt")
+
+
+def test_damaged_engines_are_named(graph: Path, gpu: FakeGpu) -> None:
+    entry = engine_of(graph)
+    other = engine_of(graph, target="rtx-sm86")
+    other.engine.unlink()  # doesn't matter here
+    words = f"no engine here can be used: {entry.folder.name} "
+    entry.engine.write_bytes(ENGINE[:-1])
+    with pytest.raises(MissingError, match=f"{words}its engine.plan is truncated: 19 bytes.*20; run"):
+        opened(graph, gpu, provider="tensorrt")
+    (entry.folder / "manifest.json").write_text('{"schema": 1}')
+    with pytest.raises(MissingError, match=f"{words}manifest.json: of an older release .*version 1.*; run"):
+        opened(graph, gpu, provider="tensorrt")
+    entry.folder.rename(entry.folder.with_name("matte-toy-copied"))
+    good = engine_of(graph, precision="fp32")
+    session, _ = opened(graph, gpu, provider="tensorrt")
+    assert session.origin.file == good.engine
 
 
 def test_which_precision(graph: Path, gpu: FakeGpu) -> None:
@@ -216,7 +234,7 @@ def test_the_smallest_batch_that_does(graph: Path, gpu: FakeGpu) -> None:
 
 
 def test_a_damaged_cache_is_told(graph: Path, gpu: FakeGpu) -> None:
-    (engine_of(graph).folder / file_name("RTX 4090")).write_bytes(b"?")
+    (engine_of(graph).folder / kernels_file("RTX 4090")).write_bytes(b"?")
     _, notices = opened(graph, gpu)
     assert len(notices) == 1 and "is damaged and was ignored" in notices[0]
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import inspect
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -12,17 +13,18 @@ from typing import Any, cast
 import pytest
 
 from tests.engines.records import ENGINE, MANIFEST, RECIPE
-from tests.runtime.sessions.doubles import STANDS_FOR, Engine, FakeBuffer, FakeGpu, Library
+from tests.runtime.sessions.doubles import STANDS_FOR, Engine, FakeBuffer, FakeGpu, Inspector, Library
 from tests.runtime.sessions.graphs import BYTE, tensor_on
 from trt_anime.engines import store
-from trt_anime.engines.store import Entry
+from trt_anime.engines.pruning import remove
+from trt_anime.engines.store import Entry, kernels_file
 from trt_anime.errors import EngineError, InputError, MissingError
+from trt_anime.files import read_checked
 from trt_anime.runtime.devices.api import Device, Tensor
 from trt_anime.runtime.sessions.api import GpuDevice
-from trt_anime.runtime.sessions.rtx_cache import file_name
 from trt_anime.runtime.sessions.tensorrt_engine import TensorRtSession
 
-FILE = file_name("RTX 4090")
+FILE = kernels_file("RTX 4090")
 FRAME = {"frame": (2, 64, 96, 3)}
 
 
@@ -248,6 +250,112 @@ def test_a_damaged_engine(entry: Entry, gpu: FakeGpu, library: Library) -> None:
         opened(entry, gpu)
 
 
+def test_the_library_refuses_by_name(entry: Entry, gpu: FakeGpu, library: Library) -> None:
+    library.validity = ("invalid", 1)
+    with pytest.raises(EngineError) as raised:
+        opened(entry, gpu)
+    assert str(raised.value) == (
+        f"{entry.engine}: TensorRT-RTX refuses it: version mismatch; build it again with"
+        " `trt-anime engines build`"
+    )
+    assert not library.living
+    library.validity = ("suboptimal", 4)
+    with opened(entry, gpu) as session:
+        (notice,) = session.notices
+        assert "is not at its best: old cuda driver; update the NVIDIA driver" in notice
+
+
+def test_running_an_engine_counts_as_use(entry: Entry, gpu: FakeGpu, library: Library) -> None:
+    manifest = entry.folder / "manifest.json"
+    os.utime(manifest, (0, 0))
+    library.loads = False
+    with pytest.raises(EngineError):
+        opened(entry, gpu)
+    assert manifest.stat().st_mtime == 0
+    library.loads = True
+    opened(entry, gpu).close()
+    assert manifest.stat().st_mtime > 0
+
+
+# Call of the library -> what it gives where it fails.
+SILENT: dict[str, Any] = {
+    "get_tensor_name": None,
+    "get_tensor_dtype": "logged",
+    "get_tensor_shape": "logged",
+    "get_tensor_mode": "logged",
+    "create_runtime_config": None,
+}
+
+
+@pytest.mark.parametrize("method", SILENT)
+def test_every_call_of_loading_that_can_fail(
+    entry: Entry, gpu: FakeGpu, library: Library, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    original = getattr(Engine, method)
+
+    def fail(self: Engine, *arguments: Any) -> Any:
+        library.fail()
+        return original(self, *arguments) if SILENT[method] == "logged" else SILENT[method]
+
+    monkeypatch.setattr(Engine, method, fail)
+    with pytest.raises(EngineError, match=r"engine\.plan: TensorRT-RTX .+ \(nothing is right\); build it"):
+        opened(entry, gpu)
+    assert not library.living
+
+
+@pytest.mark.parametrize("result", [None, []])
+def test_an_input_without_a_profile(
+    session: TensorRtSession, monkeypatch: pytest.MonkeyPatch, result: object
+) -> None:
+    monkeypatch.setattr(Engine, "get_tensor_profile_shape", lambda self, name, profile_index: result)
+    with pytest.raises(EngineError, match="doesn't know the shapes of `frame`"):
+        session.shapes(FRAME)
+
+
+@pytest.mark.parametrize("kind", ["inspector", "information"])
+def test_layers_that_are_not_told(
+    session: TensorRtSession, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    if kind == "inspector":
+        monkeypatch.setattr(Engine, "create_engine_inspector", lambda self: None)
+    else:
+        monkeypatch.setattr(Inspector, "get_engine_information", lambda self, format: None)
+    with pytest.raises(EngineError, match=r"(gave no inspector|lists no layers) \(it gave no reason\)"):
+        session.layer_information()
+
+
+def test_two_processes_keep_the_larger_cache(entry: Entry, gpu: FakeGpu, library: Library) -> None:
+    """TensorRT-RTX can't merge them."""
+    one, other = opened(entry, gpu), opened(entry, gpu)
+    library.cache_bytes = b"many kernels"
+    one.close()
+    library.cache_bytes = b"a kernel"
+    other.close()
+    assert read_checked(entry.folder / FILE) == b"many kernels"
+    third, fourth = opened(entry, gpu), opened(entry, gpu)
+    library.cache_bytes = b"many, many kernels"
+    third.close()
+    library.cache_bytes = b"many, many, many kernels"
+    fourth.close()
+    assert read_checked(entry.folder / FILE) == b"many, many, many kernels"
+
+
+def test_a_cache_that_shrank_replaces_what_it_came_from(
+    entry: Entry, gpu: FakeGpu, library: Library
+) -> None:
+    """A new driver's begins anew."""
+    opened(entry, gpu).close()
+    library.cache_bytes = b"few"
+    opened(entry, gpu).close()
+    assert read_checked(entry.folder / FILE) == b"few"
+
+
+def test_an_engine_that_is_removed_while_it_runs(entry: Entry, gpu: FakeGpu, library: Library) -> None:
+    with opened(entry, gpu):
+        remove(entry)
+    assert not entry.folder.exists()
+
+
 def test_compiled_kernels_are_kept(entry: Entry, gpu: FakeGpu, library: Library) -> None:
     with opened(entry, gpu) as session:
         assert session.notices == []
@@ -354,7 +462,7 @@ def test_closing_frees_the_engine(entry: Entry, gpu: FakeGpu, library: Library) 
 def test_the_real_library_refuses_what_is_no_engine(entry: Entry, gpu: FakeGpu) -> None:
     pytest.importorskip("tensorrt_rtx")
     with pytest.raises(
-        EngineError, match=r"engine\.plan: TensorRT-RTX can't load it on RTX 4090 \(.+\); build"
+        EngineError, match=r"engine\.plan: TensorRT-RTX refuses it: malformed engine; build it again"
     ):
         opened(entry, gpu)
 

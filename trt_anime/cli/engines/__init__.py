@@ -2,13 +2,16 @@
 
 import typer
 
-from trt_anime.cli.engines import build, listing
+from trt_anime.cli.engines import build, check, listing, prune, verify
 
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Build and list engines. TRT_ANIME_HOME says where they are kept.",
+    help="Build, list, check and prune engines. TRT_ANIME_HOME says where they are kept.",
 )
 
 app.command("build")(build.build)
 app.command("list")(listing.list_engines)
+app.command("check")(check.check)
+app.command("verify")(verify.verify)
+app.command("prune")(prune.prune)

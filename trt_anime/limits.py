@@ -34,13 +34,37 @@ def unbuildable(model: onnx.ModelProto) -> list[str]:
 
 
 def sm75_needs_fp16(model: onnx.ModelProto) -> list[str]:
-    """Names of the nodes that SM75 builds in FP16 only."""
+    """Names of the nodes that SM75 builds in FP16 only.
+
+    A product of FP16 values that are cast up right before it is none of them if its result is cast down
+    right behind it: that is how FP16 with an FP32 sum is written.
+    """
     types = _element_types(model)
     return [
         node.name
         for node in model.graph.node
-        if node.op_type in _NO_SM75_FP32 and types.get(node.output[0]) == TensorProto.FLOAT
+        if node.op_type in _NO_SM75_FP32
+        and types.get(node.output[0]) == TensorProto.FLOAT
+        and not _only_sums_in_fp32(node, model.graph, types)
     ]
+
+
+def _only_sums_in_fp32(product: onnx.NodeProto, graph: onnx.GraphProto, types: dict[str, int]) -> bool:
+    types = types | {tensor.name: tensor.data_type for tensor in graph.initializer}
+    raised = {
+        node.output[0]
+        for node in graph.node
+        if node.op_type == "Cast" and types.get(node.input[0]) == TensorProto.FLOAT16
+    }
+    result = product.output[0]
+    readers = [node for node in graph.node if result in node.input]
+    return (
+        len(product.input) == 2  # with a bias, Gemm is refused
+        and raised.issuperset(product.input)
+        and [node.op_type for node in readers] == ["Cast"]  # two casts of one result are refused
+        and types.get(readers[0].output[0]) == TensorProto.FLOAT16
+        and result not in {value.name for value in graph.output}
+    )
 
 
 def _reasons(node: onnx.NodeProto, model: onnx.ModelProto, types: dict[str, int]) -> Iterator[str]:
@@ -54,6 +78,8 @@ def _reasons(node: onnx.NodeProto, model: onnx.ModelProto, types: dict[str, int]
             yield "antialias isn't supported; average in boxes first"
         if attributes.get("coordinate_transformation_mode") == b"half_pixel_symmetric":
             yield "half_pixel_symmetric isn't supported; use half_pixel"
+    if node.op_type == "Attention" and "softmax_precision" in attributes:
+        yield "its softmax can't be given a precision; write it with MatMul and Softmax"
     if node.op_type == "TopK" and _constant_k(node, model) > MOST_TOP_K:
         yield f"k is above {MOST_TOP_K}; take fewer"
     # Shape is folded away before the build, once height and width are known.

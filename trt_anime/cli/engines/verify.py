@@ -1,0 +1,91 @@
+"""`trt-anime engines verify`: whether engines still are the bytes that were built."""
+
+import difflib
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from trt_anime.errors import EngineError, InputError, MissingError
+
+if TYPE_CHECKING:
+    from trt_anime.engines.store import Entry, Refused
+
+
+def verify(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="NAMES", help="Models or folders; none: all engines.")
+    ] = None,
+    rebuild: Annotated[
+        bool,
+        typer.Option("--rebuild", help="Build TensorRT-RTX engines again, too, and compare the bytes."),
+    ] = False,
+) -> None:
+    """Read every engine and compare it with the hash in its manifest.
+
+    The exit code is 1 if one differs. An engine that can't be rebuilt here, as its graph or the tools of
+    its time are gone, is said to be so, and does not count.
+    """
+    from trt_anime.engines import store
+
+    found = _named(store.survey(), names or [])
+    failed = 0
+    for item in found:
+        words, is_whole = _verified(item, rebuild)
+        failed += not is_whole
+        print(f"{item.folder.name}: {words}", flush=True)
+    if failed:
+        raise EngineError(
+            f"{failed} of {len(found)} engines are not what was built, reasons above;"
+            " run `trt-anime engines build` again for them"
+        )
+
+
+def _named(found: "list[Entry | Refused]", names: list[str]) -> "list[Entry | Refused]":
+    """Those of the folders or models named, all for no names. Raises InputError for a name of none."""
+    known = {
+        name: None
+        for item in found
+        for name in (item.folder.name, *((item.manifest.recipe.model,) if item.manifest else ()))
+    }
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else "`trt-anime engines list` has them"
+            raise InputError(f"{name}: no engine of this model, or in a folder of this name; {hint}")
+    return [
+        item
+        for item in found
+        if not names
+        or item.folder.name in names
+        or (item.manifest is not None and item.manifest.recipe.model in names)
+    ]
+
+
+def _verified(item: "Entry | Refused", rebuild: bool) -> tuple[str, bool]:
+    """What was found, and whether nothing is wrong."""
+    from trt_anime.engines import store
+
+    if isinstance(item, store.Refused):
+        return item.reason, False
+    if damage := store.damage(item):
+        return damage, False
+    return _rebuilt(item) if rebuild else ("whole", True)
+
+
+def _rebuilt(entry: "Entry") -> tuple[str, bool]:
+    from trt_anime.engines.rebuild import is_rebuilt_equal
+
+    try:
+        is_equal = is_rebuilt_equal(entry, on_progress=lambda share: None)
+    except MissingError as error:
+        return f"whole; can't be compared with a new build: {error}", True
+    except EngineError as error:
+        return f"whole, but can't be built any more: {error}", False
+    return (
+        ("whole, and built again with the same bytes", True)
+        if is_equal
+        else (
+            "whole, but built again with other bytes",
+            False,
+        )
+    )

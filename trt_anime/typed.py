@@ -1,0 +1,178 @@
+"""Typed graphs on disk: a stage graph in less than FP32, and how it came about.
+
+    <home>/typed/<stage>-<model>-<precision>-<form>-<source>/graph.onnx
+                                                             record.json
+                                                             worst.png
+
+`calibration` makes them, `engines` builds from them, `runtime` runs those for CPUs.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from trt_anime import paths
+from trt_anime.errors import InputError
+from trt_anime.files import sha256_of, write_bytes, write_text
+from trt_anime.parity import Parity
+
+SCHEMA = 1
+
+Form = Literal["tensorrt", "cpu"]
+
+_GRAPH, _RECORD, _PICTURE = "graph.onnx", "record.json", "worst.png"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A node that stays in higher precision, and why."""
+
+    node: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Frames:
+    """Which frames a calibration saw.
+
+    Attributes:
+        clips: names of the files or folders.
+        calibration, validation: (clip, zero-based index) of each; parity is measured on the latter alone.
+        seed: of the draw.
+    """
+
+    clips: tuple[str, ...]
+    calibration: tuple[tuple[int, int], ...]
+    validation: tuple[tuple[int, int], ...]
+    seed: int
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Against the FP32 graph, measured in pairs.
+
+    Attributes:
+        provider: as `--provider` takes it.
+        seconds, fp32_seconds: of one frame, medians.
+        ratio, low, high: how many times faster, over the pairs: median, lowest, highest.
+    """
+
+    provider: str
+    seconds: float
+    fp32_seconds: float
+    ratio: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Record:
+    """A typed graph, described.
+
+    Attributes:
+        form: how it is written: for TensorRT's builder, or for the CPU's providers.
+        source_sha256: hex SHA-256 of the stage graph's file that it was made from.
+        graph_sha256: hex SHA-256 of the typed graph's file.
+        settings: hex SHA-256 of all that was asked for; equal settings needn't be calibrated again.
+        method: that the ranges were found by; ``autocast`` for FP16.
+        kept: nodes in higher precision.
+        shares: of the network's nodes in each precision.
+        parity: against the FP32 graph, on frames that the calibration did not see.
+        speeds: on this machine; empty where none was measured.
+        in_use: whether it is worth using here: parity holds and, for a CPU, it is faster.
+        why: the reason of `in_use`, for people.
+        tools: versions of what made it, by package name.
+        created: UTC, ISO 8601.
+    """
+
+    stage: str
+    model: str
+    precision: str
+    form: Form
+    source_sha256: str
+    graph_sha256: str
+    settings: str
+    method: str
+    frames: Frames
+    kept: tuple[Kept, ...]
+    shares: dict[str, float]
+    parity: Parity
+    speeds: tuple[Speed, ...]
+    in_use: bool
+    why: str
+    tools: dict[str, str]
+    created: str
+    schema: int = field(default=SCHEMA)
+
+    @property
+    def fastest(self) -> Speed | None:
+        return max(self.speeds, key=lambda speed: speed.ratio, default=None)
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+
+@dataclass(frozen=True)
+class TypedGraph:
+    """A typed graph in its folder."""
+
+    folder: Path
+    record: Record
+
+    @property
+    def graph(self) -> Path:
+        return self.folder / _GRAPH
+
+    @property
+    def picture(self) -> Path:
+        """The frame of `record.parity.worst_frame`: input, FP32, typed, difference."""
+        return self.folder / _PICTURE
+
+
+def find(source_sha256: str, *, precision: str, form: Form) -> TypedGraph | None:
+    """The typed graph made from this stage graph, if there is one and its bytes are as recorded."""
+    for folder in sorted(paths.typed().glob(f"*-{precision}-{form}-{source_sha256[:12]}")):
+        found = _read(folder)
+        if found and found.record.source_sha256 == source_sha256:
+            whole = found.graph.is_file() and sha256_of(found.graph) == found.record.graph_sha256
+            return found if whole else None
+    return None
+
+
+def install(record: Record, graph: bytes, picture: bytes) -> TypedGraph:
+    """Put a typed graph in place of an earlier one of the same source, precision and form.
+
+    The record is written last: without it, or with another graph beside it, nothing is found.
+
+    Raises:
+        OutputError: the folder can't be written.
+    """
+    words = (record.stage, record.model, record.precision, record.form, record.source_sha256[:12])
+    folder = paths.typed() / "-".join(words)
+    write_bytes(folder / _GRAPH, graph)
+    write_bytes(folder / _PICTURE, picture)
+    write_text(folder / _RECORD, record.to_json())
+    return TypedGraph(folder, record)
+
+
+def _read(folder: Path) -> TypedGraph | None:
+    try:
+        return TypedGraph(folder, record_from_json((folder / _RECORD).read_text("utf-8"), source=folder))
+    except (OSError, UnicodeDecodeError, InputError):
+        return None
+
+
+def record_from_json(text: str, *, source: Path) -> Record:
+    """Read a record back. Raises InputError, which names `source`: not a record of this release."""
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        record = TypeAdapter(Record).validate_json(text, strict=True, extra="forbid")
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise InputError(f"{source}: not a record ({place}: {first['msg']}); calibrate again") from None
+    if record.schema != SCHEMA:
+        raise InputError(f"{source}: record version {record.schema}, this release reads {SCHEMA}")
+    return record
