@@ -50,7 +50,7 @@ def _waves(length: int, count: int, like: Tensor) -> tuple[Tensor, Tensor]:
     places = torch.arange(length, device=like.device)
     waves = torch.arange(count, device=like.device)
     # Reduced while it is whole numbers: the angle stays below one turn and loses no digits.
-    turns = (places[:, None] * waves[None, :]) % length
+    turns = torch.remainder(places[:, None] * waves[None, :], torch.full((1,), length))
     angle = turns.to(like.dtype) * (2 * math.pi / length)
     scale = 1 / math.sqrt(length)
     return torch.cos(angle) * scale, torch.sin(angle) * scale
