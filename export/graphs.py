@@ -19,7 +19,7 @@ from trt_anime.files import replacing, sha256_of
 if TYPE_CHECKING:
     import onnx
 
-    from trt_anime.export.matte.check import Difference
+    from trt_anime.export.check import Difference
 
 # Raise it when the graph's bytes change without a change of its options.
 REVISION = 5
@@ -84,7 +84,8 @@ def _checkpoint(row: Model, door: Format | None, report: Report) -> Path:
 def _export(row: Model, checkpoint: Path, path: Path, *, compare: bool) -> Exported:
     import onnx
 
-    from trt_anime.export.matte.check import check_nodes, compare_with_torch
+    from trt_anime.export.check import check_nodes
+    from trt_anime.export.matte.check import compare_with_torch
     from trt_anime.export.matte.compose import matte_graph
 
     network, twin = _network(row, checkpoint)
@@ -100,7 +101,7 @@ def _export(row: Model, checkpoint: Path, path: Path, *, compare: bool) -> Expor
 def _network(row: Model, checkpoint: Path) -> "tuple[onnx.ModelProto, Callable[[], Callable[..., object]]]":
     """The network as ONNX, and a function that gives it as a torch callable."""
     if checkpoint.suffix == ".onnx":
-        from trt_anime.export.matte.check import torch_network_of
+        from trt_anime.export.check import torch_network_of
         from trt_anime.export.matte.official import network_from_onnx
 
         network = network_from_onnx(checkpoint)
