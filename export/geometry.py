@@ -8,7 +8,7 @@ import numpy as np
 import spox.opset.ai.onnx.v20 as op
 from spox import Var
 
-from trt_anime.export.catalogue import SizeRule
+from trt_anime.export.recipes import SizeRule
 
 TILE = 40  # 1280x720, 1920x1080, 2560x1440 and 3840x2160 are whole multiples: they need no padding
 
@@ -45,6 +45,8 @@ def network_size(picture: Var, rule: SizeRule) -> tuple[Var, Var]:
     longest, shortest = op.max([height, width]), op.min([height, width])
     if rule.fit == "letterbox":
         return _scaled(height, side, longest), _scaled(width, side, longest)
+    if rule.fit == "long_side":
+        return _nearest(height, longest, rule), _nearest(width, longest, rule)
     fits = op.and_(op.greater_or_equal(longest, side), op.less_or_equal(shortest, side))
     target = op.where(fits, shortest, side)
     step = integers(rule.multiple_of)
@@ -124,3 +126,13 @@ def shrunk(picture: Var, height: Var, width: Var, *, channels: int = 3) -> Var:
     total = op.reduce_sum(boxes, integers(4), keepdims=False)
     mean = op.div(total, op.cast(op.mul(rows, columns), to=np.float32))
     return resized(mean, height, width)
+
+
+def _nearest(length: Var, longest: Var, rule: SizeRule) -> Var:
+    """`length` scaled so that `longest` is at most the rule's side, as the nearest whole multiple."""
+    step = integers(rule.multiple_of)
+    target = op.min([longest, integers(rule.side)])
+    # (length * target / longest) / step, rounded: whole numbers throughout.
+    doubled, divisor = op.mul(op.mul(length, target), integers(2)), op.mul(longest, step)
+    count = op.div(op.add(doubled, divisor), op.mul(divisor, integers(2)))
+    return op.mul(op.max([count, integers(2)]), step)

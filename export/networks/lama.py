@@ -187,8 +187,8 @@ class Lama(nn.Module):
         x = torch.cat((local, spread), dim=1)
         for layer in self.model[self.middle + 1 : -3]:
             x = layer(x)
-        x = self.model[-2](_padded(x, 3))
-        return x
+        result: Tensor = self.model[-2](_padded(x, 3))
+        return result
 
     def forward(self, masked: Tensor) -> Tensor:
         """The filled picture, N x 3 x H x W, RGB in 0..1."""
