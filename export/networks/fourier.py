@@ -49,10 +49,12 @@ def _waves(length: int, count: int, like: Tensor) -> tuple[Tensor, Tensor]:
     """cos and sin of 2 pi n l / length, over the root of `length`; [length,count] each."""
     places = torch.arange(length, device=like.device)
     waves = torch.arange(count, device=like.device)
+    # A tensor, and not a number: an exporter would take a number's value for good, the size being free.
+    whole = torch.full((1,), length, device=like.device)
     # Reduced while it is whole numbers: the angle stays below one turn and loses no digits.
-    turns = torch.remainder(places[:, None] * waves[None, :], torch.full((1,), length))
-    angle = turns.to(like.dtype) * (2 * math.pi / length)
-    scale = 1 / math.sqrt(length)
+    turns = torch.remainder(places[:, None] * waves[None, :], whole)
+    angle = turns.to(like.dtype) * (2 * math.pi) / whole.to(like.dtype)
+    scale = whole.to(like.dtype).rsqrt()
     return torch.cos(angle) * scale, torch.sin(angle) * scale
 
 

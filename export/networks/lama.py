@@ -77,7 +77,7 @@ class FourierConvolution(nn.Module):
     ) -> None:
         super().__init__()
 
-        def path(start: int, end: int) -> nn.Module | None:
+        def path(start: int, end: int) -> nn.Conv2d | None:
             if not (start and end):
                 return None
             return nn.Conv2d(start, end, size, stride, bias=False)
