@@ -86,7 +86,7 @@ def int8_from_fp32(
     quantizer.quantize_model()
     quantizer.model.topological_sort()
     result: onnx.ModelProto = quantizer.model.model
-    _unround(result, kept)
+    _unround(result, set(nodes))
     return result
 
 
@@ -150,13 +150,13 @@ def _before(network: onnx.ModelProto, kept: Collection[str]) -> set[str]:
     return found
 
 
-def _unround(model: onnx.ModelProto, kept: Collection[str]) -> None:
-    """Let the products in `kept` read what was there before Q/DQ; others may read the rounded value."""
+def _unround(model: onnx.ModelProto, quantized: Collection[str]) -> None:
+    """Let all other nodes read what was there before Q/DQ: rounding it for them would gain nothing."""
     graph = model.graph
     sources: Mapping[str, onnx.NodeProto] = {node.output[0]: node for node in graph.node}
     for node in graph.node:
-        if node.name in kept:
-            node.input[0] = _unrounded(node.input[0], sources)
+        if node.name not in quantized and node.op_type not in ("QuantizeLinear", "DequantizeLinear"):
+            node.input[:] = [_unrounded(name, sources) for name in node.input]
 
 
 def _unrounded(name: str, sources: Mapping[str, onnx.NodeProto]) -> str:

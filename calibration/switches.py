@@ -20,8 +20,26 @@ Arrays = Mapping[str, NDArray[Any]]
 
 # They only move values, choose among them, or clip: rounding commutes with that.
 MOVES = frozenset(
-    "Clip Concat Constant Expand Flatten Gather Identity MaxPool Pad Relu Reshape Shape Slice Split Squeeze "
-    "Transpose Unsqueeze Where".split()
+    [
+        "Clip",
+        "Concat",
+        "Constant",
+        "Expand",
+        "Flatten",
+        "Gather",
+        "Identity",
+        "MaxPool",
+        "Pad",
+        "Relu",
+        "Reshape",
+        "Shape",
+        "Slice",
+        "Split",
+        "Squeeze",
+        "Transpose",
+        "Unsqueeze",
+        "Where",
+    ]
 )
 PRODUCTS = frozenset(("Conv", "ConvTranspose", "Gemm", "MatMul"))
 
