@@ -51,7 +51,7 @@ def onnx_from_lama(network: Lama) -> onnx.ModelProto:
     assert isinstance(last, nn.Conv2d)
     fill = op.sigmoid(_convolved(_padded(x, 3), _values(last.weight), _values(last.bias)))
     model = build({"image": image}, {"fill": fill})
-    _mark_angles(model.graph)
+    _mark_matrices(model.graph)
     _weights_as_initializers(model.graph)
     return model
 
@@ -189,15 +189,14 @@ def _sum(a: Var, b: Var | None) -> Var:
     return a if b is None else op.add(a, b)
 
 
-def _mark_angles(graph: onnx.GraphProto) -> None:
-    """Say of the nodes that compute angles that they are no place for FP16: it would round them away."""
-    makers = {name: node for node in graph.node for name in node.output}
-    pending = [name for node in graph.node if node.op_type in ("Cos", "Sin") for name in node.output]
-    while pending:
-        node = makers.get(pending.pop())
-        if node is not None and COORDINATES not in node.name:
+def _mark_matrices(graph: onnx.GraphProto) -> None:
+    """Say of the nodes that make the matrices, all of them from a shape, that they are no place for FP16:
+    it would round the angles away."""
+    made: set[str] = set()
+    for node in graph.node:
+        if node.op_type == "Shape" or (node.op_type != "MatMul" and not made.isdisjoint(node.input)):
             node.name = f"fourier{COORDINATES}{node.name}"
-            pending.extend(() if node.op_type == "Shape" else node.input)
+            made.update(node.output)
 
 
 def _weights_as_initializers(graph: onnx.GraphProto) -> None:
