@@ -19,6 +19,7 @@ NETWORKS: dict[str, tuple[str, str]] = {
     "u2netp": ("u2net", "u2netp"),
     "isnet": ("isnet", "isnet"),
     "modnet": ("modnet", "modnet"),
+    "xmem": ("xmem.network", "xmem"),
 }
 
 
