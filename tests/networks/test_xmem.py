@@ -14,7 +14,7 @@ from tests.parity.xmem_clips import Clip, clip, error
 from trt_anime.export.networks import create
 from trt_anime.export.networks.xmem import sensory
 from trt_anime.export.networks.xmem.memory import affinity, readout, similarity
-from trt_anime.export.networks.xmem.network import Encoded, Widths, XMem, aggregated, full_size
+from trt_anime.export.networks.xmem.network import Encoded, Shape, XMem, aggregated, full_size
 
 # Largest float32 rounding error that was measured in the official code; of similarities in particular.
 NOISE, NOISE_OF_SIMILARITY = 1e-4, 1e-3
@@ -36,7 +36,7 @@ def outputs(net: XMem, given: Clip) -> dict[str, NDArray[Any]]:
 
 
 def _values(net: XMem, encoded: list[Encoded], images: list[Tensor], masks: Tensor) -> dict[str, Tensor]:
-    none = masks.new_zeros((masks.shape[1], net.widths.sensory, *encoded[0].key.shape[2:]))
+    none = masks.new_zeros((masks.shape[1], net.shape.sensory, *encoded[0].key.shape[2:]))
     first, once = net.encode_value(images[0], encoded[0].f16, none, masks[0])
     again, twice = net.encode_value(images[0], encoded[0].f16, once, masks[0])
     assert torch.equal(first, again)  # the sensory memory doesn't enter the value
@@ -129,7 +129,7 @@ def test_aggregation_is_a_distribution_and_knows_the_background() -> None:
 
 def test_objects_don_t_touch_each_other_but_through_the_others_mask() -> None:
     torch.manual_seed(0)
-    net = XMem(Widths(stem=8, key=16, value=32, sensory=8)).double().eval()
+    net = XMem(Shape(stem=8, key=16, value=32, sensory=8)).double().eval()
     image = torch.rand(1, 3, 32, 48, dtype=torch.float64)
     masks, hidden = torch.rand(3, 1, 32, 48).double(), torch.rand(3, 8, 2, 3).double()
     with torch.inference_mode():

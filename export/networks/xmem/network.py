@@ -11,24 +11,26 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from trt_anime.export.networks.xmem.constants import LEAST, MOST
 from trt_anime.export.networks.xmem.fusion import Fusion, Residual, over_both
 from trt_anime.export.networks.xmem.residual import EXPANSION, basics, bottlenecks, convolution
 from trt_anime.export.networks.xmem.sensory import Reinforcement, Update
 
-LEAST, MOST = 1e-7, 1 - 1e-7  # of a probability that a logit is taken of
-
 
 @dataclass(frozen=True)
-class Widths:
-    """Channels of an XMem. The defaults are those of the published weights.
+class Shape:
+    """Channels and blocks of an XMem. The defaults are those of the published weights.
 
     stem: of both encoders' first convolution; all maps of them are multiples of it.
+    key_blocks, value_blocks: residual blocks at 1/4, 1/8 and 1/16.
     """
 
     stem: int = 64
     key: int = 64
     value: int = 512
     sensory: int = 64
+    key_blocks: tuple[int, int, int] = (3, 4, 6)
+    value_blocks: tuple[int, int, int] = (2, 2, 2)
 
 
 class Encoded(NamedTuple):
@@ -49,13 +51,14 @@ class Encoded(NamedTuple):
 class KeyEncoder(nn.Module):
     """ResNet-50 without its last stage."""
 
-    def __init__(self, stem: int) -> None:
+    def __init__(self, shape: Shape) -> None:
         super().__init__()
+        stem, blocks = shape.stem, shape.key_blocks
         self.conv1 = convolution(3, stem, 7, stride=2)
         self.bn1 = nn.BatchNorm2d(stem)
-        self.res2 = bottlenecks(stem, stem, 3, stride=1)
-        self.layer2 = bottlenecks(EXPANSION * stem, 2 * stem, 4, stride=2)
-        self.layer3 = bottlenecks(2 * EXPANSION * stem, 4 * stem, 6, stride=2)
+        self.res2 = bottlenecks(stem, stem, blocks[0], stride=1)
+        self.layer2 = bottlenecks(EXPANSION * stem, 2 * stem, blocks[1], stride=2)
+        self.layer3 = bottlenecks(2 * EXPANSION * stem, 4 * stem, blocks[2], stride=2)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Features at 1/16, 1/8, 1/4."""
@@ -82,16 +85,16 @@ class KeyProjection(nn.Module):
 class ValueEncoder(nn.Module):
     """ResNet-18 without its last stage on frame and masks, then the frame's key features."""
 
-    def __init__(self, widths: Widths) -> None:
+    def __init__(self, shape: Shape) -> None:
         super().__init__()
-        stem = widths.stem
+        stem, blocks = shape.stem, shape.value_blocks
         self.conv1 = convolution(5, stem, 7, stride=2)
         self.bn1 = nn.BatchNorm2d(stem)
-        self.layer1 = basics(stem, stem, 2, stride=1)
-        self.layer2 = basics(stem, 2 * stem, 2, stride=2)
-        self.layer3 = basics(2 * stem, 4 * stem, 2, stride=2)
-        self.fuser = Fusion(4 * EXPANSION * stem, 4 * stem, widths.value)
-        self.hidden_reinforce = Reinforcement(widths.value, widths.sensory)
+        self.layer1 = basics(stem, stem, blocks[0], stride=1)
+        self.layer2 = basics(stem, 2 * stem, blocks[1], stride=2)
+        self.layer3 = basics(2 * stem, 4 * stem, blocks[2], stride=2)
+        self.fuser = Fusion(4 * EXPANSION * stem, 4 * stem, shape.value)
+        self.hidden_reinforce = Reinforcement(shape.value, shape.sensory)
 
     def forward(self, image: Tensor, masks: Tensor, f16: Tensor, sensory: Tensor) -> tuple[Tensor, Tensor]:
         """See `XMem.encode_value`; `masks` is [objects,2,H,W]: each object's own, the sum of the others."""
@@ -119,12 +122,12 @@ class Upsampling(nn.Module):
 class Decoder(nn.Module):
     """From what was read to a mask."""
 
-    def __init__(self, widths: Widths) -> None:
+    def __init__(self, shape: Shape) -> None:
         super().__init__()
-        inner = EXPANSION * widths.stem
-        self.fuser = Fusion(4 * inner, widths.value + widths.sensory, widths.value)
-        self.hidden_update = Update((widths.value, inner, inner + 1), inner, widths.sensory)
-        self.up_16_8 = Upsampling(2 * inner, widths.value, inner)
+        inner = EXPANSION * shape.stem
+        self.fuser = Fusion(4 * inner, shape.value + shape.sensory, shape.value)
+        self.hidden_update = Update((shape.value, inner, inner + 1), inner, shape.sensory)
+        self.up_16_8 = Upsampling(2 * inner, shape.value, inner)
         self.up_8_4 = Upsampling(inner, inner, inner)
         self.pred = nn.Conv2d(inner, 1, 3, padding=1)
 
@@ -147,13 +150,13 @@ class XMem(nn.Module):
     w = W/16. sensory: [objects,sensory,h,w], zero for a new object.
     """
 
-    def __init__(self, widths: Widths | None = None) -> None:
+    def __init__(self, shape: Shape | None = None) -> None:
         super().__init__()
-        self.widths = widths = widths or Widths()
-        self.key_encoder = KeyEncoder(widths.stem)
-        self.value_encoder = ValueEncoder(widths)
-        self.key_proj = KeyProjection(4 * EXPANSION * widths.stem, widths.key)
-        self.decoder = Decoder(widths)
+        self.shape = shape = shape or Shape()
+        self.key_encoder = KeyEncoder(shape)
+        self.value_encoder = ValueEncoder(shape)
+        self.key_proj = KeyProjection(4 * EXPANSION * shape.stem, shape.key)
+        self.decoder = Decoder(shape)
 
     def encode_key(self, image: Tensor) -> Encoded:
         """Everything about a frame that doesn't depend on objects."""
@@ -198,5 +201,5 @@ def full_size(logits: Tensor) -> Tensor:
 
 
 def xmem() -> XMem:
-    """XMem with the published widths, 62.2 million parameters."""
+    """XMem with the published shape, 62.2 million parameters."""
     return XMem()
