@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trt_anime.runtime.devices.api import Device, Place, Shape, Stream, Tensor
+from trt_anime.runtime.devices.api import Buffer, Device, Place, Shape, Stream, Tensor
 from trt_anime.runtime.sessions.api import Binding, Session
 
-OBJECTS = "objects"  # the free size in the graphs' shapes, always the first axis
 _BLOCK_BYTES = 1 << 22
 
 
@@ -34,6 +33,7 @@ class Storage:
     ) -> None:
         """Raises MissingError: not enough memory."""
         self._device, self._stream, self._most = device, stream, objects
+        self._buffers: list[Buffer] = []
         bindings = {b.name: b for s in sessions for b in (*s.inputs, *s.outputs) if b.name not in elsewhere}
         self.tensors = {name: self._made(binding, "device") for name, binding in bindings.items()}
         self._clear()
@@ -74,7 +74,7 @@ class Storage:
         tensors = {**self.tensors, **own}
         return {
             binding.name: span(tensors[binding.name], first, count)
-            if binding.shape[0] == OBJECTS
+            if _of_objects(binding)
             else tensors[binding.name]
             for binding in (*session.inputs, *session.outputs)
         }
@@ -87,6 +87,11 @@ class Storage:
         )
         return self._allocated("scratch", (size,), np.dtype(np.uint8), "device") if size else None
 
+    def close(self) -> None:
+        """Give all memory back, scratch and pinned as well. No work may use it any more."""
+        while self._buffers:
+            self._buffers.pop().close()
+
     def _clear(self) -> None:
         largest = max(tensor.size_bytes for tensor in self.tensors.values())
         shape = (min(largest, _BLOCK_BYTES),)
@@ -97,12 +102,20 @@ class Storage:
             self.zeros(tensor)
 
     def _made(self, binding: Binding, place: Place) -> Tensor:
-        shape = tuple(self._most if size == OBJECTS else int(size) for size in binding.shape)
+        first = self._most if _of_objects(binding) else binding.shape[0]
+        shape = tuple(int(size) for size in (first, *binding.shape[1:]))
         return self._allocated(binding.name, shape, binding.dtype, place)
 
     def _allocated(self, name: str, shape: Shape, dtype: np.dtype[Any], place: Place) -> Tensor:
         make = self._device.allocate if place == "device" else self._device.allocate_pinned
-        return Tensor(make(prod(shape) * dtype.itemsize, name=f"xmem {name}"), shape, dtype)
+        buffer = make(prod(shape) * dtype.itemsize, name=f"xmem {name}")
+        self._buffers.append(buffer)
+        return Tensor(buffer, shape, dtype)
+
+
+def _of_objects(binding: Binding) -> bool:
+    """Whether its first axis is free: the number of objects, whatever the library calls it."""
+    return isinstance(binding.shape[0], str)
 
 
 def span(tensor: Tensor, first: int, count: int) -> Tensor:

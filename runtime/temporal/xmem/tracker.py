@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trt_anime.errors import InputError, MissingError
+from trt_anime.runtime.closing import Closing
 from trt_anime.runtime.devices.api import Device, Stream, Tensor
 from trt_anime.runtime.sessions.api import Binding, Session
 from trt_anime.runtime.temporal.xmem.bank import Bank, Condensed, Layout, Move
@@ -21,6 +24,7 @@ from trt_anime.runtime.temporal.xmem.storage import Storage, span
 
 STAGES = ("key", "value", "read", "decode", "merge")
 CONSOLIDATE = "consolidate"  # the stage that graphs without a long-term memory lack
+MOST_OBJECTS = 255  # as labels are bytes
 _CALLERS = frozenset({"frame", "mask"})
 
 
@@ -39,14 +43,15 @@ class Masks:
     probability: Tensor
 
 
-class Tracker:
+class Tracker(Closing):
     """Follows objects through one clip after another.
 
-    Objects are numbered from 1 in the order in which masks of them come. All work goes on one stream.
+    Objects are numbered from 1 in the order in which masks of them come. All work goes on one stream; a
+    step waits until the one before it is done.
 
     Args:
         sessions: by stage name, `STAGES` and where there is one `CONSOLIDATE`; stay the caller's.
-        objects: most objects of a clip.
+        objects: most objects of a clip, up to 255.
     """
 
     def __init__(
@@ -60,6 +65,8 @@ class Tracker:
     ) -> None:
         """Raises InputError: the sizes don't go together. MissingError: a graph or memory is lacking."""
         self._sessions, self._device, self._stream, self._most = sessions, device, stream, objects
+        if not 1 <= objects <= MOST_OBJECTS:
+            raise InputError(f"XMem: room for {objects} objects was asked for; take 1 to {MOST_OBJECTS}")
         self._options = options or MemoryOptions()
         self._layout = layout_of(sessions)
         self._bank, self._schedule = self._fresh()
@@ -101,7 +108,8 @@ class Tracker:
         Args:
             frame: uint8 [1,H,W,3] RGB, on the device.
             mask: uint8 [1,H,W] on the device, an object's number per pixel, 0 for none. It overrides what
-                would be predicted; an object in `given` that has no pixel in it isn't to be seen.
+                would be predicted; an object in `given` that has no pixel in it isn't to be seen, and
+                numbers that aren't in `given` count as 0.
             given: numbers of the objects that `mask` speaks of; new ones are followed from now on.
             last: the clip ends here, so that this frame need not be remembered.
 
@@ -114,7 +122,7 @@ class Tracker:
         self.wait()
         moment = self._schedule.next(
             mask=mask is not None,
-            complete=mask is not None and {*range(1, total + 1)} <= {*given},
+            complete={*range(1, total + 1)} <= {*given},
             last=last,
         )
         self._run("key", 1, frame=frame)
@@ -127,6 +135,19 @@ class Tracker:
         self._device.record(self._done, stream=self._stream)
         tensors = self._storage.tensors
         return Masks(tensors["labels"], tensors["matte"].rows(total), tensors["probability"].rows(total))
+
+    def wait(self) -> None:
+        """Until all that was put on the stream is done, and what it used is counted."""
+        self._device.synchronize(self._done)
+        if self._unread:
+            with self._device.reading(self._pinned["usage"]) as usage:
+                self._bank.note_usage(usage)
+            self._unread = False
+
+    def close(self) -> None:
+        """Wait, then give the memory back."""
+        self.wait()
+        self._storage.close()
 
     def _check(self, mask: Tensor | None, given: Sequence[int], total: int) -> None:
         if (mask is None) != (not given):
@@ -223,21 +244,13 @@ class Tracker:
                 )
                 self._storage.copy(target, source)
 
-    def _table(self, name: str, row: int, values: np.ndarray) -> None:
+    def _table(self, name: str, row: int, values: NDArray[Any]) -> None:
         self._storage.upload(self._storage.tensors[name], self._tables[name].row(row), values)
 
     def _run(self, stage: str, count: int, first: int = 0, **own: Tensor) -> None:
         session = self._sessions[stage]
         tensors = self._storage.bound(session, first, count, own)
         session.enqueue(tensors, stream=self._stream, scratch=self._scratch)
-
-    def wait(self) -> None:
-        """Until all that was put on the stream is done, and what it used is counted."""
-        self._device.synchronize(self._done)
-        if self._unread:
-            with self._device.reading(self._pinned["usage"]) as usage:
-                self._bank.note_usage(usage)
-            self._unread = False
 
     def _fresh(self) -> tuple[Bank, Schedule]:
         return Bank(self._layout, self._options.keep_frames), Schedule(self._options)

@@ -16,7 +16,8 @@ def ran(graph: onnx.ModelProto, inputs: Arrays) -> Arrays:
     options.intra_op_num_threads = 1
     session = ort.InferenceSession(graph.SerializeToString(), options, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
-    return dict(zip(names, session.run(names, inputs), strict=True))
+    results: Any = session.run(names, inputs)
+    return dict(zip(names, results, strict=True))
 
 
 def largest(found: NDArray[Any], expected: Any) -> float:

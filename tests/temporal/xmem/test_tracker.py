@@ -13,6 +13,7 @@ from trt_anime.errors import InputError, MissingError
 from trt_anime.export.temporal.xmem.compose import xmem_graphs
 from trt_anime.export.temporal.xmem.networks import Networks
 from trt_anime.export.temporal.xmem.sizes import MemoryProfile
+from trt_anime.runtime.devices.host import HostBuffer
 from trt_anime.runtime.temporal.xmem.options import MemoryOptions
 
 PROFILE = MemoryProfile(height=32, width=48, work_frames=4, long_cells=30, prototypes=8)
@@ -80,6 +81,26 @@ def clip(player: Player) -> list[Shown]:
     return shown
 
 
+def test_closing_gives_all_memory_back(
+    graphs: Mapping[str, onnx.ModelProto], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[str] = []
+    close = HostBuffer.close
+
+    def noted(buffer: HostBuffer) -> None:
+        closed.append(buffer.name)
+        close(buffer)
+
+    monkeypatch.setattr(HostBuffer, "close", noted)
+    with playing(graphs, tmp_path, objects=3, options=OPTIONS) as player:
+        clip(player)
+        player.tracker.close()
+        names = {name.removeprefix("xmem ") for name in closed}
+        assert names >= {*player.tracker.tensors, "pinned usage", "pinned valid", "zeros", "pinned zeros"}
+        player.tracker.close()
+    assert len(closed) == len(set(closed))
+
+
 def test_a_new_shot_knows_nothing_of_the_one_before(player: Player) -> None:
     first = clip(player)
     player.tracker.start()
@@ -95,6 +116,21 @@ def test_room_for_more_objects_changes_nothing(
     with playing(graphs, tmp_path_factory.mktemp("roomy"), objects=7, options=OPTIONS) as roomy:
         for before, after in zip(expected, clip(roomy), strict=True):
             assert np.array_equal(before.probability, after.probability)
+
+
+def test_the_objects_axis_may_have_any_name(
+    player: Player, graphs: Mapping[str, onnx.ModelProto], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Of an engine it is called ``batch``."""
+    expected, renamed = clip(player), {}
+    for stage, graph in graphs.items():
+        renamed[stage] = onnx.ModelProto.FromString(graph.SerializeToString())
+        for value in (*renamed[stage].graph.input, *renamed[stage].graph.output):
+            first = value.type.tensor_type.shape.dim[0]
+            if first.dim_param:
+                first.dim_param = "batch"
+    with playing(renamed, tmp_path_factory.mktemp("batch"), objects=3, options=OPTIONS) as other:
+        assert np.array_equal(clip(other)[-1].probability, expected[-1].probability)
 
 
 def test_a_mask_is_shown_as_it_is_given(player: Player) -> None:
@@ -122,6 +158,15 @@ def test_refused(before: list[int], numbers: list[int], words: str, player: Play
         player.show(frame, drawn(*numbers) if numbers else None, numbers)
     assert player.tracker.bank.objects == len(before)
     player.show(frame, drawn(1), [1])
+
+
+@pytest.mark.parametrize("objects", [0, 256])
+def test_no_room_or_too_much(objects: int, graphs: Mapping[str, onnx.ModelProto], tmp_path: Path) -> None:
+    with (
+        pytest.raises(InputError, match=f"room for {objects} objects"),
+        playing(graphs, tmp_path, objects=objects),
+    ):
+        pass
 
 
 def test_numbers_without_a_mask(player: Player) -> None:

@@ -53,18 +53,17 @@ class Memory:
     def _consolidate(self, plan: Consolidation) -> None:
         layout = self.bank.layout
         work = self.keys[layout.long_cells :]
-        for number, group in enumerate(plan.groups):
+        keys = self.keys[: layout.long_cells]
+        keys += [("prototype", work[cell]) for cell in plan.groups[0].prototypes]
+        for group in plan.groups:
             cells = [cell for frame in self._order() for cell in frame if group.candidates[cell]]
-            if number == 0:
-                keys = self.keys[: layout.long_cells] + [("prototype", work[i]) for i in group.prototypes]
-                new_keys = [keys[row] for row in plan.order]
             for each in range(group.first, group.first + group.count):
                 values = self.values[each]
                 condensed = tuple(values[layout.long_cells + cell] for cell in cells)
                 made = [("prototype", work[i], condensed) for i in group.prototypes]
                 rows = values[: layout.long_cells] + made
                 values[: layout.long_cells] = [rows[row] for row in plan.order]
-        self.keys[: layout.long_cells] = new_keys
+        self.keys[: layout.long_cells] = [keys[row] for row in plan.order]
         self._move(plan.moves)
 
     def _order(self) -> list[range]:
