@@ -20,6 +20,7 @@ NETWORKS: dict[str, tuple[str, str]] = {
     "isnet": ("isnet", "isnet"),
     "modnet": ("modnet", "modnet"),
     "lama": ("lama", "lama"),
+    "xmem": ("xmem.network", "xmem"),
 }
 
 
