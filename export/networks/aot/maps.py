@@ -2,7 +2,9 @@
 
 import math
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 
@@ -34,16 +36,17 @@ def sine_position(size: tuple[int, int], channels: int, like: Tensor) -> Tensor:
     It has the dtype and device of `like`.
     """
     half = channels // 2
-    exponent = torch.arange(half // 2, dtype=torch.float64) * 2 / half
-    frequencies = 10000.0**-exponent
-    axes = []
-    for length in size:
-        places = torch.arange(length, dtype=torch.float64) / (length - 1 + 1e-6) * 2 * math.pi
-        angles = places[:, None] * frequencies
-        axes.append(torch.stack((angles.sin(), angles.cos()), dim=-1).flatten(1))
-    rows, columns = axes
+    frequencies = 10000.0 ** -(np.arange(half // 2) * 2 / half)
+    rows, columns = (_waves(length, frequencies) for length in size)
     height, width = size
-    both = torch.cat(
-        (rows[:, None].expand(height, width, half), columns.expand(height, width, half)), dim=-1
-    )
-    return both.flatten(0, 1).to(dtype=like.dtype, device=like.device)
+    places = np.empty((height, width, channels), torch.finfo(like.dtype).dtype)
+    places[..., :half] = rows[:, None]
+    places[..., half:] = columns
+    return torch.from_numpy(places.reshape(-1, channels)).to(like.device)
+
+
+def _waves(length: int, frequencies: NDArray[np.float64]) -> NDArray[np.float64]:
+    """length x 2F: sine and cosine in turn."""
+    places = np.arange(length) / (length - 1 + 1e-6) * 2 * math.pi
+    angles = places[:, None] * frequencies
+    return np.stack((np.sin(angles), np.cos(angles)), axis=-1).reshape(length, -1)
