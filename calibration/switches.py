@@ -5,7 +5,7 @@ of every value are in the graph, and `Where` takes one. Rounding is simulated in
 would store the values; the order of sums inside a layer is that of FP32.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -14,16 +14,11 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from trt_anime.calibration.casting import element_types
+from trt_anime.calibration.operators import MOVES, PRODUCTS
 from trt_anime.calibration.ranges import Ranges, scale_of
 
 Arrays = Mapping[str, NDArray[Any]]
-
-# They only move values, choose among them, or clip: rounding commutes with that.
-MOVES = frozenset(
-    "Clip Concat Constant Expand Flatten Gather Identity MaxPool Pad Relu Reshape Shape Slice Split Squeeze "
-    "Transpose Unsqueeze Where".split()
-)
-PRODUCTS = frozenset(("Conv", "ConvTranspose", "Gemm", "MatMul"))
 
 
 @dataclass
@@ -142,6 +137,7 @@ class Switchboard:
         self._outputs = [value.name for value in network.graph.output]
         options = SessionOptions()
         options.intra_op_num_threads = threads
+        options.log_severity_level = 4
         self._session = InferenceSession(
             _switched(network, self.layers, rounding).SerializeToString(),
             options,
@@ -163,20 +159,21 @@ def layers_of(network: onnx.ModelProto, *, products_only: bool) -> list[onnx.Nod
     weights = {tensor.name for tensor in network.graph.initializer}
     if products_only:
         return [n for n in network.graph.node if n.op_type in PRODUCTS and n.input[1] in weights]
-    floats = _float_values(network)
+    floats = _floats(network)
     return [n for n in network.graph.node if n.op_type not in MOVES and n.output[0] in floats]
 
 
-def weight_axis(kind: str) -> int:
-    """Where a product's weights have their output channels."""
-    return {"Conv": 0, "ConvTranspose": 1}.get(kind, -1)
+def weight_axis(product: onnx.NodeProto) -> int:
+    """Where its weights have their output channels."""
+    transposed = any(attribute.name == "transB" and attribute.i for attribute in product.attribute)
+    return 0 if transposed else {"Conv": 0, "ConvTranspose": 1}.get(product.op_type, -1)
 
 
 def _switched(network: onnx.ModelProto, layers: Sequence[str], rounding: Rounding) -> onnx.ModelProto:
     result = onnx.ModelProto()
     result.CopyFrom(network)
     graph, place = Additions(), {name: number for number, name in enumerate(layers)}
-    floats = _float_values(network)
+    floats = _floats(network)
     weights = {tensor.name: tensor for tensor in network.graph.initializer}
     for node in network.graph.node:
         if node.name not in place:
@@ -212,7 +209,7 @@ def _put_switch(
         name, output = node.input[index], f"{node.name}:{index}"
         if name in weights and weights[name].data_type == TensorProto.FLOAT:
             array = numpy_helper.to_array(weights[name])
-            axis = weight_axis(node.op_type) % max(array.ndim, 1)
+            axis = weight_axis(node) % max(array.ndim, 1)
             copy.input[index] = chosen(name, graph.constant(output, rounding.weights(array, axis)))
         elif name in floats:
             copy.input[index] = chosen(name, rounding.value(name, output, graph))
@@ -231,10 +228,8 @@ def _rounded_inputs(node: onnx.NodeProto, rounding: Rounding) -> range:
     return range(len(node.input)) if rounding.results else range(2)
 
 
-def _float_values(network: onnx.ModelProto) -> Collection[str]:
-    graph = onnx.shape_inference.infer_shapes(network).graph
-    values = (*graph.input, *graph.value_info, *graph.output)
-    return {v.name for v in values if v.type.tensor_type.elem_type == TensorProto.FLOAT}
+def _floats(network: onnx.ModelProto) -> Collection[str]:
+    return {name for name, kind in element_types(network).items() if kind == TensorProto.FLOAT}
 
 
 def _through_integers(
@@ -245,6 +240,3 @@ def _through_integers(
     parts = [f"{output}:scale", f"{output}:zero"]
     graph.node("QuantizeLinear", [name, *parts], f"{output}:integer")
     return graph.node("DequantizeLinear", [f"{output}:integer", *parts], output)
-
-
-Run = Callable[[Arrays], Mapping[str, NDArray[Any]]]
