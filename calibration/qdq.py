@@ -16,7 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from trt_anime.calibration.casting import element_types
 from trt_anime.calibration.operators import MOVES
-from trt_anime.calibration.ranges import Ranges
+from trt_anime.calibration.ranges import Ranges, up_to_half
 from trt_anime.calibration.switches import layers_of
 
 Form = Literal["tensorrt", "cpu"]
@@ -65,7 +65,7 @@ def int8_from_fp32(
 ) -> onnx.ModelProto:
     """The network with Q/DQ; what has none stays FP32. `network` is left unchanged.
 
-    For TensorRT, every scale is a number that FP16 holds, since the network will be typed to it.
+    For TensorRT, every scale is a number that FP16 holds.
     """
     result = _with_pairs(network, ranges, form=form, kept=kept)
     if form == "tensorrt":
@@ -135,19 +135,13 @@ def _rescale(result: onnx.ModelProto, network: onnx.ModelProto, *, factor: float
         if node.op_type != "DequantizeLinear":
             continue
         value, scale, zero = node.input
-        scales = _up_to_half(numpy_helper.to_array(tensors[scale]) * np.float32(factor))
+        scales = up_to_half(numpy_helper.to_array(tensors[scale]) * np.float32(factor))
         tensors[scale].CopyFrom(numpy_helper.from_array(scales, scale))
         zeros = np.zeros(scales.shape, helper.tensor_dtype_to_np_dtype(kind))
         tensors[zero].CopyFrom(numpy_helper.from_array(zeros, zero))
         if value in tensors:
             exact = numpy_helper.to_array(weights[value.removesuffix("_quantized")])
             tensors[value].CopyFrom(numpy_helper.from_array(_rounded(exact, scales, node, kind), value))
-
-
-def _up_to_half(scales: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The next number that FP16 holds: down, the largest value would be clipped, and small scales be 0."""
-    half = scales.astype(np.float16)
-    return np.where(half < scales, np.nextafter(half, np.float16(np.inf)), half).astype(np.float32)
 
 
 def _rounded(

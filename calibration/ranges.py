@@ -59,12 +59,21 @@ def value_ranges(
 
 
 def scale_of(limits: Range, *, symmetric: bool) -> tuple[float, int]:
-    """Scale and zero point: int8 -127..127 if symmetric, else uint8 0..255."""
+    """Scale and zero point: int8 -127..127 in a scale that FP16 holds if symmetric, else uint8 0..255."""
     low, high = min(limits[0], 0.0), max(limits[1], 0.0)
     if symmetric:
-        return max(-low, high, 1e-12) / 127, 0
+        return float(up_to_half(np.float32(max(-low, high, 1e-12) / 127))), 0
     scale = max(high - low, 1e-12) / 255
     return scale, round(-low / scale)
+
+
+def up_to_half(scales: NDArray[np.float32] | np.float32) -> NDArray[np.float32]:
+    """The next numbers that FP16 holds, as FP32. Q/DQ for TensorRT becomes FP16 with what it stands in.
+
+    Rounded down, a scale would clip the largest value, or be 0.
+    """
+    half = np.asarray(scales).astype(np.float16)
+    return np.where(half < scales, np.nextafter(half, np.float16(np.inf)), half).astype(np.float32)
 
 
 class _Values:

@@ -16,7 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from trt_anime.calibration.casting import element_types
 from trt_anime.calibration.operators import MOVES, PRODUCTS
-from trt_anime.calibration.ranges import Ranges, scale_of
+from trt_anime.calibration.ranges import Ranges, scale_of, up_to_half
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -88,7 +88,7 @@ class Int8:
         return _through_integers(name, output, graph, np.float32(scale), np.array(zero, kind))
 
     def weights(self, array: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
-        scale = channel_scales(array, axis, 127.0)
+        scale = channel_scales(array, axis, 127.0, half=self._symmetric)
         return np.asarray(np.clip(np.round(array / scale), -127, 127) * scale, np.float32)
 
 
@@ -102,23 +102,28 @@ class Float8:
 
     def value(self, name: str, output: str, graph: Additions) -> str:
         low, high = self._ranges[name]
-        scale = np.float32(max(-low, high, 1e-12) / 448)
+        scale = np.float32(up_to_half(np.float32(max(-low, high, 1e-12) / 448)))
         zero = helper.make_tensor("", TensorProto.FLOAT8E4M3FN, [], [0.0])
         return _through_integers(name, output, graph, scale, zero)
 
     def weights(self, array: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
         import ml_dtypes
 
-        scale = channel_scales(array, axis, 448.0)
+        scale = channel_scales(array, axis, 448.0, half=True)
         return np.asarray((array / scale).astype(ml_dtypes.float8_e4m3fn).astype(np.float32) * scale)
 
 
-def channel_scales(array: NDArray[np.float32], axis: int, largest: float) -> NDArray[np.float32]:
-    """Scale of each channel along `axis`, in the shape that broadcasts over `array`."""
+def channel_scales(
+    array: NDArray[np.float32], axis: int, largest: float, *, half: bool
+) -> NDArray[np.float32]:
+    """Scale of each channel along `axis`, in the shape that broadcasts over `array`.
+
+    `half`: rounded up to what FP16 holds, as it is written for TensorRT.
+    """
     others = tuple(index for index in range(array.ndim) if index != axis)
-    return np.maximum(np.abs(array).max(axis=others, keepdims=True), np.float32(1e-12)) / np.float32(
-        largest
-    )
+    reach = np.maximum(np.abs(array).max(axis=others, keepdims=True), np.float32(1e-12))
+    scales = np.asarray(reach / np.float32(largest), np.float32)
+    return up_to_half(scales) if half else scales
 
 
 class Switchboard:
