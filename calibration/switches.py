@@ -171,7 +171,7 @@ def layers_of(network: onnx.ModelProto, *, products_only: bool) -> list[onnx.Nod
 def weight_axis(product: onnx.NodeProto) -> int:
     """Where its weights have their output channels."""
     transposed = any(attribute.name == "transB" and attribute.i for attribute in product.attribute)
-    return 0 if transposed else {"Conv": 0, "ConvTranspose": 1}.get(product.op_type, -1)
+    return 0 if transposed or product.op_type == "Conv" else -1
 
 
 def _switched(network: onnx.ModelProto, layers: Sequence[str], rounding: Rounding) -> onnx.ModelProto:

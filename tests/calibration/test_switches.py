@@ -191,7 +191,7 @@ def test_what_only_moves_values_is_no_layer() -> None:
     kept = ("stem", "deep", "residual", "thin", "larger", "join", "up", "y")
     assert names == [f"net/{name}" for name in kept]
     products = [found.name for found in layers_of(pictures(), products_only=True)]
-    assert products == [f"net/{name}" for name in ("stem", "deep", "thin", "join", "up")]
+    assert products == [f"net/{name}" for name in ("stem", "deep", "thin", "join")]
 
 
 def test_products_of_two_values_are_no_layer_of_integers() -> None:
@@ -209,28 +209,21 @@ def test_products_of_two_values_are_no_layer_of_integers() -> None:
     assert np.array_equal(board.run(inputs, ())["y"], outputs(model, inputs)["y"])
 
 
-@pytest.mark.parametrize("transposed", [0, 1])
-@pytest.mark.parametrize("kind", ["Gemm", "MatMul", "ConvTranspose"])
-def test_weights_are_scaled_by_output_channel(kind: str, transposed: int) -> None:
+@pytest.mark.parametrize(("kind", "transposed"), [("Gemm", False), ("Gemm", True), ("MatMul", False)])
+def test_weights_are_scaled_by_output_channel(kind: str, transposed: bool) -> None:
     """Each has another size, by powers of ten: with one scale for all, the small ones are lost."""
-    random, sizes = np.random.default_rng(4), np.logspace(-4, 0, 5, dtype=np.float32)
-    if kind == "ConvTranspose":
-        array = weights(random, 8, 5, 1, 1) * sizes[:, None, None]
-        shapes: dict[str, list[int | str]] = {"x": ["batch", 8, 4, 4], "y": ["batch", 5, 4, 4]}
-    else:
-        array = weights(random, 8, 5) * sizes
-        shapes = {"x": ["batch", 8], "y": ["batch", 5]}
-    attributes = {"transB": transposed} if kind == "Gemm" else {}
+    sizes = np.logspace(-4, 0, 5, dtype=np.float32)
+    array = weights(np.random.default_rng(4), 8, 5) * sizes
     model = network(
-        node(kind, "x w", "y", **attributes),
-        weights={"w": array.T.copy() if attributes.get("transB") else array},
-        **shapes,
+        node(kind, "x w", "y", **{"transB": 1} if transposed else {}),
+        weights={"w": array.T.copy() if transposed else array},
+        x=["batch", 8],
+        y=["batch", 5],
     )
     inputs = examples(model, 6)
     board = Switchboard(model, Int8({"x": (-4.0, 4.0)}, symmetric=True))
-    exact, rounded = (np.stack([board.run(x, on)["y"] for x in inputs]) for on in ((), board.layers))
-    others = tuple(axis for axis in range(exact.ndim) if axis != 2)
-    errors = np.abs(rounded - exact).mean(others) / np.abs(exact).mean(others)
+    exact, rounded = (np.concatenate([board.run(x, on)["y"] for x in inputs]) for on in ((), board.layers))
+    errors = np.abs(rounded - exact).mean(0) / np.abs(exact).mean(0)
     assert errors.shape == (5,)
     assert errors.max() < 0.05
 
