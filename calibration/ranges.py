@@ -150,6 +150,8 @@ def _computed(
         merged = counts.reshape(bins, -1).sum(axis=1)
         edges = np.linspace(-reach, reach, bins + 1, dtype=np.float32)
         collector.histogram_dict[name] = (merged, edges, low, high, reach)
+    if not collector.histogram_dict:  # it takes none for a mistake
+        return dict(extremes)
     with redirect_stdout(StringIO()):  # it prints what it does
         found = collector.compute_collection_result()
     return {

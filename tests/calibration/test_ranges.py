@@ -89,8 +89,9 @@ def test_value_that_is_named_twice_or_is_the_output() -> None:
 
 
 def test_value_that_is_always_zero_has_an_empty_range() -> None:
-    for found in value_ranges(known(), NAMES, [frame(-2, -1)]).values():
-        assert found["positive"] == (0, 0)
+    for names in (NAMES, ["positive"]):
+        for found in value_ranges(known(), names, [frame(-2, -1)]).values():
+            assert found["positive"] == (0, 0)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
