@@ -113,7 +113,7 @@ def _with_pairs(
     quantizer.quantize_model()
     quantizer.model.topological_sort()
     result: onnx.ModelProto = quantizer.model.model
-    _unround(result, network, kept)
+    _unround(result, network, set(nodes))
     return result
 
 
@@ -169,26 +169,22 @@ def _before(network: onnx.ModelProto, kept: Collection[str]) -> set[str]:
     return found
 
 
-def _unround(model: onnx.ModelProto, network: onnx.ModelProto, kept: Collection[str]) -> None:
-    """Let the products in `kept`, and what hands values on to them, read what was there before Q/DQ.
-
-    Others may read a rounded value that they needn't: it is there already.
-    """
+def _unround(model: onnx.ModelProto, network: onnx.ModelProto, quantized: Collection[str]) -> None:
+    """Let all other nodes read what was there before Q/DQ: rounding it for them would gain nothing."""
     graph = model.graph
-    names = {*kept, *_before(network, kept)}
-    originals = {node.name: node for node in network.graph.node if node.name in names}
+    originals = {node.name: node for node in network.graph.node if node.name not in quantized}
     weights = {tensor.name: tensor for tensor in network.graph.initializer}
     present = {tensor.name for tensor in graph.initializer}
     makers = {name: node for node in graph.node for name in node.output}
     for node in graph.node:
-        if node.name not in names:
+        if node.name not in originals:
             continue
         for index, name in enumerate(originals[node.name].input):
             if name not in weights:
                 node.input[index] = _unrounded(node.input[index], makers)
                 continue
             node.input[index] = name
-            if name not in present:  # another product has the same weights, with Q/DQ
+            if name not in present:  # a product with Q/DQ has the same weights
                 graph.initializer.append(weights[name])
                 present.add(name)
 

@@ -54,6 +54,7 @@ def engines_from_orders(
     orders: Sequence[Order],
     *,
     workers: int,
+    force: bool = False,
     on_progress: Callable[[Order, float], None],
     on_done: Callable[[Outcome], None],
 ) -> list[Outcome]:
@@ -61,6 +62,8 @@ def engines_from_orders(
 
     An order that fails doesn't stop the others. TensorRT times kernels on the machine's GPU, so of its
     engines one is built at a time; TensorRT-RTX has no use for a GPU.
+
+    `force` builds from typed graphs whose parity failed, too.
 
     `on_progress` is told an order's share done, 0 to 1, from several threads at once; not for what is
     in the store. `on_done` is told each outcome as it comes, in the calling thread.
@@ -73,7 +76,7 @@ def engines_from_orders(
         One outcome an order, in the orders' order; of equal orders, one is carried out.
     """
     different = list(dict.fromkeys(orders))
-    batch = _Batch(different, on_progress)
+    batch = _Batch(different, on_progress, force=force)
     threads = [Thread(target=batch.work, daemon=True) for _ in range(min(workers, len(different)))]
     outcomes: dict[Order, Outcome] = {}
     try:
@@ -94,7 +97,10 @@ class _Cancelled(Exception):  # noqa: N818 - nothing is wrong, and nobody sees i
 
 
 class _Batch:
-    def __init__(self, orders: Sequence[Order], on_progress: Callable[[Order, float], None]) -> None:
+    def __init__(
+        self, orders: Sequence[Order], on_progress: Callable[[Order, float], None], *, force: bool
+    ) -> None:
+        self._force = force
         self._orders: SimpleQueue[Order] = SimpleQueue()
         for order in orders:
             self._orders.put(order)
@@ -139,6 +145,7 @@ class _Batch:
                     precision=order.precision,
                     profile=order.profile,
                     on_progress=partial(self._report, order),
+                    force=self._force,
                 )
         except Exception as error:
             return Outcome(order, error=error)

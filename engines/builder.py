@@ -4,21 +4,24 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 
 import onnx
 
 from trt_anime import __version__
-from trt_anime.calibration.fp16 import fp16_from_fp32, precision_share
+from trt_anime.calibration.shares import precision_share
 from trt_anime.engines import flavours, machine, store, timing_cache, worker
+from trt_anime.engines.accumulation import accumulation_from_engine
 from trt_anime.engines.compiler import BUILD_FLAGS, Plan
 from trt_anime.engines.manifest import Manifest, Precision, Profile, Recipe
+from trt_anime.engines.memo import shared
 from trt_anime.engines.specialise import specialised
 from trt_anime.engines.targets import Target
+from trt_anime.engines.typed_choice import Typed, typed_for
 from trt_anime.errors import EngineError, InputError
 from trt_anime.files import sha256_of
+from trt_anime.limits import sm75_needs_fp16
 from trt_anime.stage import StageInfo
 
 
@@ -63,6 +66,7 @@ def engine_from_graph(
     precision: Precision,
     profile: Profile,
     on_progress: Callable[[float], None],
+    force: bool = False,
 ) -> Built:
     """The engine of a stage graph, from the store if it is there, else built and put there.
 
@@ -70,13 +74,18 @@ def engine_from_graph(
     Two processes that want the same engine build it once: the second waits. On any exception,
     Ctrl-C included, the store is left as it was.
 
+    Args:
+        force: build from a typed graph whose parity failed, too; the manifest says so.
+
     Raises:
-        EngineError: the library refused, or there would be no FP16 in an FP16 engine.
-        MissingError: the flavour isn't installed, or the target needs a GPU that isn't here.
+        EngineError: the library refused, parity failed, or the precision asked for would not be in it.
+        MissingError: the graph isn't calibrated for this precision, the flavour isn't installed, or the
+            target needs a GPU that isn't here.
         OutputError: the store can't be written.
     """
     flavours.require_buildable(target)
-    recipe = recipe_of(graph, target, precision=precision, profile=profile)
+    typed = typed_for(graph.path, graph.sha256, graph.info, precision, force=force)
+    recipe = recipe_of(graph, typed, target, precision=precision, profile=profile)
     if entry := store.find(recipe):
         return Built(entry, cached=True)
     with store.locked(recipe):
@@ -84,38 +93,42 @@ def engine_from_graph(
             return Built(entry, cached=True)
         on_progress(0.0)
         try:
-            manifest, plan = _built(graph, recipe, target, on_progress)
+            manifest, plan = _built(graph, typed, recipe, target, on_progress)
         except EngineError as error:
             raise EngineError(f"{graph.path.name}: {error}") from error
-        return Built(store.install(manifest, plan.engine), cached=False, notices=plan.notices)
+        notices = (*plan.notices, *_surprises(manifest))
+        return Built(store.install(manifest, plan.engine), cached=False, notices=notices)
 
 
-def recipe_of(graph: StageGraph, target: Target, *, precision: Precision, profile: Profile) -> Recipe:
+def recipe_of(
+    graph: StageGraph, typed: Typed, target: Target, *, precision: Precision, profile: Profile
+) -> Recipe:
     """What the engine would be made from, on this machine as it is now."""
     return Recipe(
         stage=graph.info.stage,
         model=graph.info.model,
         graph_sha256=graph.sha256,
-        typed_sha256=graph.sha256,
+        typed_sha256=typed.sha256,
         precision=precision,
         profile=profile,
         target=target.name,
         flavour_version=flavours.version(target.flavour),
         system=machine.system_here(),
         build_flags=BUILD_FLAGS,
-        tools=_tools(precision),
+        tools=_tools(),
     )
 
 
 def _built(
-    graph: StageGraph, recipe: Recipe, target: Target, on_progress: Callable[[float], None]
+    graph: StageGraph, typed: Typed, recipe: Recipe, target: Target, on_progress: Callable[[float], None]
 ) -> tuple[Manifest, Plan]:
     profile = recipe.profile
-    typed, graph_precision = _typed(graph, recipe.precision, profile.height, profile.width)
-    _check_precision(recipe.precision, graph_precision)
+    pinned = _pinned(typed.file, typed.sha256, profile.height, profile.width)
+    _require_precision(recipe.precision, pinned.shares)
+    _require_sm75(target, pinned)
     cache = timing_cache.file_here(target, recipe.flavour_version)
-    plan = worker.plan_from_onnx(typed, target, profile, on_progress=on_progress, timing_cache=cache)
-    _check_precision(recipe.precision, plan.layer_precision)
+    plan = worker.plan_from_onnx(pinned.graph, target, profile, on_progress=on_progress, timing_cache=cache)
+    _require_precision(recipe.precision, plan.layer_precision, plan.product_precision)
     manifest = Manifest(
         recipe=recipe,
         info=graph.info,
@@ -123,38 +136,71 @@ def _built(
         size_bytes=len(plan.engine),
         build_s=round(plan.build_s, 2),
         reproducible=plan.reproducible,
-        graph_precision=graph_precision,
+        graph_precision=pinned.shares,
         layer_precision=plan.layer_precision,
-        parity=None,
-        forced=False,
+        product_precision=plan.product_precision,
+        attention_sums=tuple("/".join(sums) for sums in accumulation_from_engine(plan.engine).attention),
+        parity=typed.parity,
+        forced=typed.forced,
         created=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         built_on=machine.built_on(target),
     )
     return manifest, plan
 
 
-@lru_cache(maxsize=1)  # one graph is built for many targets in a row
-def _typed(
-    graph: StageGraph, precision: Precision, height: int, width: int
-) -> tuple[bytes, dict[str, float]]:
-    # Precision first: it goes by the names of the nodes, which folding needn't keep.
-    model = fp16_from_fp32(graph.model) if precision == "fp16" else graph.model
-    model = specialised(model, height=height, width=width)
-    return model.SerializeToString(deterministic=True), precision_share(model)
+@dataclass(frozen=True)
+class _Pinned:
+    """A typed graph for frames of one size: serialized, and what it holds."""
+
+    graph: bytes
+    shares: dict[str, float]
+    sm75_refuses: tuple[str, ...]
 
 
-def _check_precision(precision: Precision, found: dict[str, float] | None) -> None:
-    if precision == "fp16" and found is not None and not found.get("float16"):
-        shares = ", ".join(f"{share:.0%} {name}" for name, share in found.items())
-        raise EngineError(f"FP16 was asked for and none came out ({shares or 'no float at all'})")
+@shared(2)  # one graph is built for many targets in a row
+def _pinned(file: Path, sha256: str, height: int, width: int) -> _Pinned:
+    """`sha256` is the file's: another file of the same name is another graph."""
+    model = specialised(onnx.load(file), height=height, width=width)
+    return _Pinned(
+        model.SerializeToString(deterministic=True), precision_share(model), tuple(sm75_needs_fp16(model))
+    )
 
 
-def _tools(precision: Precision) -> dict[str, str]:
-    names = ["onnx", "onnxslim", *(["onnxruntime", "onnxruntime-gpu"] if precision == "fp16" else [])]
-    found = {"trt-anime": __version__}
-    for name in names:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue  # of the two packages of ONNX Runtime, one is here; what lacks says so when used
-    return found
+def _require_precision(precision: Precision, *found: dict[str, float] | None) -> None:
+    """What was asked for must be in the graph, and in the engine, if only in a part of it.
+
+    INT8 that a GPU type computes in FP16 isn't refused; `_surprises` tells of it.
+    """
+    wanted = {"fp16": {"float16"}, "int8": {"int8", "float16"}, "fp8": {"float8", "float16"}}.get(precision)
+    listed = [shares for shares in found if shares]
+    if wanted and listed and not any(wanted & shares.keys() for shares in listed):
+        shares = ", ".join(f"{share:.0%} {name}" for name, share in listed[-1].items())
+        raise EngineError(f"{precision.upper()} was asked for and none came out ({shares})")
+
+
+def _require_sm75(target: Target, pinned: _Pinned) -> None:
+    if target.compute_capability == 75 and pinned.sm75_refuses:
+        names = ", ".join(pinned.sm75_refuses[:3])
+        more = f" and {len(pinned.sm75_refuses) - 3} more" if len(pinned.sm75_refuses) > 3 else ""
+        raise EngineError(
+            f"no engine for {target.name}: it has no FP32 matrix product, and {names}{more} would be one;"
+            " build fp16, or leave sm75 out"
+        )
+
+
+def _surprises(manifest: Manifest) -> tuple[str, ...]:
+    """Sentences for a user who would otherwise believe to have what was asked for."""
+    recipe, found = manifest.recipe, manifest.product_precision or {}
+    kind = {"int8": "int8", "fp8": "float8"}.get(recipe.precision)
+    if kind is None or not found or found.get(kind):
+        return ()
+    instead = max(found, key=lambda name: found[name])
+    return (
+        f"{recipe.model} {recipe.precision} {recipe.target}: its products are computed in {instead}, only"
+        f" weights are {kind}; this GPU type gains nothing over fp16",
+    )
+
+
+def _tools() -> dict[str, str]:
+    """What shapes the graph behind the typed one, whose hash holds everything before."""
+    return {"trt-anime": __version__} | {name: metadata.version(name) for name in ("onnx", "onnxslim")}

@@ -1,8 +1,6 @@
 """A typed graph through TensorRT's builder. Runs in a process of its own: see `worker`."""
 
-import re
 import time
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +8,13 @@ from typing import Any
 
 from trt_anime.engines.library import Library, said_last
 from trt_anime.engines.manifest import Profile
+from trt_anime.engines.readback import Shares, layer_precision, product_precision
 from trt_anime.engines.targets import Target
 from trt_anime.engines.timing_cache import TimingCache
 from trt_anime.errors import EngineError
 
 # Names what `compiled` sets; part of an engine's key, so change it together with the code.
-BUILD_FLAGS = ("strongly_typed", "profiling_verbosity=detailed", "rtx:require_user_allocation")
+BUILD_FLAGS = ("strongly_typed", "profiling_verbosity=detailed", "tf32=off", "rtx:require_user_allocation")
 
 Progress = Callable[[float], bool]
 
@@ -37,14 +36,15 @@ class Plan:
 
     Attributes:
         engine: the serialized engine.
-        layer_precision: share of the compiled layers per output type; None if they weren't listed.
+        layer_precision, product_precision: see `readback`; None if the layers weren't listed.
         build_s: seconds the builder took.
         reproducible: whether memory was laid out so that the same order gives the same bytes again.
         notices: sentences for the user.
     """
 
     engine: bytes
-    layer_precision: dict[str, float] | None
+    layer_precision: Shares | None
+    product_precision: Shares | None
     build_s: float
     reproducible: bool = False
     notices: tuple[str, ...] = ()
@@ -92,22 +92,11 @@ def compiled(
     build_s = time.monotonic() - start
     return Plan(
         engine=bytes(engine),
-        layer_precision=layer_precision_from_log(library.log.messages),
+        layer_precision=layer_precision(library.log.messages),
+        product_precision=product_precision(library.log.messages),
         build_s=build_s,
         notices=cache.kept() if cache else (),
     )
-
-
-def layer_precision_from_log(messages: list[str]) -> dict[str, float] | None:
-    """Share of the compiled layers per output type, out of the tables the builder logs of them."""
-    tables = [message for message in messages if message.startswith("Layers:\nName: ")]
-    pattern = r"^Name: .*?, LayerType: .*?, Outputs: \[ \{ .*?Datatype: (\w+)"
-    found = Counter(kind for table in tables for kind in re.findall(pattern, table, re.MULTILINE))
-    names = {"Float": "float32", "Half": "float16"}
-    shares = {
-        names.get(kind, kind.lower()): round(count / found.total(), 4) for kind, count in found.items()
-    }
-    return dict(sorted(shares.items())) or None
 
 
 def _parse(library: Library, network: Any, graph: bytes) -> None:
@@ -127,6 +116,8 @@ def _config(library: Library, builder: Any, network: Any, target: Target, profil
     trt, asked, heard = library.trt, library.asked, library.heard
     config = asked("gave no configuration", builder.create_builder_config)
     config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED  # else the layers' types aren't told
+    # TF32 has no more digits than FP16: what was kept in FP32 on purpose would be FP16 again.
+    heard("kept TF32", config.clear_flag, trt.BuilderFlag.TF32)
     if target.flavour == "rtx":
         heard("takes no GPU type", setattr, config, "num_compute_capabilities", 1)
         capability = getattr(trt.ComputeCapability, f"SM{target.compute_capability}")

@@ -72,6 +72,10 @@ class Manifest:
             builder was bound to.
         layer_precision: share of the compiled layers per output type, as the builder itself listed
             them; None if this flavour lists none. Layers are fused: the shares differ from the graph's.
+        product_precision: share of the layers that multiply per type that they compute in; None if not
+            listed.
+        attention_sums: per fused attention, what it adds up q kᵀ and the product with v in, such as
+            ``"fp32/fp32"``; empty where the engine has none or doesn't say.
         parity: of the typed graph, against the FP32 graph; None for FP32 itself.
         forced: whether it was installed although `parity` had failed.
         created: when it was built, UTC, ISO 8601.
@@ -88,6 +92,8 @@ class Manifest:
     reproducible: bool
     graph_precision: dict[str, float]
     layer_precision: dict[str, float] | None
+    product_precision: dict[str, float] | None
+    attention_sums: tuple[str, ...]
     parity: Parity | None
     forced: bool
     created: str

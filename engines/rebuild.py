@@ -8,10 +8,9 @@ from pathlib import Path
 import onnx
 
 from trt_anime import __version__, paths
-from trt_anime.calibration.fp16 import fp16_from_fp32
 from trt_anime.engines import flavours, machine, worker
 from trt_anime.engines.compiler import BUILD_FLAGS
-from trt_anime.engines.manifest import Manifest, Recipe
+from trt_anime.engines.manifest import Manifest
 from trt_anime.engines.preflight import capability_of, flavour_of
 from trt_anime.engines.specialise import specialised
 from trt_anime.engines.store import Entry
@@ -33,7 +32,8 @@ def is_rebuilt_equal(entry: Entry, *, on_progress: Callable[[float], None]) -> b
     target = Target(flavour_of(recipe), capability_of(recipe))
     flavours.require_buildable(target)
     profile = recipe.profile
-    model = specialised(_typed(recipe), height=profile.height, width=profile.width)
+    model = onnx.load(_graph_file(recipe.typed_sha256))
+    model = specialised(model, height=profile.height, width=profile.width)
     graph = model.SerializeToString(deterministic=True)
     plan = worker.plan_from_onnx(graph, target, profile, on_progress=on_progress)
     return hashlib.sha256(plan.engine).hexdigest() == manifest.engine_sha256
@@ -63,17 +63,10 @@ def _version(tool: str) -> str:
         return ""
 
 
-def _typed(recipe: Recipe) -> onnx.ModelProto:
-    """The graph that was compiled, before it was pinned to one size."""
-    model = onnx.load(_graph_file(recipe.typed_sha256))
-    # Without a file of its own, the typed graph is made as the builder made it.
-    is_typed = recipe.typed_sha256 != recipe.graph_sha256 or recipe.precision == "fp32"
-    return model if is_typed else fp16_from_fp32(model)
-
-
 def _graph_file(sha256: str) -> Path:
     """Raises MissingError: no graph here has this hash."""
-    for file in sorted(paths.graphs().rglob("*.onnx")):
-        if sha256_of(file) == sha256:
-            return file
-    raise MissingError(f"the graph that it was built from is not in {paths.graphs()} any more")
+    for folder in (paths.typed(), paths.graphs()):
+        for file in sorted(folder.rglob("*.onnx")):
+            if sha256_of(file) == sha256:
+                return file
+    raise MissingError(f"the graph that it was built from is not in {paths.home()} any more")

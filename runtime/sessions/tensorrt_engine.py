@@ -279,6 +279,7 @@ def _symbolic(shape: Shape) -> tuple[int | str, ...]:
 
 
 def _precision(manifest: Manifest) -> str:
-    """As found: in the compiled layers where the builder listed them, else in the graph."""
-    found = manifest.layer_precision or manifest.graph_precision
-    return "fp16" if found.get("float16") else "fp32"
+    """As found: what products compute in where the builder listed that, else what is in the graph."""
+    found = manifest.product_precision or manifest.graph_precision
+    names = {"int8": "int8", "float8": "fp8", "float16": "fp16"}
+    return next((name for kind, name in names.items() if found.get(kind)), "fp32")

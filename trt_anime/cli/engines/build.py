@@ -46,6 +46,9 @@ def build(
         int | None,
         typer.Option(min=1, help="Builds at a time  [default: as many as cores and free memory allow]"),
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also what is too far from FP32; the manifest says so.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Build engines, several at a time. What is built already is not built again."""
@@ -63,7 +66,7 @@ def build(
     ]
     alone = len(found) == 1 and len(orders) <= 1  # then its error is the command's
     rows = _rows_without_graph(found, kinds, aloud=not alone)
-    rows += map(row_from_outcome, _built(orders, workers, aloud=not alone))
+    rows += map(row_from_outcome, _built(orders, workers, force=force, aloud=not alone))
     if as_json:
         print(summary_json(rows))
     elif any(row.entry for row in rows):
@@ -72,7 +75,7 @@ def build(
         raise errors[0] if alone else _failure(errors, len(rows)) from errors[0]
 
 
-def _built(orders: "list[Order]", workers: int | None, *, aloud: bool) -> "list[Outcome]":
+def _built(orders: "list[Order]", workers: int | None, *, force: bool, aloud: bool) -> "list[Outcome]":
     from trt_anime.engines.batch import engines_from_orders
 
     if not orders:
@@ -86,7 +89,11 @@ def _built(orders: "list[Order]", workers: int | None, *, aloud: bool) -> "list[
         watch = Watch(shown, len(orders), aloud=aloud)
         try:
             return engines_from_orders(
-                orders, workers=workers, on_progress=watch.on_progress, on_done=watch.on_done
+                orders,
+                workers=workers,
+                force=force,
+                on_progress=watch.on_progress,
+                on_done=watch.on_done,
             )
         except KeyboardInterrupt:
             watch.close()

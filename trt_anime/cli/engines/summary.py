@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 NONE = "\N{EN DASH}"
 _HEADER = ("MODEL", "PRECISION", "TARGET", "SIZE", "BUILD", "INSIDE", "PARITY")
-_SHORT = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16", "int8": "int8", "fp8": "fp8"}
+_SHORT = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16", "int8": "int8", "float8": "fp8"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,9 +104,11 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 
 def _inside(manifest: "Manifest") -> str:
-    """Shares of the layers that compute in a floating or quantized type, the one asked for first."""
+    """Shares of the types that products compute in, the one asked for first."""
     shares = {
-        _SHORT[kind]: share for kind, share in (manifest.layer_precision or {}).items() if kind in _SHORT
+        _SHORT[kind]: share
+        for kind, share in (manifest.product_precision or manifest.layer_precision or {}).items()
+        if kind in _SHORT
     }
     asked = manifest.recipe.precision
     order = sorted(shares, key=lambda kind: (kind != asked, -shares[kind]))
@@ -114,16 +116,19 @@ def _inside(manifest: "Manifest") -> str:
     return ", ".join(shown) or NONE
 
 
-def _parity(manifest: "Manifest") -> str:
-    if manifest.parity is None:
-        return NONE
-    state = "passed" if manifest.parity.passed else "forced" if manifest.forced else "failed"
-    worst = worst_metric(manifest.parity)
+def parity_words(parity: "Parity", *, forced: bool = False) -> str:
+    """Whether it passed, and the metric nearest to its limit."""
+    state = "passed" if parity.passed else "forced" if forced else "failed"
+    worst = worst_metric(parity)
     if worst is None:
         return state
     sign = "≤" if worst.better == "lower" else "≥"
     unit = f" {worst.unit}" if worst.unit else ""
     return f"{state}, {worst.name} {worst.value:.3g}{unit} ({sign} {worst.limit:.3g})"
+
+
+def _parity(manifest: "Manifest") -> str:
+    return parity_words(manifest.parity, forced=manifest.forced) if manifest.parity else NONE
 
 
 def _facts(row: Row) -> dict[str, object]:

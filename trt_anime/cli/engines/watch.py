@@ -40,6 +40,8 @@ class Watch:
             manifest = built.entry.manifest
             size = f"{manifest.size_bytes / 1e6:.1f} MB"
             self._board.say(f"{order.title}: built in {manifest.build_s:.1f} s, {size}")
+        for sentence in built.notices if built else ():
+            self._board.say(f"note: {sentence}")
         if outcome.error and self._aloud:
             self._board.say(f"error: {order.title}: {words_of(outcome.error)}")
         self._ended += 1

@@ -1,0 +1,54 @@
+"""What stays in higher precision, model by model: found by measuring, kept as data.
+
+`calibrate` starts from these rows and measures on the user's own frames whether they are enough; what has
+to be added goes into the record of that calibration. A row whose nodes a graph doesn't have (another
+file of the same model) is passed over: then the nodes are found anew.
+
+How they were found: `sensitivity.worst_layers` on frames of the sample clip, one node's rounding at a
+time; the errors are of the network's map, sum of differences over sum of values.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Island:
+    """Nodes that belong together, and why they suffer.
+
+    Attributes:
+        precision: what they stay out of: ``fp16`` (then they are FP32), or ``int8`` and ``fp8`` alike
+            (then they are what the rest of the network is).
+    """
+
+    precision: str
+    nodes: tuple[str, ...]
+    reason: str
+
+
+ISLANDS: dict[str, tuple[Island, ...]] = {
+    "u2netp": (
+        Island(
+            "fp16",
+            ("net/Conv_765", "net/Relu_766", "net/Resize_785", "net/Conv_787"),
+            "decoder stage 2: folding batch norms left weights from 5e-5 to 5.6 and biases up to 1361 in"
+            " Conv_787, which cancel against its input of up to 228; alone they cost 0.6, 0.2 and 0.3 %",
+        ),
+        Island(
+            "int8",
+            ("net/Conv_787", "net/Conv_920", "net/Conv_942"),
+            "the same biases: a step of Conv_787's weights times its input is whole units of the result"
+            " (alone 42 %); the two behind it in stage 1 read what is left of that (0.3 and 0.2 %)",
+        ),
+    ),
+}
+
+
+def known_islands(model: str, precision: str, nodes: frozenset[str]) -> dict[str, str]:
+    """Node -> reason, of the rows that this model's graph has the nodes of."""
+    family = "int8" if precision == "fp8" else precision
+    return {
+        node: island.reason
+        for island in ISLANDS.get(model, ())
+        if island.precision == family and nodes.issuperset(island.nodes)
+        for node in island.nodes
+    }
