@@ -135,8 +135,7 @@ def find(source_sha256: str, *, precision: str, form: Form) -> TypedGraph | None
     for folder in sorted(paths.typed().glob(f"*-{precision}-{form}-{source_sha256[:12]}")):
         found = _read(folder)
         if found and found.record.source_sha256 == source_sha256:
-            whole = found.graph.is_file() and sha256_of(found.graph) == found.record.graph_sha256
-            return found if whole else None
+            return found if _is_whole(found) else None
     return None
 
 
@@ -156,6 +155,13 @@ def install(record: Record, graph: bytes, picture: bytes) -> TypedGraph:
     return TypedGraph(folder, record)
 
 
+def _is_whole(found: TypedGraph) -> bool:
+    try:
+        return sha256_of(found.graph) == found.record.graph_sha256
+    except OSError:
+        return False
+
+
 def _read(folder: Path) -> TypedGraph | None:
     try:
         return TypedGraph(folder, record_from_json((folder / _RECORD).read_text("utf-8"), source=folder))
@@ -167,12 +173,21 @@ def record_from_json(text: str, *, source: Path) -> Record:
     """Read a record back. Raises InputError, which names `source`: not a record of this release."""
     from pydantic import TypeAdapter, ValidationError
 
+    schema = _schema_of(text)
+    if schema is not None and schema != SCHEMA:
+        raise InputError(f"{source}: record version {schema}, this release reads {SCHEMA}; calibrate again")
     try:
-        record = TypeAdapter(Record).validate_json(text, strict=True, extra="forbid")
+        return TypeAdapter(Record).validate_json(text, strict=True, extra="forbid")
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "the file"
         raise InputError(f"{source}: not a record ({place}: {first['msg']}); calibrate again") from None
-    if record.schema != SCHEMA:
-        raise InputError(f"{source}: record version {record.schema}, this release reads {SCHEMA}")
-    return record
+
+
+def _schema_of(text: str) -> int | None:
+    """Version of the layout; looked at first, as another's fields differ too. None if it has none."""
+    try:
+        schema = json.loads(text)["schema"]
+    except (ValueError, TypeError, KeyError):
+        return None
+    return schema if isinstance(schema, int) else None
