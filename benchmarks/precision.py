@@ -17,7 +17,6 @@ from benchmarks.parity_table import table
 from benchmarks.precision_models import SYNTHETIC, stage_graph_of
 from benchmarks.quality_frames import ARTS, Case
 from benchmarks.tables import markdown
-from trt_anime import typed
 from trt_anime.calibration.parity import compare, run_with_onnxruntime
 from trt_anime.cli.calibrate.work import Work
 from trt_anime.cli.engines.workers import workers_for
@@ -25,7 +24,7 @@ from trt_anime.engines.batch import Order, Outcome, engines_from_orders
 from trt_anime.engines.manifest import Precision, Profile
 from trt_anime.engines.targets import targets_from_names
 from trt_anime.errors import TrtAnimeError
-from trt_anime.files import sha256_of, write_text
+from trt_anime.files import write_text
 from trt_anime.parity import Parity
 from trt_anime.typed import Form, TypedGraph
 
@@ -109,10 +108,12 @@ def _against_truth(
     }
 
 
-def _engines(
-    model: str, graph: Path, graphs: dict[tuple[str, str], TypedGraph]
-) -> Iterator[Outcome]:
-    wanted = [p for p in BUILT if p == "fp32" or (found := graphs.get((p, "tensorrt"))) and found.record.parity.passed]
+def _engines(model: str, graph: Path, graphs: dict[tuple[str, str], TypedGraph]) -> Iterator[Outcome]:
+    wanted = [
+        p
+        for p in BUILT
+        if p == "fp32" or ((found := graphs.get((p, "tensorrt"))) and found.record.parity.passed)
+    ]
     orders = [
         Order(model, graph, target, precision, PROFILE)
         for precision in wanted
@@ -164,7 +165,14 @@ def _graphs(one: Measured) -> str:
         kept = ", ".join(row.node.removeprefix("net/") for row in record.kept[:6])
         more = f" and {len(record.kept) - 6} more" if len(record.kept) > 6 else ""
         rows.append(
-            [_name(kind), f"{size:.1f}", record.method, shares, f"{len(record.kept)}: {kept}{more}", speed or "–"]  # noqa: RUF001
+            [
+                _name(kind),
+                f"{size:.1f}",
+                record.method,
+                shares,
+                f"{len(record.kept)}: {kept}{more}",
+                speed or "–",
+            ]  # noqa: RUF001
         )
     head = ["graph", "MB", "ranges", "network", "kept in higher precision", "against FP32, one thread"]
     return markdown(head, rows)
@@ -178,7 +186,9 @@ def _builds(outcomes: Sequence[Outcome]) -> str:
             rows.append([order.precision, order.target.name, "–", "–", f"not built: {outcome.error}"])  # noqa: RUF001
             continue
         manifest = outcome.built.entry.manifest
-        inside = ", ".join(f"{name} {share:.0%}" for name, share in (manifest.product_precision or {}).items())
+        inside = ", ".join(
+            f"{name} {share:.0%}" for name, share in (manifest.product_precision or {}).items()
+        )
         rows.append(
             [
                 order.precision,

@@ -9,10 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate, pad
+from trt_anime.export.limits import sm75_needs_fp16, unbuildable
 
 from tests.temporal.xmem.running import Arrays, largest, ran
 from trt_anime.calibration.fp16 import fp16_from_fp32
-from trt_anime.export.limits import sm75_needs_fp16, unbuildable
 from trt_anime.export.networks.xmem.constants import MEAN, STD
 from trt_anime.export.networks.xmem.network import XMem, aggregated, full_size
 from trt_anime.export.temporal.xmem.compose import OUTPUTS, xmem_graphs
