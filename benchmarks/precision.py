@@ -1,10 +1,10 @@
-"""Every precision of the matting networks: how near to FP32, how large, how fast to build, and what is inside.
+"""Every precision of the matting networks: how near to FP32, how large, how fast to build, what is inside.
 
     python -m benchmarks.precision
 
 Calibrates on the sample clip, judges on frames of the generator with exact truth, and builds for the six
 TensorRT-RTX targets. Writes docs/precision_tables.md. Needs no GPU. IS-Net's weights are in no package
-registry: it gets pseudo-random ones, which says something of structure, size and time, and nothing of mattes.
+registry: it gets pseudo-random ones, which tells of structure, size and time, and nothing of mattes.
 """
 
 import argparse
@@ -33,6 +33,7 @@ DOCS = ROOT / "docs" / "precision_tables.md"
 CLIP = ROOT / "samples" / "first_light.mp4"
 MODELS = ("u2netp", "modnet", "isnet-anime")
 PROFILE = Profile(height=720, width=1280, max_batch=4)
+NONE = "\N{EN DASH}"
 KINDS: tuple[tuple[Precision, Form], ...] = (
     ("fp16", "tensorrt"),
     ("int8", "tensorrt"),
@@ -44,7 +45,7 @@ BUILT: tuple[Precision, ...] = ("fp32", "fp16", "int8")
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """One model. `truth`: parity by precision and form on the generator's frames; empty for synthetic weights."""
+    """One model. `truth`: parity by precision and form on the generator's frames; none for synthetic weights."""
 
     model: str
     graph: Path
@@ -131,8 +132,10 @@ def _report(found: Sequence[Measured], command: str) -> str:
     packages = ("trt-anime", "onnxruntime", "nvidia-modelopt", "tensorrt_rtx_cu13", "openvino")
     parts = [
         "# Precision, measured",
-        f"*Written by `{command}`; don't edit. {machine.now()}. {machine.cpu()}. {machine.versions(packages)}.*",
-        "What the tables mean is in [precision.md](precision.md). Frames are 1280x720. No GPU was here: typed"
+        f"*Written by `{command}`; don't edit. {machine.now()}. {machine.cpu()}."
+        f" {machine.versions(packages)}.*",
+        "What the tables mean is in [precision.md](precision.md). Frames are 1280x720. No GPU was here:"
+        " typed"
         " graphs were judged on ONNX Runtime's CPU provider with every FP16 value rounded, and engines were"
         " built, not run.",
     ]
@@ -143,11 +146,11 @@ def _report(found: Sequence[Measured], command: str) -> str:
 
 def _model_parts(one: Measured) -> Iterator[str]:
     if one.model in SYNTHETIC:
-        yield "Pseudo-random weights: its mattes mean nothing, and a network of noise loses more than a real one."
+        yield "Pseudo-random weights: its mattes mean nothing, and noise loses more than a real network."
     yield "On frames of the sample clip that calibration did not see:"
     yield table({_name(kind): found.record.parity for kind, found in one.graphs.items()})
     if one.truth:
-        yield "Against the generator's exact truth (`alpha_sad_change`: how much larger the error has become):"
+        yield "Against the generator's exact truth (`alpha_sad_change`: how much larger the error became):"
         yield table({_name(kind): parity for kind, parity in one.truth.items()})
     yield "Typed graphs:"
     yield _graphs(one)
@@ -156,7 +159,7 @@ def _model_parts(one: Measured) -> Iterator[str]:
 
 
 def _graphs(one: Measured) -> str:
-    rows = [["fp32", f"{one.graph.stat().st_size / 1e6:.1f}", "–", "–", "–", "–"]]  # noqa: RUF001
+    rows = [["fp32", f"{one.graph.stat().st_size / 1e6:.1f}", NONE, NONE, NONE, NONE]]
     for kind, found in one.graphs.items():
         record = found.record
         shares = ", ".join(f"{name} {share:.0%}" for name, share in record.shares.items())
@@ -171,8 +174,8 @@ def _graphs(one: Measured) -> str:
                 record.method,
                 shares,
                 f"{len(record.kept)}: {kept}{more}",
-                speed or "–",
-            ]  # noqa: RUF001
+                speed or NONE,
+            ]
         )
     head = ["graph", "MB", "ranges", "network", "kept in higher precision", "against FP32, one thread"]
     return markdown(head, rows)
@@ -183,7 +186,7 @@ def _builds(outcomes: Sequence[Outcome]) -> str:
     for outcome in outcomes:
         order = outcome.order
         if outcome.built is None:
-            rows.append([order.precision, order.target.name, "–", "–", f"not built: {outcome.error}"])  # noqa: RUF001
+            rows.append([order.precision, order.target.name, NONE, NONE, f"not built: {outcome.error}"])
             continue
         manifest = outcome.built.entry.manifest
         inside = ", ".join(

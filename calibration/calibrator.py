@@ -99,6 +99,7 @@ class Calibrator:
         self._network = onnx.shape_inference.infer_shapes(network_of(source.model))
         before = run_with_onnxruntime(before_network(source.model))
         self._inputs: Inputs = [before(frame) for frame in source.calibration]
+        self._exact: Arrays | None = None  # the network's outputs on the first frame, nothing rounded
         self._reference = _remembered(run_with_onnxruntime(source.model))
         self._ranges: dict[Form, dict[Method, dict[str, Range]]] = {}
         self._islands: dict[str, str] | None = None
@@ -167,11 +168,12 @@ class Calibrator:
 
     def _error_of(self, board: Switchboard, layers: Collection[str]) -> float:
         """Of the network's outputs with these layers rounded: sum of differences over sum of values."""
-        inputs = self._inputs[0]
-        exact, rounded = board.run(inputs, ()), board.run(inputs, layers)
+        if self._exact is None:
+            self._exact = board.run(self._inputs[0], ())
+        rounded = board.run(self._inputs[0], layers)
         return max(
             float(np.abs(rounded[name] - value).sum() / max(np.abs(value).sum(), 1e-12))
-            for name, value in exact.items()
+            for name, value in self._exact.items()
         )
 
     def _more(self, wanted: _Wanted, kept: dict[str, str]) -> Iterator[dict[str, str]]:
