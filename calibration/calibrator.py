@@ -1,4 +1,4 @@
-"""From a stage graph and frames to a typed graph that is near enough to FP32, or the reason why it isn't."""
+"""From a stage graph and frames to a typed graph near enough to FP32, or the reason why it is not."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
