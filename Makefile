@@ -29,13 +29,13 @@ $(VENV)/.calibration: $(VENV)/.setup
 	touch $@
 
 $(VENV)/.develop: $(VENV)/.setup
-	$(PIP) --editable '.[$(EXTRAS),export,dev]'
+	$(PIP) --editable '.[$(EXTRAS),calibration,export,dev]'
 	touch $@
 
 demo: setup
 	$(BIN)/trt-anime models pull u2netp
 	$(BIN)/trt-anime process $(CLIP) --output $(OUT) --model u2netp --overwrite
-	$(BIN)/trt-anime engines build u2netp --gpu $(GPU) --precision fp16 --size 1280x720
+	$(BIN)/trt-anime engines build u2netp --gpu $(GPU) --precision fp32 --size 1280x720
 	$(BIN)/python -m samples.contact_sheet $(CLIP) $(OUT)
 	@echo "Look at $(OUT)/contact_sheet.png, the frames in $(OUT)/stage2a_character_refine/, and $(OUT)/run.json"
 

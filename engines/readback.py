@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 
 _NAMES = {"Float": "float32", "Half": "float16", "BFloat16": "bfloat16", "FP8": "float8"}
 _LAYER = re.compile(
-    r"^Name: .*?, LayerType: (?P<kind>.*?), Inputs: \[(?P<inputs>.*?)\], .*?Outputs: \[(?P<outputs>.*?)\],"
-    r" TacticName: (?P<tactic>.*?),",
+    r"^Name: .*?, LayerType: (?P<kind>.*?), Inputs: \[(?P<inputs>.*?)\], Constants: \[.*?\], "
+    r"Outputs: \[(?P<outputs>.*?)\], TacticName: (?P<tactic>.*?),",
     re.MULTILINE,
 )
 _TYPE = re.compile(r"Datatype: (\w+)")

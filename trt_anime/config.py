@@ -32,7 +32,7 @@ class Settings(_Section):
 
     device: str = "auto"
     provider: Literal["auto", "onnxruntime", "openvino", "tensorrt"] = "auto"
-    precision: Literal["fp16", "fp32"] | None = None
+    precision: Literal["fp16", "int8", "fp8", "fp32"] | None = None
     format: Literal["png", "png16", "ffv1", "prores", "webm", "exr"] = "png"
     preset: Literal["fast", "balanced", "quality"] = "balanced"
     held_frames: bool = True

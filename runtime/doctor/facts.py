@@ -172,14 +172,15 @@ class EngineState:
     """An engine in the store.
 
     Attributes:
-        state: ``usable`` here, for a GPU that isn't here, or to be built again.
-        reason: why it isn't usable.
+        state: ``usable`` here, usable but ``slower`` than it could be, for another machine, or to be built
+            again.
+        reason: why it isn't usable, or not at its best.
     """
 
     name: str
     target: str
     precision: str
-    state: Literal["usable", "elsewhere", "rebuild"]
+    state: Literal["usable", "slower", "elsewhere", "rebuild"]
     reason: str = ""
 
 

@@ -77,12 +77,15 @@ def _models(facts: Facts) -> Iterator[Finding]:
 
 def _engines(facts: Facts) -> Iterator[Finding]:
     count = Counter(engine.state for engine in facts.engines)
-    if usable := count["usable"]:
+    if usable := count["usable"] + count["slower"]:
         yield Finding(section="engines", level="ok", what=f"{_engines_of(usable)} usable here")
     if count["elsewhere"]:
         targets = sorted({engine.target for engine in facts.engines if engine.state == "elsewhere"})
-        what = f"{_engines_of(count['elsewhere'])} for GPUs that aren't here ({', '.join(targets)})"
+        what = f"{_engines_of(count['elsewhere'])} for other machines ({', '.join(targets)})"
         yield Finding(section="engines", level="note", what=what)
+    for engine in facts.engines:
+        if engine.state == "slower":
+            yield Finding(section="engines", level="note", what=f"{engine.name} {engine.reason}")
     if count["rebuild"]:
         first = next(engine for engine in facts.engines if engine.state == "rebuild")
         yield Finding(

@@ -3,7 +3,6 @@
 import os
 import platform
 import shutil
-import sys
 from importlib import metadata
 from pathlib import Path
 
@@ -90,11 +89,6 @@ def packages() -> dict[str, str]:
             if version := _version(name):
                 found[name] = version
     return found
-
-
-def system_name() -> str:
-    """As in an engine's recipe."""
-    return f"{sys.platform}-{platform.machine().lower()}"
 
 
 def _version(name: str) -> str:

@@ -40,7 +40,7 @@ def open_session(
         threads: how many CPU cores inference may use in all, on a CPU.
         size: (height, width) of the frames.
         batch: most frames of one run.
-        precision: of the engine; None takes the fastest there is.
+        precision: of the engine or, on a CPU, of the graph; None takes the fastest there is.
         allow_cpu_nodes: whether ONNX Runtime may run on the CPU what CUDA can't.
 
     Raises:
@@ -58,7 +58,7 @@ def open_session(
         return ReplaySession(stage, cast(CpuDevice, device)), []
     notices: list[str] = []
     if kind == "cpu":
-        session = _on_cpu(stage, cast(CpuDevice, device), graph(), provider, threads)
+        session, notices = _on_cpu(stage, cast(CpuDevice, device), graph(), provider, threads, precision)
     else:
         session, notices = _on_gpu(
             stage,
@@ -89,14 +89,19 @@ def check_provider(provider: str, *, device: str) -> None:
         )
 
 
-def _on_cpu(stage: Stage, device: CpuDevice, graph: Path, provider: str, threads: int) -> Session:
-    if provider == "openvino":
+def _on_cpu(
+    stage: Stage, device: CpuDevice, graph: Path, provider: str, threads: int, precision: str | None
+) -> tuple[Session, list[str]]:
+    from trt_anime.runtime.sessions.cpu_choice import choice_for
+
+    choice = choice_for(stage.number, graph, provider=provider, precision=precision)
+    if choice.provider == "openvino":
         from trt_anime.runtime.sessions.openvino_cpu import OpenVinoSession
 
-        return OpenVinoSession(graph, device, threads=threads, name=stage.number)
+        return OpenVinoSession(choice.graph, device, threads=threads, name=stage.number), choice.notices
     from trt_anime.runtime.sessions.ort_cpu import OrtCpuSession
 
-    return OrtCpuSession(graph, device, threads=threads, name=stage.number)
+    return OrtCpuSession(choice.graph, device, threads=threads, name=stage.number), choice.notices
 
 
 def _on_gpu(

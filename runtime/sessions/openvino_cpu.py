@@ -41,7 +41,9 @@ class OpenVinoSession(BoundSession):
             name=name,
             source=str(graph),
             info=described.info,
-            origin=Origin(graph, sha256_of(graph), f"openvino {version}", "OpenVINO CPU", "fp32"),
+            origin=Origin(
+                graph, sha256_of(graph), f"openvino {version}", "OpenVINO CPU", described.info.precision
+            ),
             inputs=described.inputs,
             outputs=described.outputs,
         )

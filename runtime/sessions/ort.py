@@ -80,11 +80,12 @@ def loaded(
     except Exception as error:  # ONNX Runtime's classes share no base but Exception
         raise _load_error(graph, error) from error
     require_started(session, provider, graph)
-    metadata = session.get_modelmeta().custom_metadata_map
+    info = StageInfo.from_metadata(session.get_modelmeta().custom_metadata_map, source=graph)
+    library = f"onnxruntime {module.__version__}"
     return Loaded(
         session,
-        info=StageInfo.from_metadata(metadata, source=graph),
-        origin=Origin(graph, sha256_of(graph), f"onnxruntime {module.__version__}", provider, "fp32"),
+        info=info,
+        origin=Origin(graph, sha256_of(graph), library, provider, info.precision),
         inputs=tuple(_binding(value, graph) for value in session.get_inputs()),
         outputs=tuple(_binding(value, graph) for value in session.get_outputs()),
     )

@@ -37,7 +37,7 @@ def process(
         typer.Option(help="auto, onnxruntime, openvino or tensorrt  [default: auto]"),
     ] = None,
     precision: Annotated[
-        str | None, typer.Option(help="fp16 or fp32, of the engine  [default: the fastest there is]")
+        str | None, typer.Option(help="fp32, fp16, int8 or fp8  [default: the fastest there is]")
     ] = None,
     allow_cpu_nodes: Annotated[
         bool, typer.Option("--allow-cpu-nodes", help="Let the CPU run what ONNX Runtime's CUDA can't.")

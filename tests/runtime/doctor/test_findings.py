@@ -219,7 +219,7 @@ def test_engines() -> None:
     ours = [finding for finding in findings_of(facts) if finding.section == "engines"]
     assert [(finding.level, finding.what) for finding in ours] == [
         ("ok", "1 engine is usable here"),
-        ("note", "2 engines are for GPUs that aren't here (rtx-sm75, trt-sm90)"),
+        ("note", "2 engines are for other machines (rtx-sm75, trt-sm90)"),
         ("note", "1 engine is for a GPU like the one here, but not usable; e-rebuild: why"),
     ]
     assert ours[2].command == "trt-anime engines build MODEL --gpu native"

@@ -76,7 +76,8 @@ def _graphs(facts: Facts) -> Pairs:
 def _engines(facts: Facts) -> Pairs:
     yield "in the store", str(len(facts.engines))
     for engine in facts.engines:
-        yield engine.state, _engine_words(engine)
+        if engine.state != "elsewhere":  # those are counted in a note; there may be dozens
+            yield engine.state, _engine_words(engine)
 
 
 SECTIONS: dict[Section, tuple[str, Callable[[Facts], Pairs]]] = {

@@ -1,0 +1,102 @@
+"""`trt-anime process` in INT8 against FP32 on this CPU: same clip, same cores, RGBA PNG out, no frame reused.
+
+    python -m benchmarks.int8_pairs
+
+Every round runs every way once, odd rounds in the opposite order; ratios are taken within a round. Needs
+`trt-anime calibrate u2netp --frames samples/first_light.mp4 --precision int8`, and says so.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import machine
+from benchmarks.footage import make_footage
+from benchmarks.tables import Spread, markdown, paired_ratio
+from trt_anime.errors import EngineError, TrtAnimeError
+
+HEIGHTS = {"720p": 720, "1080p": 1080}
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to process the clip."""
+
+    name: str
+    precision: str
+    provider: str
+
+
+WAYS = (
+    Way("FP32, ONNX Runtime", "fp32", "onnxruntime"),
+    Way("FP32, OpenVINO", "fp32", "openvino"),
+    Way("INT8, ONNX Runtime", "int8", "onnxruntime"),
+    Way("INT8, OpenVINO", "int8", "openvino"),
+)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; returns its exit code."""
+    given = _parser().parse_args(arguments)
+    machine.keep_to_cores(given.threads)
+    load = machine.OtherLoad()
+    try:
+        for size in given.sizes:
+            print(f"\n{size}, {given.model}, {given.frames} frames, {given.rounds} rounds\n")
+            print(_table(_measured(given, HEIGHTS[size])))
+    except TrtAnimeError as error:
+        print(f"error: {error}")
+        return error.exit_code
+    packages = ("trt-anime", "onnxruntime", "openvino")
+    print(f"\n{machine.now()}, {machine.cpu()}, {machine.versions(packages)}; other programs {load.share():.0%}")
+    return 0
+
+
+def _measured(given: argparse.Namespace, height: int) -> dict[str, list[float]]:
+    """Milliseconds a frame by way, one a round."""
+    found: dict[str, list[float]] = {way.name: [] for way in WAYS}
+    with tempfile.TemporaryDirectory() as folder:
+        footage = make_footage(Path(folder), height=height, frames=given.frames)
+        for number in range(given.rounds):
+            for way in WAYS if number % 2 == 0 else reversed(WAYS):
+                found[way.name].append(_milliseconds(way, footage.clip, Path(folder), given))
+    return found
+
+
+def _milliseconds(way: Way, clip: Path, folder: Path, given: argparse.Namespace) -> float:
+    output = folder / "out"
+    command = [sys.executable, "-m", "trt_anime", "process", str(clip), "-o", str(output), "--overwrite"]
+    command += ["--model", given.model, "--precision", way.precision, "--provider", way.provider]
+    command += ["--device", "cpu", "--no-held-frames", "--threads", str(given.threads)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise EngineError(f"{way.name}: {done.stderr.strip().splitlines()[-1]}")
+    record = json.loads((output / "run.json").read_text())
+    return 1000 * float(record["elapsed_s"]) / int(record["frames"])
+
+
+def _table(found: dict[str, list[float]]) -> str:
+    base: Sequence[float] = found[WAYS[0].name]
+    rows = [
+        [name, Spread.of(times).text(), f"{paired_ratio(base, times).text(2)}"] for name, times in found.items()
+    ]
+    return markdown(["way", "ms a frame", "times as fast"], rows)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.int8_pairs", description=__doc__)
+    parser.add_argument("--model", default="u2netp")
+    parser.add_argument("--sizes", nargs="+", default=list(HEIGHTS), choices=list(HEIGHTS))
+    parser.add_argument("--frames", type=int, default=48)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=2)
+    return parser
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

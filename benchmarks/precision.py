@@ -1,0 +1,207 @@
+"""Every precision of the matting networks: how near to FP32, how large, how fast to build, and what is inside.
+
+    python -m benchmarks.precision
+
+Calibrates on the sample clip, judges on frames of the generator with exact truth, and builds for the six
+TensorRT-RTX targets. Writes docs/precision_tables.md. Needs no GPU. IS-Net's weights are in no package
+registry: it gets pseudo-random ones, which says something of structure, size and time, and nothing of mattes.
+"""
+
+import argparse
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import machine
+from benchmarks.parity_table import table
+from benchmarks.precision_models import SYNTHETIC, stage_graph_of
+from benchmarks.quality_frames import ARTS, Case
+from benchmarks.tables import markdown
+from trt_anime import typed
+from trt_anime.calibration.parity import compare, run_with_onnxruntime
+from trt_anime.cli.calibrate.work import Work
+from trt_anime.cli.engines.workers import workers_for
+from trt_anime.engines.batch import Order, Outcome, engines_from_orders
+from trt_anime.engines.manifest import Precision, Profile
+from trt_anime.engines.targets import targets_from_names
+from trt_anime.errors import TrtAnimeError
+from trt_anime.files import sha256_of, write_text
+from trt_anime.parity import Parity
+from trt_anime.typed import Form, TypedGraph
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs" / "precision_tables.md"
+CLIP = ROOT / "samples" / "first_light.mp4"
+MODELS = ("u2netp", "modnet", "isnet-anime")
+PROFILE = Profile(height=720, width=1280, max_batch=4)
+KINDS: tuple[tuple[Precision, Form], ...] = (
+    ("fp16", "tensorrt"),
+    ("int8", "tensorrt"),
+    ("int8", "cpu"),
+    ("fp8", "tensorrt"),
+)
+BUILT: tuple[Precision, ...] = ("fp32", "fp16", "int8")
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """One model. `truth`: parity by precision and form on the generator's frames; empty for synthetic weights."""
+
+    model: str
+    graph: Path
+    graphs: dict[tuple[str, str], TypedGraph]
+    truth: dict[tuple[str, str], Parity]
+    engines: list[Outcome]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; returns its exit code."""
+    given = _parser().parse_args(arguments)
+    try:
+        found = [_measured(model, given.per_shot) for model in given.models]
+        text = _report(found, " ".join(["python -m benchmarks.precision", *(arguments or [])]))
+        print(text)
+        if not given.no_docs:
+            write_text(DOCS, text)
+    except TrtAnimeError as error:
+        print(f"error: {error}")
+        return error.exit_code
+    return 0
+
+
+def _measured(model: str, per_shot: int) -> Measured:
+    graph = stage_graph_of(model)
+    work = Work([CLIP], seed=0, method=None, again=False, say=lambda words: print(words, flush=True))
+    graphs = {}
+    for precision, form in KINDS:
+        try:
+            graphs[precision, form] = work.typed(graph, precision, form)
+        except TrtAnimeError as error:
+            print(f"{model} {precision} for {form}: {error}", flush=True)
+    truth = {} if model in SYNTHETIC else _against_truth(graph, graphs, per_shot)
+    return Measured(model, graph, graphs, truth, list(_engines(model, graph, graphs)))
+
+
+def _against_truth(
+    graph: Path, graphs: dict[tuple[str, str], TypedGraph], per_shot: int
+) -> dict[tuple[str, str], Parity]:
+    truths = [truth for art in ARTS for truth in Case(art, "720p").truths(per_shot)]
+    frames = [{"frame": truth.frame[None]} for truth in truths]
+    exact = [truth.alpha[None] for truth in truths]
+    known: dict[int, dict[str, object]] = {}
+    run = run_with_onnxruntime(graph)
+
+    def reference(inputs):  # type: ignore[no-untyped-def]
+        return known.setdefault(id(inputs), run(inputs))
+
+    return {
+        kind: compare(
+            reference,
+            run_with_onnxruntime(found.graph),
+            frames,
+            stage="matte",
+            precision=kind[0],
+            reference_name="fp32",
+            candidate_name=kind[0],
+            truth=exact,
+        ).parity
+        for kind, found in graphs.items()
+    }
+
+
+def _engines(
+    model: str, graph: Path, graphs: dict[tuple[str, str], TypedGraph]
+) -> Iterator[Outcome]:
+    wanted = [p for p in BUILT if p == "fp32" or (found := graphs.get((p, "tensorrt"))) and found.record.parity.passed]
+    orders = [
+        Order(model, graph, target, precision, PROFILE)
+        for precision in wanted
+        for target in targets_from_names("all")
+    ]
+    yield from engines_from_orders(
+        orders,
+        workers=workers_for(orders)[0],
+        on_progress=lambda order, share: None,
+        on_done=lambda outcome: print(outcome.order.title, outcome.error or "", flush=True),
+    )
+
+
+def _report(found: Sequence[Measured], command: str) -> str:
+    packages = ("trt-anime", "onnxruntime", "nvidia-modelopt", "tensorrt_rtx_cu13", "openvino")
+    parts = [
+        "# Precision, measured",
+        f"*Written by `{command}`; don't edit. {machine.now()}. {machine.cpu()}. {machine.versions(packages)}.*",
+        "What the tables mean is in [precision.md](precision.md). Frames are 1280x720. No GPU was here: typed"
+        " graphs were judged on ONNX Runtime's CPU provider with every FP16 value rounded, and engines were"
+        " built, not run.",
+    ]
+    for one in found:
+        parts += [f"## {one.model}", *_model_parts(one)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _model_parts(one: Measured) -> Iterator[str]:
+    if one.model in SYNTHETIC:
+        yield "Pseudo-random weights: its mattes mean nothing, and a network of noise loses more than a real one."
+    yield "On frames of the sample clip that calibration did not see:"
+    yield table({_name(kind): found.record.parity for kind, found in one.graphs.items()})
+    if one.truth:
+        yield "Against the generator's exact truth (`alpha_sad_change`: how much larger the error has become):"
+        yield table({_name(kind): parity for kind, parity in one.truth.items()})
+    yield "Typed graphs:"
+    yield _graphs(one)
+    yield "TensorRT-RTX engines, batch 1 to 4:"
+    yield _builds(one.engines)
+
+
+def _graphs(one: Measured) -> str:
+    rows = [["fp32", f"{one.graph.stat().st_size / 1e6:.1f}", "–", "–", "–", "–"]]  # noqa: RUF001
+    for kind, found in one.graphs.items():
+        record = found.record
+        shares = ", ".join(f"{name} {share:.0%}" for name, share in record.shares.items())
+        speed = "; ".join(f"{s.provider} {s.ratio:.2f}× ({s.low:.2f}–{s.high:.2f})" for s in record.speeds)  # noqa: RUF001
+        size = found.graph.stat().st_size / 1e6
+        kept = ", ".join(row.node.removeprefix("net/") for row in record.kept[:6])
+        more = f" and {len(record.kept) - 6} more" if len(record.kept) > 6 else ""
+        rows.append(
+            [_name(kind), f"{size:.1f}", record.method, shares, f"{len(record.kept)}: {kept}{more}", speed or "–"]  # noqa: RUF001
+        )
+    head = ["graph", "MB", "ranges", "network", "kept in higher precision", "against FP32, one thread"]
+    return markdown(head, rows)
+
+
+def _builds(outcomes: Sequence[Outcome]) -> str:
+    rows = []
+    for outcome in outcomes:
+        order = outcome.order
+        if outcome.built is None:
+            rows.append([order.precision, order.target.name, "–", "–", f"not built: {outcome.error}"])  # noqa: RUF001
+            continue
+        manifest = outcome.built.entry.manifest
+        inside = ", ".join(f"{name} {share:.0%}" for name, share in (manifest.product_precision or {}).items())
+        rows.append(
+            [
+                order.precision,
+                order.target.name,
+                f"{manifest.size_bytes / 1e6:.1f}",
+                f"{manifest.build_s:.1f}",
+                inside,
+            ]
+        )
+    return markdown(["precision", "target", "MB", "build s", "products compute in"], rows)
+
+
+def _name(kind: tuple[str, str]) -> str:
+    return f"{kind[0]} for {'TensorRT' if kind[1] == 'tensorrt' else 'CPUs'}"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.precision", description=__doc__)
+    parser.add_argument("--models", nargs="+", default=list(MODELS), help=f"[default: {' '.join(MODELS)}]")
+    parser.add_argument("--per-shot", type=int, default=2, help="frames of each shot [default: 2]")
+    parser.add_argument("--no-docs", action="store_true", help="print only, write nothing")
+    return parser
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
