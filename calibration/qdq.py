@@ -121,7 +121,7 @@ def _with_pairs(
 def _tensors_data(ranges: Ranges) -> Any:
     from onnxruntime.quantization.calibrate import CalibrationMethod, TensorData, TensorsData
 
-    limits = {
+    limits: dict[str, Any] = {
         name: TensorData(lowest=np.float32(low), highest=np.float32(high))
         for name, (low, high) in ranges.items()
     }

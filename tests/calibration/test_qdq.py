@@ -2,10 +2,12 @@
 
 from collections import Counter
 from functools import cache
+from pathlib import Path
 
 import ml_dtypes
 import numpy as np
 import onnx
+import onnxruntime as ort
 import pytest
 
 from tests.calibration.small import (
@@ -138,6 +140,20 @@ def test_for_cpus_values_are_unsigned(name: str) -> None:
     assert len(zeros) > len(products(name))  # results, too: integers from product to product
 
 
+def test_for_cpus_every_product_has_an_integer_kernel(tmp_path: Path) -> None:
+    """Whatever reads its result: one that wants it in floats (here ConvTranspose) reads it rounded."""
+    options = ort.SessionOptions()
+    options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    options.log_severity_level = 4
+    model = int8("pictures", "cpu").SerializeToString()
+    ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    optimised = onnx.load(options.optimized_model_filepath)
+    kinds = {node_.name: node_.op_type for node_ in optimised.graph.node}
+    assert {kinds[name] for name in products("pictures")} == {"QLinearConv"}
+    assert kinds["net/up"] == "ConvTranspose"
+
+
 @FORM
 def test_what_has_no_kernel_on_integers_gets_none(form: Form) -> None:
     found = int8("pictures", form)
@@ -262,11 +278,12 @@ def test_small_weights_survive_fp16() -> None:
     """A folded batch norm leaves channels of 5e-5, whose scales FP16 knows to one digit only."""
     random = np.random.default_rng(6)
     array = weights(random, 4, 8, 3, 3)
-    array *= (np.float32([1, 5e-5, 4e-6, 0.0]) / np.abs(array).max((1, 2, 3)))[:, None, None, None]
+    reach = np.array([1, 5e-5, 4e-6, 0], np.float32)
+    array *= (reach / np.abs(array).max((1, 2, 3)))[:, None, None, None]
     model = network(
         node("Conv", "x w", "conv"),
         node("Mul", "conv larger", "y"),
-        weights={"w": array, "larger": np.float32([[[1]], [[5e3]], [[5e4]], [[1]]])},
+        weights={"w": array, "larger": np.array([[[1]], [[5e3]], [[5e4]], [[1]]], np.float32)},
         x=["batch", 8, 12, 12],
         y=["batch", 4, 10, 10],
     )
