@@ -113,14 +113,15 @@ def _with_pairs(
     quantizer.quantize_model()
     quantizer.model.topological_sort()
     result: onnx.ModelProto = quantizer.model.model
-    _unround(result, network, set(nodes))
+    exact = {*kept, *_before(network, kept)}
+    _unround(result, network, set(nodes), exact, integers=nodes if form == "cpu" else ())
     return result
 
 
 def _tensors_data(ranges: Ranges) -> Any:
     from onnxruntime.quantization.calibrate import CalibrationMethod, TensorData, TensorsData
 
-    limits = {
+    limits: dict[str, Any] = {
         name: TensorData(lowest=np.float32(low), highest=np.float32(high))
         for name, (low, high) in ranges.items()
     }
@@ -169,24 +170,35 @@ def _before(network: onnx.ModelProto, kept: Collection[str]) -> set[str]:
     return found
 
 
-def _unround(model: onnx.ModelProto, network: onnx.ModelProto, quantized: Collection[str]) -> None:
-    """Let all other nodes read what was there before Q/DQ: rounding it for them would gain nothing."""
-    graph = model.graph
+def _unround(
+    model: onnx.ModelProto,
+    network: onnx.ModelProto,
+    quantized: Collection[str],
+    exact: Collection[str],
+    *,
+    integers: Collection[str],
+) -> None:
+    """Let nodes without Q/DQ read what was there before it: rounding it for them would gain nothing.
+
+    But for results of the nodes in `integers`, which put out integers if nobody reads their result
+    otherwise. Nodes in `exact` have them all unrounded.
+    """
     originals = {node.name: node for node in network.graph.node if node.name not in quantized}
+    results = {name for node in network.graph.node if node.name in integers for name in node.output}
     weights = {tensor.name: tensor for tensor in network.graph.initializer}
-    present = {tensor.name for tensor in graph.initializer}
-    makers = {name: node for node in graph.node for name in node.output}
-    for node in graph.node:
+    present = {tensor.name for tensor in model.graph.initializer}
+    makers = {name: node for node in model.graph.node for name in node.output}
+    for node in model.graph.node:
         if node.name not in originals:
             continue
         for index, name in enumerate(originals[node.name].input):
-            if name not in weights:
+            if name in weights:
+                node.input[index] = name
+                if name not in present:  # a product with Q/DQ has the same weights
+                    model.graph.initializer.append(weights[name])
+                    present.add(name)
+            elif node.name in exact or name not in results:
                 node.input[index] = _unrounded(node.input[index], makers)
-                continue
-            node.input[index] = name
-            if name not in present:  # a product with Q/DQ has the same weights
-                graph.initializer.append(weights[name])
-                present.add(name)
 
 
 def _unrounded(name: str, makers: Mapping[str, onnx.NodeProto]) -> str:

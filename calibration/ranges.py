@@ -93,7 +93,7 @@ class _Values:
             for name in self._computed
             if name not in present
         )
-        self._session = InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+        self._session: Any = InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
 
     def of(self, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
         computed = self._session.run(self._computed, dict(arrays)) if self._computed else []

@@ -135,15 +135,15 @@ class Switchboard:
 
     def __init__(self, network: onnx.ModelProto, rounding: Rounding, *, threads: int = 0) -> None:
         """`network`: as `network_of` gives it. `threads`: for ONNX Runtime; 0 leaves it to that."""
-        from onnxruntime import InferenceSession, SessionOptions
+        import onnxruntime as ort
 
         nodes = layers_of(network, products_only=not rounding.results)
         self.layers = tuple(node.name for node in nodes)
         self._outputs = [value.name for value in network.graph.output]
-        options = SessionOptions()
+        options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 4
-        self._session = InferenceSession(
+        self._session: Any = ort.InferenceSession(
             _switched(network, self.layers, rounding).SerializeToString(),
             options,
             providers=["CPUExecutionProvider"],

@@ -92,7 +92,7 @@ def tokens() -> onnx.ModelProto:
 
 def weights(random: np.random.Generator, *shape: int) -> Array:
     """Normal, such that a convolution's results are about as large as its inputs."""
-    return (random.standard_normal(shape) / np.sqrt(np.prod(shape[1:]))).astype(np.float32)
+    return np.asarray(random.standard_normal(shape) / np.sqrt(np.prod(shape[1:])), np.float32)
 
 
 def examples(model: onnx.ModelProto, count: int = 4, *, seed: int = 2) -> list[dict[str, Array]]:

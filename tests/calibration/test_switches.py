@@ -5,9 +5,9 @@ from collections.abc import Callable
 import ml_dtypes
 import numpy as np
 import onnx
+import onnxruntime as ort
 import pytest
 from numpy.lib.stride_tricks import sliding_window_view
-from onnxruntime import GraphOptimizationLevel, InferenceSession, SessionOptions
 
 from tests.calibration.small import (
     Array,
@@ -46,7 +46,7 @@ def two_convolutions() -> onnx.ModelProto:
 def convolved(x: Array, kernel: Array) -> Array:
     """3 x 3, zeros around, summed in float64."""
     windows = sliding_window_view(np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3))
-    return np.einsum("bihwyx,oiyx->bohw", windows.astype(np.float64), kernel).astype(np.float32)
+    return np.asarray(np.einsum("bihwyx,oiyx->bohw", windows.astype(np.float64), kernel), np.float32)
 
 
 def half(array: Array) -> Array:
@@ -106,10 +106,10 @@ BY_HAND: dict[str, tuple[Rounding, Round, Round, Round]] = {
 def test_nothing_switched_is_fp32(rounding: Rounding) -> None:
     model = two_convolutions()
     (inputs,) = examples(model, 1)
-    options = SessionOptions()
-    options.graph_optimization_level = GraphOptimizationLevel.ORT_DISABLE_ALL
-    plain = InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    (expected,) = plain.run(["y"], inputs)
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    plain = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    expected = np.asarray(plain.run(["y"], inputs)[0])
     board = Switchboard(model, rounding)
     assert np.array_equal(board.run(inputs, ())["y"], expected)
     np.testing.assert_allclose(board.run(inputs, ())["y"], outputs(model, inputs)["y"], atol=1e-5)
@@ -160,15 +160,17 @@ def test_all_in_fp16_is_the_typed_graph() -> None:
         assert np.abs(typed - outputs(model, inputs)["y"]).max() > 2**-12
 
 
-def test_all_in_int8_is_the_typed_graph() -> None:
-    model = two_convolutions()
+@pytest.mark.parametrize(
+    "model", [two_convolutions(), pictures(), tokens()], ids=["two", "pictures", "tokens"]
+)
+def test_all_in_int8_is_the_typed_graph(model: onnx.ModelProto) -> None:
     inputs = examples(model)
     ranges = value_ranges(model, values_to_calibrate(model, form="tensorrt"), inputs)["minmax"]
     board = Switchboard(model, Int8(ranges, symmetric=True))
     typed = outputs(int8_from_fp32(model, ranges, form="tensorrt", kept=()), inputs[0])["y"]
     simulated, exact = board.run(inputs[0], board.layers)["y"], board.run(inputs[0], ())["y"]
-    assert np.mean(simulated != typed) < 0.05  # where sums differ in their last digits
-    assert np.mean(np.abs(simulated - exact) > 1e-3) > 0.5
+    # Sums differ in their last digits, which now and then is a step.
+    assert np.abs(simulated - typed).mean() < 0.05 * np.abs(simulated - exact).mean()
 
 
 def test_a_resizes_factors_are_no_values() -> None:

@@ -86,8 +86,9 @@ def test_another_graph_is_not_found(home: Path, other: dict[str, Any]) -> None:
 
 def test_precisions_and_forms_lie_side_by_side(home: Path) -> None:
     records = [
-        replace(RECORD, precision=precision, form=form)
-        for precision, form in (("fp16", "tensorrt"), ("int8", "tensorrt"), ("int8", "cpu"))
+        replace(RECORD, precision="fp16", form="tensorrt"),
+        replace(RECORD, precision="int8", form="tensorrt"),
+        replace(RECORD, precision="int8", form="cpu"),
     ]
     for record in records:
         install(record, GRAPH, PICTURE)
