@@ -4,6 +4,8 @@ Each module's parts are named `pre`, `net`, `post`, and so are the graph's nodes
 to less than FP32.
 """
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -186,13 +188,12 @@ class _Odds(nn.Module):
         self.objects = shape.objects
 
     def forward(self, active: Tensor, *probabilities: Tensor) -> tuple[Tensor, Tensor]:
-        background = torch.ones_like(probabilities[0][:, :1])
-        objects = []
-        for index, own in enumerate(probabilities):
-            there = active[index : index + 1]
-            background = background * (1 - there + there * own[:, :1])
-            objects.append(there * own[:, 1 : 1 + self.objects])
-        merged = torch.cat((background, *objects), dim=1).clamp(LEAST, 1 - LEAST)
+        there = [active[index : index + 1] for index in range(len(probabilities))]
+        backgrounds = [1 - t + t * own[:, :1] for t, own in zip(there, probabilities, strict=True)]
+        objects = [t * own[:, 1 : 1 + self.objects] for t, own in zip(there, probabilities, strict=True)]
+        merged = torch.cat((math.prod(backgrounds[1:], start=backgrounds[0]), *objects), dim=1).clamp(
+            LEAST, 1 - LEAST
+        )
         return torch.softmax(torch.log(merged / (1 - merged)), dim=1), _labels(merged)
 
 
