@@ -17,6 +17,7 @@ from benchmarks.parity_table import table
 from benchmarks.precision_models import SYNTHETIC, stage_graph_of
 from benchmarks.quality_frames import ARTS, Case
 from benchmarks.tables import markdown
+from trt_anime.calibration.calibrator import remembered
 from trt_anime.calibration.parity import compare, run_with_onnxruntime
 from trt_anime.cli.calibrate.work import Work
 from trt_anime.cli.engines.workers import workers_for
@@ -34,7 +35,8 @@ CLIP = ROOT / "samples" / "first_light.mp4"
 MODELS = ("u2netp", "modnet", "isnet-anime")
 PROFILE = Profile(height=720, width=1280, max_batch=4)
 NONE = "\N{EN DASH}"
-KINDS: tuple[tuple[Precision, Form], ...] = (
+Kind = tuple[Precision, Form]
+KINDS: tuple[Kind, ...] = (
     ("fp16", "tensorrt"),
     ("int8", "tensorrt"),
     ("int8", "cpu"),
@@ -49,8 +51,8 @@ class Measured:
 
     model: str
     graph: Path
-    graphs: dict[tuple[str, str], TypedGraph]
-    truth: dict[tuple[str, str], Parity]
+    graphs: dict[Kind, TypedGraph]
+    truth: dict[Kind, Parity]
     engines: list[Outcome]
 
 
@@ -72,7 +74,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _measured(model: str, per_shot: int) -> Measured:
     graph = stage_graph_of(model)
     work = Work([CLIP], seed=0, method=None, again=False, say=lambda words: print(words, flush=True))
-    graphs = {}
+    graphs: dict[Kind, TypedGraph] = {}
     for precision, form in KINDS:
         try:
             graphs[precision, form] = work.typed(graph, precision, form)
@@ -82,18 +84,11 @@ def _measured(model: str, per_shot: int) -> Measured:
     return Measured(model, graph, graphs, truth, list(_engines(model, graph, graphs)))
 
 
-def _against_truth(
-    graph: Path, graphs: dict[tuple[str, str], TypedGraph], per_shot: int
-) -> dict[tuple[str, str], Parity]:
+def _against_truth(graph: Path, graphs: dict[Kind, TypedGraph], per_shot: int) -> dict[Kind, Parity]:
     truths = [truth for art in ARTS for truth in Case(art, "720p").truths(per_shot)]
     frames = [{"frame": truth.frame[None]} for truth in truths]
     exact = [truth.alpha[None] for truth in truths]
-    known: dict[int, dict[str, object]] = {}
-    run = run_with_onnxruntime(graph)
-
-    def reference(inputs):  # type: ignore[no-untyped-def]
-        return known.setdefault(id(inputs), run(inputs))
-
+    reference = remembered(run_with_onnxruntime(graph))
     return {
         kind: compare(
             reference,
@@ -109,7 +104,7 @@ def _against_truth(
     }
 
 
-def _engines(model: str, graph: Path, graphs: dict[tuple[str, str], TypedGraph]) -> Iterator[Outcome]:
+def _engines(model: str, graph: Path, graphs: dict[Kind, TypedGraph]) -> Iterator[Outcome]:
     wanted = [
         p
         for p in BUILT
@@ -204,7 +199,7 @@ def _builds(outcomes: Sequence[Outcome]) -> str:
     return markdown(["precision", "target", "MB", "build s", "products compute in"], rows)
 
 
-def _name(kind: tuple[str, str]) -> str:
+def _name(kind: Kind) -> str:
     return f"{kind[0]} for {'TensorRT' if kind[1] == 'tensorrt' else 'CPUs'}"
 
 

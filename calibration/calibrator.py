@@ -100,7 +100,7 @@ class Calibrator:
         before = run_with_onnxruntime(before_network(source.model))
         self._inputs: Inputs = [before(frame) for frame in source.calibration]
         self._exact: Arrays | None = None  # the network's outputs on the first frame, nothing rounded
-        self._reference = _remembered(run_with_onnxruntime(source.model))
+        self._reference = remembered(run_with_onnxruntime(source.model))
         self._ranges: dict[Form, dict[Method, dict[str, Range]]] = {}
         self._islands: dict[str, str] | None = None
 
@@ -223,7 +223,7 @@ def _rounding(precision: str, form: Form, ranges: Ranges | None) -> Rounding:
     return Float8(ranges) if precision == "fp8" else Int8(ranges, symmetric=form == "tensorrt")
 
 
-def _remembered(run: Run) -> Run:
+def remembered(run: Run) -> Run:
     """FP32 is the same for every attempt."""
     known: dict[int, Arrays] = {}
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import onnx
 import torch
 from torch import Tensor, nn
-from trt_anime.export.limits import unbuildable
 
 from trt_anime.errors import ExportError
 from trt_anime.export.networks.aot.network import ObjectTracker
 from trt_anime.export.temporal.aot_shape import MOST_OBJECTS, AotShape
 from trt_anime.export.temporal.aot_stages import Decode, Encode, Memorise, Merge, Propagate, Refer
+from trt_anime.limits import unbuildable
 from trt_anime.stage import NETWORK, StageInfo
 
 OPSET = 20

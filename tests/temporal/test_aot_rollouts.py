@@ -8,13 +8,13 @@ import numpy as np
 import onnx
 import pytest
 from numpy.typing import NDArray
-from trt_anime.export.limits import sm75_needs_fp16
 
 from tests.parity.clips import Clip
 from tests.temporal.aot_sets import ROLLOUTS, Jobs, Set, begun, graphs_of, rollout, shape_of
 from trt_anime.engines.builder import engine_from_graph, stage_graph_from_file
 from trt_anime.engines.manifest import Precision, Profile
 from trt_anime.engines.targets import Target
+from trt_anime.limits import sm75_needs_fp16
 from trt_anime.runtime.temporal.aot import AotTracker
 from trt_anime.runtime.temporal.aot_arrays import graphs_from_onnx
 from trt_anime.stage import StageInfo

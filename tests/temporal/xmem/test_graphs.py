@@ -9,7 +9,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate, pad
-from trt_anime.export.limits import sm75_needs_fp16, unbuildable
 
 from tests.temporal.xmem.running import Arrays, largest, ran
 from trt_anime.calibration.fp16 import fp16_from_fp32
@@ -18,6 +17,7 @@ from trt_anime.export.networks.xmem.network import XMem, aggregated, full_size
 from trt_anime.export.temporal.xmem.compose import OUTPUTS, xmem_graphs
 from trt_anime.export.temporal.xmem.networks import Networks
 from trt_anime.export.temporal.xmem.sizes import MemoryProfile
+from trt_anime.limits import sm75_needs_fp16, unbuildable
 from trt_anime.stage import NETWORK, StageInfo
 
 # Whole cells; to be padded; to be shrunk and padded.
