@@ -47,7 +47,7 @@ BUILT: tuple[Precision, ...] = ("fp32", "fp16", "int8")
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """One model. `truth`: parity by precision and form on the generator's frames, if its weights are real."""
+    """One model. `truth`: parity by precision and form on the generator's frames, for real weights."""
 
     model: str
     graph: Path

@@ -155,12 +155,13 @@ class Calibrator:
             names = values_to_calibrate(self._network, form=form)
             self._ranges[form] = value_ranges(self._network, names, self._inputs)
         found = self._ranges[form]
-        if method is None:
-            kept = self._known(precision)
-            errors = {name: self._error(_rounding(precision, form, found[name]), kept) for name in METHODS}
-            method = min(errors, key=lambda name: errors[name])
-            self._say(f"ranges: {', '.join(f'{name} {error:.2%}' for name, error in errors.items())} off")
-        return found[method], method
+        if method:
+            return found[method], method
+        kept = self._known(precision)
+        errors = {name: self._error(_rounding(precision, form, found[name]), kept) for name in METHODS}
+        self._say(f"ranges: {', '.join(f'{name} {error:.2%}' for name, error in errors.items())} off")
+        least = min(METHODS, key=lambda name: errors[name])
+        return found[least], least
 
     def _error(self, rounding: Rounding, kept: Collection[str]) -> float:
         board = Switchboard(self._network, rounding)
