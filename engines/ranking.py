@@ -48,8 +48,14 @@ def overtaken(entry: Entry, others: Iterable[Entry]) -> Verdict | None:
     if faster is None:
         return None
     name = faster.manifest.recipe.precision
-    reason = f"takes {_ms(entry)} ms a frame, and the {name} engine {_ms(faster)}"
+    ours, theirs = (milliseconds(_seconds(one)) for one in (entry, faster))
+    reason = f"takes {ours} a frame, and the {name} engine {theirs}"
     return Verdict("slower", "speed", reason, f"the {name} engine goes before it")
+
+
+def milliseconds(seconds: float) -> str:
+    """Such as ``3.21 ms``."""
+    return f"{1000 * seconds:{'.3g' if seconds < 0.9995 else '.0f'}} ms"
 
 
 def _usual(entry: Entry) -> tuple[bool, int, int, str]:
@@ -71,7 +77,3 @@ def _place(entry: Entry) -> tuple[object, ...]:
 def _seconds(entry: Entry) -> float:
     seconds = entry.manifest.seconds_per_frame
     return float("inf") if seconds is None else seconds
-
-
-def _ms(entry: Entry) -> str:
-    return f"{1000 * _seconds(entry):.3g}"

@@ -61,7 +61,7 @@ def test_int8_is_not_kept_where_it_is_not(card: Card) -> None:
     card.takes_ms = {b"fp32": 7, b"fp16": 3, b"int8": 4}
     tables: list[Table] = []
     precision.engine_parity(tables)
-    why = "takes 4 ms a frame, and the fp16 engine 3"
+    why = "takes 4 ms a frame, and the fp16 engine 3 ms"
     assert tables[0].rows[2][2:] == ("4.000", PASSED.replace("0.5", "2.5"), "no", why)
     card.off[b"int8"] = 20
     precision.engine_parity(tables)

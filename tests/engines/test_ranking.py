@@ -9,7 +9,7 @@ import pytest
 from tests.engines.records import MANIFEST, RECIPE
 from trt_anime.engines.manifest import Profile
 from trt_anime.engines.preflight import Verdict
-from trt_anime.engines.ranking import best, overtaken
+from trt_anime.engines.ranking import best, milliseconds, overtaken
 from trt_anime.engines.store import Entry
 
 HERE = "NVIDIA L4, driver 580.65.6"
@@ -74,7 +74,7 @@ def test_overtaken_by_what_is_more_exact() -> None:
     assert overtaken(int8, [fp32, fp16, int8]) == Verdict(
         "slower",
         "speed",
-        "takes 4.12 ms a frame, and the fp16 engine 3.2",
+        "takes 4.12 ms a frame, and the fp16 engine 3.2 ms",
         "the fp16 engine goes before it",
     )
     assert overtaken(fp16, [fp32, fp16, int8]) is None
@@ -95,3 +95,11 @@ def test_overtaken_by_what_is_more_exact() -> None:
 def test_not_overtaken(other: Entry) -> None:
     assert overtaken(engine("int8", 0.004), [other]) is None
     assert overtaken(engine("int8"), [other]) is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.0000042, "0.0042 ms"), (0.00321, "3.21 ms"), (0.9996, "1000 ms"), (1.6519, "1652 ms")],
+)
+def test_milliseconds(seconds: float, words: str) -> None:
+    assert milliseconds(seconds) == words

@@ -104,7 +104,7 @@ def test_int8_that_is_slower_is_not_used(home: Path, card: Card, clip: Path, cap
     for entry in (fp16, int8):
         (entry.folder / store.kernels_file("NVIDIA L4")).write_bytes(b"kernels")
     card.takes_ms = {b"fp16": 3, b"int8": 4}
-    why = "takes 4 ms a frame, and the fp16 engine 3; the fp16 engine goes before it"
+    why = "takes 4 ms a frame, and the fp16 engine 3 ms; the fp16 engine goes before it"
     assert run("verify", "--frames", clip) == 0
     assert capsys.readouterr().out.endswith(f"\n{int8.folder.name}: not used: {why}\n")
     assert run("check") == 0

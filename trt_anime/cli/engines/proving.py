@@ -17,6 +17,7 @@ from trt_anime.engines import pruning, store
 from trt_anime.engines.machine import Gpu, Machine, chosen_on
 from trt_anime.engines.manifest import Recipe
 from trt_anime.engines.preflight import gpus_for, validity_here, verdict
+from trt_anime.engines.ranking import milliseconds
 from trt_anime.engines.rebuild import graph_file
 from trt_anime.engines.store import Entry, Refused
 from trt_anime.errors import EngineError, MissingError
@@ -114,7 +115,7 @@ class Prover:
     def _concluded(self, entry: Entry, comparison: Comparison, seconds: float) -> Proof:
         manifest, parity, picture = entry.manifest, comparison.parity, worst_png(comparison)
         is_near = parity.passed and (manifest.parity is None or manifest.parity.passed)
-        took = f"{1000 * seconds:.3g} ms a frame"
+        took = f"{milliseconds(seconds)} a frame"
         if not parity.passed and not (self._force or manifest.forced):
             seen = store.removed_pictures() / f"{entry.folder.name}.png"
             write_bytes(seen, picture)
