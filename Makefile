@@ -35,7 +35,7 @@ $(VENV)/.develop: $(VENV)/.setup
 demo: setup
 	$(BIN)/trt-anime models pull u2netp
 	$(BIN)/trt-anime process $(CLIP) --output $(OUT) --model u2netp --overwrite
-	$(BIN)/trt-anime engines build u2netp --gpu $(GPU) --precision fp16 --size 1280x720
+	$(BIN)/trt-anime engines build u2netp --gpu $(GPU) --precision fp32 --size 1280x720
 	$(BIN)/python -m samples.contact_sheet $(CLIP) $(OUT)
 	@echo "Look at $(OUT)/contact_sheet.png, the frames in $(OUT)/stage2a_character_refine/, and $(OUT)/run.json"
 

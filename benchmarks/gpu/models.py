@@ -1,10 +1,17 @@
 """A published network on the GPU: with ONNX Runtime's CUDA provider, and as a TensorRT engine."""
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from trt_anime.errors import MissingError, TrtAnimeError
 
+if TYPE_CHECKING:
+    from trt_anime.engines.manifest import Precision
+
 MODEL = "u2netp"
+CLIP = Path(__file__).parents[2] / "samples" / "first_light.mp4"
 
 
 def parity_on_cuda() -> str:
@@ -32,7 +39,7 @@ def parity_on_cuda() -> str:
 
 
 def native_engine() -> str:
-    """An FP16 TensorRT engine of the matte graph, built on this GPU."""
+    """A TensorRT engine of the matte graph, built on this GPU: in FP16 if it can be calibrated here."""
     from trt_anime.engines.builder import engine_from_graph, stage_graph_from_file
     from trt_anime.engines.flavours import native_target
     from trt_anime.engines.manifest import Profile
@@ -41,9 +48,22 @@ def native_engine() -> str:
     target = native_target()
     graph = stage_graph_from_file(graphs.ensure(MODEL))
     profile = Profile(height=720, width=1280, max_batch=4)
+    precision, reason = _precision_of(graph.path)
     built = engine_from_graph(
-        graph, target, precision="fp16", profile=profile, on_progress=lambda share: None
+        graph, target, precision=precision, profile=profile, on_progress=lambda share: None
     )
     size_mb = built.entry.manifest.size_bytes / 1e6
     licence = catalogue.get(MODEL).licence
-    return f"{built.entry.engine.name}, {size_mb:.1f} MB; weights: {MODEL} ({licence})"
+    return f"{built.entry.folder.name}, {size_mb:.1f} MB{reason}; weights: {MODEL} ({licence})"
+
+
+def _precision_of(graph: Path) -> "tuple[Precision, str]":
+    """FP16, calibrated on the sample clip, or FP32 and why it isn't FP16."""
+    from trt_anime.cli.calibrate.work import Work
+
+    work = Work([CLIP], seed=0, method=None, again=False, say=lambda sentence: None)
+    try:
+        work.typed(graph, "fp16", "tensorrt")
+    except MissingError as error:
+        return "fp32", f" (not fp16: {error})"
+    return "fp16", ""

@@ -99,7 +99,9 @@ def test_operator_that_is_not_there(home: Path, tmp_path: Path) -> None:
 
 def test_what_the_builder_refuses(home: Path, tmp_path: Path) -> None:
     graph = stage_graph_from_file(saved(stage_graph(matmul=True), tmp_path))
-    with pytest.raises(EngineError, match=r"rtx-sm75: it has no FP32 matrix product, and net/MatMul_0 would"):
+    with pytest.raises(
+        EngineError, match=r"rtx-sm75: it has no FP32 matrix product, and net/MatMul_0 would"
+    ):
         build(graph, Target("rtx", 75), "fp32")
 
 

@@ -35,7 +35,9 @@ def test_build_and_list(home: Path, graph: Path, capsys: pytest.CaptureFixture[s
     captured = capsys.readouterr()
     header, line, total = captured.out.splitlines()
     assert header.split() == ["MODEL", "PRECISION", "TARGET", "SIZE", "BUILD", "INSIDE", "PARITY"]
-    assert re.fullmatch(r"toy +fp16 +rtx-sm89 +\d\.\d MB +\d+\.\d s +fp16 100 % +passed, alpha_sad 0\.1 % \(≤ 0\.5\)", line)
+    assert re.fullmatch(
+        r"toy +fp16 +rtx-sm89 +\d\.\d MB +\d+\.\d s +fp16 100 % +passed, alpha_sad 0\.1 % \(≤ 0\.5\)", line
+    )
     assert total == "1 engine: 1 built"
     assert "rtx-sm89: 100%" in captured.err
     assert "toy 96x64 fp16 rtx-sm89: built in " in captured.err
@@ -83,7 +85,10 @@ def test_build_as_json(home: Path, graph: Path, capsys: pytest.CaptureFixture[st
         ("rtx-sm89", "cached"),
         ("rtx-sm86", "built"),
     ]
-    assert "it has no FP32 matrix product, and net/MatMul_0 would be one" in rows[0]["error"] and rows[0]["manifest"] is None
+    assert (
+        "it has no FP32 matrix product, and net/MatMul_0 would be one" in rows[0]["error"]
+        and rows[0]["manifest"] is None
+    )
     for row in rows[1:]:
         (entry,) = [entry for entry in store.entries() if str(entry.engine) == row["path"]]
         assert row["manifest"] == json.loads(entry.manifest.to_json())
