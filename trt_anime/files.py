@@ -57,7 +57,7 @@ def write_together(files: Mapping[Path, bytes]) -> None:
         OutputError: a folder can't be written, or the disk is full.
     """
     with ExitStack() as stack:  # ends in the opposite order
-        for path, data in reversed(files.items()):
+        for path, data in reversed(list(files.items())):
             temporary = stack.enter_context(replacing(path))
             temporary.write_bytes(data)
             _sync(temporary)

@@ -13,7 +13,10 @@ from trt_anime.runtime.devices.host import HostDevice
 from trt_anime.runtime.sessions.openvino_cpu import OpenVinoSession
 from trt_anime.runtime.sessions.ort_cpu import OrtCpuSession
 
-_SESSIONS = {"onnxruntime": OrtCpuSession, "openvino": OpenVinoSession}
+_SESSIONS: dict[str, type[OrtCpuSession] | type[OpenVinoSession]] = {
+    "onnxruntime": OrtCpuSession,
+    "openvino": OpenVinoSession,
+}
 
 
 @contextmanager

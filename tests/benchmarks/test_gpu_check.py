@@ -338,7 +338,7 @@ def test_gpu_without_cuda_python(nowhere: Path, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("precision", ["fp16", "fp32"])
 def test_native_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: str) -> None:
-    """With ModelOpt it is calibrated first, without it is FP32 and says why; for another GPU type than here."""
+    """With ModelOpt it is calibrated first; without, it is FP32 and says why. No GPU: for another."""
     pytest.importorskip("tensorrt_rtx")
     monkeypatch.setenv("TRT_ANIME_HOME", str(tmp_path / "home"))
     graph = toys.saved(toys.bright_matte(), tmp_path)

@@ -14,7 +14,7 @@ import pytest
 from tests.calibration import toys
 from tests.engines.calibrated import FAILED, calibrated
 from tests.engines.graphs import saved, stage_graph
-from trt_anime.engines import builder, store, worker
+from trt_anime.engines import store, worker
 from trt_anime.engines.builder import Built, StageGraph, engine_from_graph, stage_graph_from_file
 from trt_anime.engines.manifest import Precision, Profile, manifest_from_json
 from trt_anime.engines.targets import Target
@@ -47,7 +47,7 @@ def build(graph: StageGraph, precision: Precision, capability: int = 89, **optio
 def test_what_is_inside(graph: StageGraph) -> None:
     for precision in ("int8", "fp8"):
         (typed,) = calibrated(graph.path, precision)
-        built = build(graph, precision)  # type: ignore[arg-type]
+        built = build(graph, precision)
         manifest = built.entry.manifest
         kind = {"int8": "int8", "fp8": "float8"}[precision]
         assert manifest.product_precision == {kind: 1.0}
@@ -157,7 +157,7 @@ def test_an_engine_that_came_out_fp32(
         plan = real(*arguments, **options)
         return replace(plan, layer_precision={"float32": 1.0}, product_precision={"float32": 1.0})
 
-    monkeypatch.setattr(builder.worker, "plan_from_onnx", widened)
+    monkeypatch.setattr(worker, "plan_from_onnx", widened)
     with pytest.raises(EngineError, match=f"{precision.upper()} was asked for and none came out"):
         build(graph, precision)
     assert store.entries() == []

@@ -167,7 +167,7 @@ def test_a_failed_one_is_kept_and_not_used(run: Run, clip: Path, home: Path, tmp
         "error: 2 of 3 calibrations failed, reasons above",
     ]
     for form in ("cpu", "tensorrt"):
-        made = found(graph, "int8", form)  # type: ignore[arg-type]
+        made = found(graph, "int8", form)
         assert made and not made.record.parity.passed and not made.record.in_use
         assert made.record.why == "it is too far from FP32"
         assert f"look at {made.picture}" in done.err
@@ -313,7 +313,7 @@ def _state(graph: Path) -> dict[str, tuple[int, str]]:
     """When each form of INT8 was written, and what its record says."""
     state = {}
     for form in ("cpu", "tensorrt"):
-        made = found(graph, "int8", form)  # type: ignore[arg-type]
+        made = found(graph, "int8", form)
         assert made
         text = (made.folder / "record.json").read_text()
         state[form] = (made.graph.stat().st_mtime_ns, json.loads(text)["created"])

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from trt_anime import __version__, typed
 from trt_anime.cli.calibrate.frames import Chosen, candidates, chosen_frames
@@ -41,7 +41,8 @@ class Work:
         say: Callable[[str], None],
     ) -> None:
         self._clips = list(dict.fromkeys(clips))  # twice, the same frames would calibrate and judge
-        self._seed, self._method, self._again, self._say = seed, method, again, say
+        self._seed, self._again, self._say = seed, again, say
+        self._method: Method | None = method
         self._candidates: list[Candidate] | None = None
         self._contents: list[str] | None = None
         self._open: _Opened | None = None
@@ -183,7 +184,7 @@ def _picture(made: "Calibrated") -> bytes:
     from trt_anime.calibration.parity import worst_picture
 
     rgb = worst_picture(made.comparison)
-    return cast(bytes, cv2.imencode(".png", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))[1].tobytes())
+    return cv2.imencode(".png", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))[1].tobytes()
 
 
 def _content(clip: Path) -> str:
