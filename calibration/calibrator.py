@@ -155,13 +155,14 @@ class Calibrator:
             names = values_to_calibrate(self._network, form=form)
             self._ranges[form] = value_ranges(self._network, names, self._inputs)
         found = self._ranges[form]
-        if method:
-            return found[method], method
+        chosen = method or self._best_method(precision, form, found)
+        return found[chosen], chosen
+
+    def _best_method(self, precision: str, form: Form, found: Mapping[Method, dict[str, Range]]) -> Method:
         kept = self._known(precision)
         errors = {name: self._error(_rounding(precision, form, found[name]), kept) for name in METHODS}
         self._say(f"ranges: {', '.join(f'{name} {error:.2%}' for name, error in errors.items())} off")
-        least = min(METHODS, key=lambda name: errors[name])
-        return found[least], least
+        return min(METHODS, key=errors.__getitem__)
 
     def _error(self, rounding: Rounding, kept: Collection[str]) -> float:
         board = Switchboard(self._network, rounding)

@@ -27,6 +27,8 @@ class Choice:
 def choice_for(stage: str, graph: Path, *, provider: str, precision: str | None) -> Choice:
     """The graph in this precision; None takes INT8 if it is calibrated and was measured to pay.
 
+    For FP16 and FP8, which CPUs haven't, it is FP32: the caller compares what it asked for.
+
     Args:
         stage: its number, for the sentences.
         graph: the stage graph's file; one that can't be read is chosen as it is, and its session says why.
@@ -37,11 +39,8 @@ def choice_for(stage: str, graph: Path, *, provider: str, precision: str | None)
         EngineError: INT8 was asked for and is too far from FP32.
     """
     as_it_is = Choice(graph, _USUAL if provider == "auto" else provider, [])
-    if precision == "fp32":
+    if precision not in (None, "int8"):
         return as_it_is
-    if precision in ("fp16", "fp8"):
-        words = f"stage {stage} runs in fp32: CPUs have no {precision}; --precision int8 is what they have"
-        return replace(as_it_is, notices=[words])
     try:
         found = typed.find(sha256_of(graph), precision="int8", form="cpu")
     except OSError:

@@ -110,7 +110,7 @@ def _layer(weights: NDArray[np.float32], bias: float = 0.0) -> Layer:
 
 def _average(random: np.random.Generator, outputs: int, inputs: int, side: int) -> NDArray[np.float32]:
     weights = random.uniform(0.2, 1, (outputs, inputs, side, side))
-    return (weights / weights.sum(axis=(1, 2, 3), keepdims=True)).astype(np.float32)
+    return np.asarray(weights / weights.sum(axis=(1, 2, 3), keepdims=True), np.float32)
 
 
 def _conv(value: Var, weights: NDArray[np.float32], bias: NDArray[np.float32]) -> Var:

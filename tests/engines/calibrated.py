@@ -1,6 +1,7 @@
 """Typed graphs of the toy stage graphs, as `trt-anime calibrate` leaves them, in moments."""
 
 import hashlib
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -30,21 +31,23 @@ def calibrated(
     parity: Parity = PASSED,
     speeds: tuple[Speed, ...] = (),
     in_use: bool = True,
+    islands: tuple[str, ...] = (),
 ) -> list[TypedGraph]:
     """Typed graphs of a stage graph put into the store, with a record that says so."""
     source = graph.read_bytes()
     return [
         typed.install(
-            _record(graph, source, precision, form, parity, speeds, in_use),
-            typed_bytes(source, precision, form),
+            _record(graph, data, precision, form, parity, speeds, in_use),
+            data,
             b"not looked at",
         )
         for precision in precisions
+        for data in [typed_bytes(source, precision, form, islands)]
     ]
 
 
 @lru_cache
-def typed_bytes(source: bytes, precision: str, form: Form) -> bytes:
+def typed_bytes(source: bytes, precision: str, form: Form, islands: tuple[str, ...] = ()) -> bytes:
     """The stage graph's network in this precision, ranges from noise."""
     model = onnx.load_from_string(source)
     network = onnx.shape_inference.infer_shapes(network_of(model))
@@ -53,23 +56,28 @@ def typed_bytes(source: bytes, precision: str, form: Form) -> bytes:
         inputs = [run_with_onnxruntime(before_network(model))({"frame": frames(2, 64, 96)})]
         names = values_to_calibrate(network, form=form)
         ranges = value_ranges(network, names, inputs)["minmax"]
-    made = network_in(precision, network, form=form, ranges=ranges).model
-    return bytes(with_network(model, made).SerializeToString(deterministic=True))
+    made = network_in(precision, network, form=form, islands=islands, ranges=ranges).model
+    result = with_network(model, made)
+    onnx.helper.set_model_props(result, replace(_info(model), precision=precision).to_metadata())
+    return bytes(result.SerializeToString(deterministic=True))
+
+
+def _info(model: onnx.ModelProto) -> StageInfo:
+    properties = {entry.key: entry.value for entry in model.metadata_props}
+    return StageInfo.from_metadata(properties, source=Path("typed"))
 
 
 def _record(
     graph: Path,
-    source: bytes,
+    data: bytes,
     precision: str,
     form: Form,
     parity: Parity,
     speeds: tuple[Speed, ...],
     in_use: bool,
 ) -> Record:
-    data = typed_bytes(source, precision, form)
     model = onnx.load_from_string(data)
-    properties = {entry.key: entry.value for entry in model.metadata_props}
-    info = StageInfo.from_metadata(properties, source=graph)
+    info = _info(model)
     return Record(
         stage=info.stage,
         model=info.model,

@@ -41,7 +41,8 @@ class Work:
         say: Callable[[str], None],
     ) -> None:
         self._clips = list(dict.fromkeys(clips))  # twice, the same frames would calibrate and judge
-        self._seed, self._method, self._again, self._say = seed, method, again, say
+        self._seed, self._again, self._say = seed, again, say
+        self._method: Method | None = method
         self._candidates: list[Candidate] | None = None
         self._contents: list[str] | None = None
         self._open: _Opened | None = None
