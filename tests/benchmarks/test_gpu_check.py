@@ -23,7 +23,6 @@ from benchmarks.gpu.checks import CHECKS
 from benchmarks.gpu.kernel import THREADS, halved
 from benchmarks.gpu.measures import MEASURES
 from benchmarks.gpu.pipeline import HEIGHT, WIDTH, pipeline, random_frames, through
-from tests.calibration import toys
 from tests.runtime.devices.cuda_fake import FakeDriver
 from trt_anime.engines import builder, flavours
 from trt_anime.engines.manifest import Profile
@@ -376,22 +375,6 @@ def test_gpu_without_cuda_python(nowhere: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(precision, "engine_parity", measured)
     assert gpu_check.main() == 0
     assert "## Precisions\n\nwords\n\n| a |\n| --- |\n| 1 |\n" in (nowhere / "nvidia-test-1.md").read_text()
-
-
-@pytest.mark.parametrize("precision", ["fp16", "fp32"])
-def test_native_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: str) -> None:
-    """With ModelOpt it is calibrated first; without, it is FP32 and says why. No GPU: for another."""
-    pytest.importorskip("tensorrt_rtx")
-    monkeypatch.setenv("TRT_ANIME_HOME", str(tmp_path / "home"))
-    graph = toys.saved(toys.bright_matte(), tmp_path)
-    monkeypatch.setattr("trt_anime.export.graphs.ensure", lambda name: graph)
-    monkeypatch.setattr("trt_anime.engines.flavours.native_target", lambda: Target("rtx", 89))
-    monkeypatch.setattr(models, "CLIP", toys.folder_of(toys.bright_frames(5), tmp_path / "clip"))
-    if precision == "fp32":
-        monkeypatch.setitem(sys.modules, "modelopt.onnx.autocast.convert", None)
-    words = models.native_engine()
-    assert words.startswith(f"matte-toy-1280x720-{precision}-rtx-sm89-")
-    assert ("(not fp16: FP16 and INT8 for TensorRT need pip install" in words) == (precision == "fp32")
 
 
 def test_whole_report(nowhere: Path, fake: FakeGpu, monkeypatch: pytest.MonkeyPatch) -> None:
