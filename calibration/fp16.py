@@ -16,6 +16,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto
 
+from trt_anime.calibration.casting import element_types
 from trt_anime.calibration.ranges import Inputs
 from trt_anime.errors import EngineError, MissingError
 
@@ -66,21 +67,25 @@ def fp16_from_fp32(
 
 def nodes_in_fp32(typed: onnx.ModelProto) -> tuple[str, ...]:
     """The nodes that compute in FP32, in the graph's order; casts, constants and Q/DQ aside."""
-    graph = onnx.shape_inference.infer_shapes(typed).graph
-    values = (*graph.value_info, *graph.output)
-    single = {v.name for v in values if v.type.tensor_type.elem_type == TensorProto.FLOAT}
+    types = element_types(typed)
     aside = ("Cast", "Constant", "QuantizeLinear", "DequantizeLinear")
-    return tuple(n.name for n in graph.node if n.output[0] in single and n.op_type not in aside)
+    return tuple(
+        node.name
+        for node in typed.graph.node
+        if node.op_type not in aside and types.get(node.output[0]) == TensorProto.FLOAT
+    )
 
 
 def _autocast() -> Callable[..., Any]:
     with _silence():
         try:
             from modelopt.onnx.autocast.convert import convert_to_mixed_precision
+            from onnx_graphsurgeon.logger import G_LOGGER
         except ImportError as error:
             raise MissingError(
                 f"FP16 and INT8 for TensorRT need pip install 'trt-anime[calibration]' ({error})"
             ) from error
+    G_LOGGER.severity = G_LOGGER.ERROR  # it prints its warnings
     return convert_to_mixed_precision  # type: ignore[no-any-return]
 
 

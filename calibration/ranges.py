@@ -7,6 +7,7 @@ out of it. Ranges are data: both writings of Q/DQ (for TensorRT and for CPUs) co
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import redirect_stdout
 from io import StringIO
+from math import isfinite
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -41,12 +42,13 @@ def value_ranges(
     (S. Migacz, "8-bit inference with TensorRT", GTC 2017). All hold 0.
 
     Raises:
-        InputError: there are no inputs, a value isn't finite, or no value ever changes.
+        InputError: there are no inputs, they show nothing, or a value isn't finite.
     """
-    wanted = list(dict.fromkeys(names))
     if not inputs:
         raise InputError("calibration frames: there are none; choose a longer clip")
-    values = _Values(network, wanted)
+    if all(_is_flat(array) for arrays in inputs for array in arrays.values()):
+        raise InputError("calibration frames: they show nothing; choose a clip with characters in it")
+    values = _Values(network, list(dict.fromkeys(names)))
     extremes = _extremes(values, inputs)
     histograms = _histograms(values, inputs, extremes)
     return {
@@ -57,12 +59,21 @@ def value_ranges(
 
 
 def scale_of(limits: Range, *, symmetric: bool) -> tuple[float, int]:
-    """Scale and zero point: int8 -127..127 if symmetric, else uint8 0..255."""
+    """Scale and zero point: int8 -127..127 in a scale that FP16 holds if symmetric, else uint8 0..255."""
     low, high = min(limits[0], 0.0), max(limits[1], 0.0)
     if symmetric:
-        return max(-low, high, 1e-12) / 127, 0
+        return float(up_to_half(np.float32(max(-low, high, 1e-12) / 127))), 0
     scale = max(high - low, 1e-12) / 255
     return scale, round(-low / scale)
+
+
+def up_to_half(scales: NDArray[np.float32] | np.float32) -> NDArray[np.float32]:
+    """The next numbers that FP16 holds, as FP32. Q/DQ for TensorRT becomes FP16 with what it stands in.
+
+    Rounded down, a scale would clip the largest value, or be 0.
+    """
+    half = np.asarray(scales).astype(np.float16)
+    return np.where(half < scales, np.nextafter(half, np.float16(np.inf)), half).astype(np.float32)
 
 
 class _Values:
@@ -82,7 +93,7 @@ class _Values:
             for name in self._computed
             if name not in present
         )
-        self._session = InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+        self._session: Any = InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
 
     def of(self, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
         computed = self._session.run(self._computed, dict(arrays)) if self._computed else []
@@ -94,13 +105,21 @@ def _extremes(values: _Values, inputs: Inputs) -> dict[str, Range]:
     found: dict[str, Range] = {}
     for arrays in inputs:
         for name, array in values.of(arrays).items():
-            low, high = found.get(name, (0.0, 0.0))
-            found[name] = (min(low, float(array.min())), max(high, float(array.max())))
-    if broken := next((name for name, limits in found.items() if not np.isfinite(limits).all()), None):
-        raise InputError(f"calibration: {broken} isn't finite in FP32 already; the checkpoint is damaged")
-    if all(low == high for low, high in found.values()):
-        raise InputError("calibration frames: they show nothing; choose a clip with characters in it")
+            low, high = float(array.min(initial=0)), float(array.max(initial=0))
+            if not (isfinite(low) and isfinite(high)):
+                raise InputError(
+                    f"calibration: the value {name} isn't finite in FP32; the checkpoint is damaged,"
+                    " fetch it again"
+                )
+            lowest, highest = found.get(name, (0.0, 0.0))
+            found[name] = (min(low, lowest), max(high, highest))
     return found
+
+
+def _is_flat(array: NDArray[Any]) -> bool:
+    """Whether it is one value, or one for each channel: `array` is [batch, channels, ...] then."""
+    axes = tuple(range(2, array.ndim)) or None
+    return bool((array.min(axes) == array.max(axes)).all())
 
 
 def _histograms(
@@ -131,6 +150,8 @@ def _computed(
         merged = counts.reshape(bins, -1).sum(axis=1)
         edges = np.linspace(-reach, reach, bins + 1, dtype=np.float32)
         collector.histogram_dict[name] = (merged, edges, low, high, reach)
+    if not collector.histogram_dict:  # it takes none for a mistake
+        return dict(extremes)
     with redirect_stdout(StringIO()):  # it prints what it does
         found = collector.compute_collection_result()
     return {

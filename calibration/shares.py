@@ -5,6 +5,8 @@ from collections import Counter
 import onnx
 from onnx import TensorProto
 
+from trt_anime.calibration.casting import element_types
+
 _TYPES: dict[int, str] = {
     TensorProto.FLOAT: "float32",
     TensorProto.FLOAT16: "float16",
@@ -20,7 +22,7 @@ def precision_share(model: onnx.ModelProto) -> dict[str, float]:
     Casts, constants and Q/DQ aren't counted; a product whose inputs come from Q/DQ counts as ``int8`` or
     ``float8``, which is what it is meant to be computed in.
     """
-    types = _types(model)
+    types = element_types(model)
     quantized = {
         node.output[0]: _integer(types, node)
         for node in model.graph.node
@@ -39,10 +41,3 @@ def precision_share(model: onnx.ModelProto) -> dict[str, float]:
 
 def _integer(types: dict[str, int], node: onnx.NodeProto) -> str:
     return "float8" if types.get(node.input[0]) == TensorProto.FLOAT8E4M3FN else "int8"
-
-
-def _types(model: onnx.ModelProto) -> dict[str, int]:
-    graph = onnx.shape_inference.infer_shapes(model).graph
-    values = (*graph.input, *graph.value_info, *graph.output)
-    weights = {tensor.name: tensor.data_type for tensor in graph.initializer}
-    return weights | {value.name: value.type.tensor_type.elem_type for value in values}

@@ -5,7 +5,7 @@ of every value are in the graph, and `Where` takes one. Rounding is simulated in
 would store the values; the order of sums inside a layer is that of FP32.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -14,34 +14,11 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from trt_anime.calibration.ranges import Ranges, scale_of
+from trt_anime.calibration.casting import element_types
+from trt_anime.calibration.operators import MOVES, PRODUCTS
+from trt_anime.calibration.ranges import Ranges, scale_of, up_to_half
 
 Arrays = Mapping[str, NDArray[Any]]
-
-# They only move values, choose among them, or clip: rounding commutes with that.
-MOVES = frozenset(
-    [
-        "Clip",
-        "Concat",
-        "Constant",
-        "Expand",
-        "Flatten",
-        "Gather",
-        "Identity",
-        "MaxPool",
-        "Pad",
-        "Relu",
-        "Reshape",
-        "Shape",
-        "Slice",
-        "Split",
-        "Squeeze",
-        "Transpose",
-        "Unsqueeze",
-        "Where",
-    ]
-)
-PRODUCTS = frozenset(("Conv", "ConvTranspose", "Gemm", "MatMul"))
 
 
 @dataclass
@@ -111,7 +88,7 @@ class Int8:
         return _through_integers(name, output, graph, np.float32(scale), np.array(zero, kind))
 
     def weights(self, array: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
-        scale = channel_scales(array, axis, 127.0)
+        scale = channel_scales(array, axis, 127.0, half=self._symmetric)
         return np.asarray(np.clip(np.round(array / scale), -127, 127) * scale, np.float32)
 
 
@@ -125,23 +102,28 @@ class Float8:
 
     def value(self, name: str, output: str, graph: Additions) -> str:
         low, high = self._ranges[name]
-        scale = np.float32(max(-low, high, 1e-12) / 448)
+        scale = np.float32(up_to_half(np.float32(max(-low, high, 1e-12) / 448)))
         zero = helper.make_tensor("", TensorProto.FLOAT8E4M3FN, [], [0.0])
         return _through_integers(name, output, graph, scale, zero)
 
     def weights(self, array: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
         import ml_dtypes
 
-        scale = channel_scales(array, axis, 448.0)
+        scale = channel_scales(array, axis, 448.0, half=True)
         return np.asarray((array / scale).astype(ml_dtypes.float8_e4m3fn).astype(np.float32) * scale)
 
 
-def channel_scales(array: NDArray[np.float32], axis: int, largest: float) -> NDArray[np.float32]:
-    """Scale of each channel along `axis`, in the shape that broadcasts over `array`."""
+def channel_scales(
+    array: NDArray[np.float32], axis: int, largest: float, *, half: bool
+) -> NDArray[np.float32]:
+    """Scale of each channel along `axis`, in the shape that broadcasts over `array`.
+
+    `half`: rounded up to what FP16 holds, as it is written for TensorRT.
+    """
     others = tuple(index for index in range(array.ndim) if index != axis)
-    return np.maximum(np.abs(array).max(axis=others, keepdims=True), np.float32(1e-12)) / np.float32(
-        largest
-    )
+    reach = np.maximum(np.abs(array).max(axis=others, keepdims=True), np.float32(1e-12))
+    scales = np.asarray(reach / np.float32(largest), np.float32)
+    return up_to_half(scales) if half else scales
 
 
 class Switchboard:
@@ -153,14 +135,15 @@ class Switchboard:
 
     def __init__(self, network: onnx.ModelProto, rounding: Rounding, *, threads: int = 0) -> None:
         """`network`: as `network_of` gives it. `threads`: for ONNX Runtime; 0 leaves it to that."""
-        from onnxruntime import InferenceSession, SessionOptions
+        import onnxruntime as ort
 
         nodes = layers_of(network, products_only=not rounding.results)
         self.layers = tuple(node.name for node in nodes)
         self._outputs = [value.name for value in network.graph.output]
-        options = SessionOptions()
+        options = ort.SessionOptions()
         options.intra_op_num_threads = threads
-        self._session = InferenceSession(
+        options.log_severity_level = 4
+        self._session: Any = ort.InferenceSession(
             _switched(network, self.layers, rounding).SerializeToString(),
             options,
             providers=["CPUExecutionProvider"],
@@ -181,20 +164,21 @@ def layers_of(network: onnx.ModelProto, *, products_only: bool) -> list[onnx.Nod
     weights = {tensor.name for tensor in network.graph.initializer}
     if products_only:
         return [n for n in network.graph.node if n.op_type in PRODUCTS and n.input[1] in weights]
-    floats = _float_values(network)
+    floats = _floats(network)
     return [n for n in network.graph.node if n.op_type not in MOVES and n.output[0] in floats]
 
 
-def weight_axis(kind: str) -> int:
-    """Where a product's weights have their output channels."""
-    return {"Conv": 0, "ConvTranspose": 1}.get(kind, -1)
+def weight_axis(product: onnx.NodeProto) -> int:
+    """Where its weights have their output channels."""
+    transposed = any(attribute.name == "transB" and attribute.i for attribute in product.attribute)
+    return 0 if transposed or product.op_type == "Conv" else -1
 
 
 def _switched(network: onnx.ModelProto, layers: Sequence[str], rounding: Rounding) -> onnx.ModelProto:
     result = onnx.ModelProto()
     result.CopyFrom(network)
     graph, place = Additions(), {name: number for number, name in enumerate(layers)}
-    floats = _float_values(network)
+    floats = _floats(network)
     weights = {tensor.name: tensor for tensor in network.graph.initializer}
     for node in network.graph.node:
         if node.name not in place:
@@ -230,7 +214,7 @@ def _put_switch(
         name, output = node.input[index], f"{node.name}:{index}"
         if name in weights and weights[name].data_type == TensorProto.FLOAT:
             array = numpy_helper.to_array(weights[name])
-            axis = weight_axis(node.op_type) % max(array.ndim, 1)
+            axis = weight_axis(node) % max(array.ndim, 1)
             copy.input[index] = chosen(name, graph.constant(output, rounding.weights(array, axis)))
         elif name in floats:
             copy.input[index] = chosen(name, rounding.value(name, output, graph))
@@ -249,10 +233,8 @@ def _rounded_inputs(node: onnx.NodeProto, rounding: Rounding) -> range:
     return range(len(node.input)) if rounding.results else range(2)
 
 
-def _float_values(network: onnx.ModelProto) -> Collection[str]:
-    graph = onnx.shape_inference.infer_shapes(network).graph
-    values = (*graph.input, *graph.value_info, *graph.output)
-    return {v.name for v in values if v.type.tensor_type.elem_type == TensorProto.FLOAT}
+def _floats(network: onnx.ModelProto) -> Collection[str]:
+    return {name for name, kind in element_types(network).items() if kind == TensorProto.FLOAT}
 
 
 def _through_integers(
@@ -263,6 +245,3 @@ def _through_integers(
     parts = [f"{output}:scale", f"{output}:zero"]
     graph.node("QuantizeLinear", [name, *parts], f"{output}:integer")
     return graph.node("DequantizeLinear", [f"{output}:integer", *parts], output)
-
-
-Run = Callable[[Arrays], Mapping[str, NDArray[Any]]]

@@ -14,7 +14,7 @@ from typing import Literal
 
 from trt_anime import paths
 from trt_anime.errors import InputError
-from trt_anime.files import sha256_of, write_bytes, write_text
+from trt_anime.files import sha256_of, write_together
 from trt_anime.parity import Parity
 
 SCHEMA = 1
@@ -64,6 +64,12 @@ class Speed:
     ratio: float
     low: float
     high: float
+
+    @property
+    def words(self) -> str:
+        """For a sentence."""
+        spread = f"{self.low:.2f} to {self.high:.2f}"
+        return f"{self.ratio:.2f} times as fast as FP32 ({spread}) with {self.provider}"
 
 
 @dataclass(frozen=True)
@@ -135,25 +141,31 @@ def find(source_sha256: str, *, precision: str, form: Form) -> TypedGraph | None
     for folder in sorted(paths.typed().glob(f"*-{precision}-{form}-{source_sha256[:12]}")):
         found = _read(folder)
         if found and found.record.source_sha256 == source_sha256:
-            whole = found.graph.is_file() and sha256_of(found.graph) == found.record.graph_sha256
-            return found if whole else None
+            return found if _is_whole(found) else None
     return None
 
 
 def install(record: Record, graph: bytes, picture: bytes) -> TypedGraph:
     """Put a typed graph in place of an earlier one of the same source, precision and form.
 
-    The record is written last: without it, or with another graph beside it, nothing is found.
+    On any exception the earlier one is left as it was. Killed in the moment between two renames, neither
+    is found: the record takes its place last, and another graph beside it isn't its own.
 
     Raises:
         OutputError: the folder can't be written.
     """
     words = (record.stage, record.model, record.precision, record.form, record.source_sha256[:12])
     folder = paths.typed() / "-".join(words)
-    write_bytes(folder / _GRAPH, graph)
-    write_bytes(folder / _PICTURE, picture)
-    write_text(folder / _RECORD, record.to_json())
+    contents = {_GRAPH: graph, _PICTURE: picture, _RECORD: record.to_json().encode()}
+    write_together({folder / name: data for name, data in contents.items()})
     return TypedGraph(folder, record)
+
+
+def _is_whole(found: TypedGraph) -> bool:
+    try:
+        return sha256_of(found.graph) == found.record.graph_sha256
+    except OSError:
+        return False
 
 
 def _read(folder: Path) -> TypedGraph | None:
@@ -167,12 +179,21 @@ def record_from_json(text: str, *, source: Path) -> Record:
     """Read a record back. Raises InputError, which names `source`: not a record of this release."""
     from pydantic import TypeAdapter, ValidationError
 
+    schema = _schema_of(text)
+    if schema is not None and schema != SCHEMA:
+        raise InputError(f"{source}: record version {schema}, this release reads {SCHEMA}; calibrate again")
     try:
-        record = TypeAdapter(Record).validate_json(text, strict=True, extra="forbid")
+        return TypeAdapter(Record).validate_json(text, strict=True, extra="forbid")
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "the file"
         raise InputError(f"{source}: not a record ({place}: {first['msg']}); calibrate again") from None
-    if record.schema != SCHEMA:
-        raise InputError(f"{source}: record version {record.schema}, this release reads {SCHEMA}")
-    return record
+
+
+def _schema_of(text: str) -> int | None:
+    """Version of the layout; looked at first, as another's fields differ too. None if it has none."""
+    try:
+        schema = json.loads(text)["schema"]
+    except (ValueError, TypeError, KeyError):
+        return None
+    return schema if isinstance(schema, int) else None

@@ -9,32 +9,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-# What only moves values, or picks among them, has nothing to round.
-_MOVES = frozenset(
-    [
-        "Concat",
-        "Expand",
-        "Flatten",
-        "Gather",
-        "GatherElements",
-        "GatherND",
-        "Identity",
-        "MaxPool",
-        "Pad",
-        "Relu",
-        "Reshape",
-        "ScatterElements",
-        "ScatterND",
-        "Slice",
-        "Split",
-        "Squeeze",
-        "Tile",
-        "TopK",
-        "Transpose",
-        "Unsqueeze",
-        "Where",
-    ]
-)
+from trt_anime.calibration.operators import MOVES
 
 
 def has_half(model: onnx.ModelProto) -> bool:
@@ -84,7 +59,7 @@ def _rounding(node: onnx.NodeProto, half: set[str], inner: dict[str, str]) -> li
         if name not in half:
             continue
         single = inner.get(name, name)
-        if node.op_type in _MOVES or node.op_type == "Constant":
+        if node.op_type in MOVES:
             node.output[index] = single
             continue
         exact, rounded = f"{name}/exact", f"{name}/half"

@@ -1,92 +1,196 @@
+"""FP16 by AutoCast: what is in it, what isn't, and what it says."""
+
+import logging
 import subprocess
 import sys
+from collections import Counter
 
+import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto
 
-from tests.engines.graphs import frames, stage_graph
-from trt_anime.calibration.fp16 import difference, fp16_from_fp32, precision_share
-from trt_anime.errors import EngineError
+from tests.calibration.small import Array, difference, examples, network, node, outputs, pictures, tokens
+from tests.engines.graphs import frames, half_graph, stage_graph
+from trt_anime.calibration.casting import element_types
+from trt_anime.calibration.fp16 import fp16_from_fp32, nodes_in_fp32
+from trt_anime.calibration.parity import compare, run_with_onnxruntime
+from trt_anime.calibration.qdq import fp8_from_fp32, int8_from_fp32, values_to_calibrate
+from trt_anime.calibration.ranges import value_ranges
+from trt_anime.errors import EngineError, MissingError
+from trt_anime.limits import sm75_needs_fp16
+from trt_anime.parity import Parity
 
 
-def test_network_is_half_the_rest_single() -> None:
-    typed = fp16_from_fp32(stage_graph(matmul=True))
-    types = _types(typed)
-    for node in typed.graph.node:
-        if node.op_type in ("Conv", "MatMul", "Relu"):
-            assert types[node.output[0]] == TensorProto.FLOAT16, node.name
-        elif node.name.startswith(("pre/", "post/")):
-            assert types[node.output[0]] != TensorProto.FLOAT16, node.name
-
-
-def test_no_fp32_matrix_product_is_left() -> None:
-    """TensorRT-RTX has none for SM75."""
-    typed = fp16_from_fp32(stage_graph(matmul=True))
-    types = _types(typed)
-    products = [node for node in typed.graph.node if node.op_type in ("MatMul", "Gemm")]
-    assert products
-    assert all(types[node.output[0]] == TensorProto.FLOAT16 for node in products)
-
-
-def test_result_is_near_fp32() -> None:
-    model = stage_graph(matmul=True)
-    gap = difference(model, fp16_from_fp32(model), {"frame": frames(2, 64, 96)})["rgba"]
-    assert gap.max <= 1, gap  # of 255 levels
-    assert gap.mean < 0.02, gap
-
-
-def test_constant_that_the_rest_uses_too_keeps_its_value() -> None:
-    typed = fp16_from_fp32(stage_graph())
-    (divide,) = (
-        node for node in typed.graph.node if node.op_type == "Div" and _types(typed)[node.output[0]] == 1
+def large() -> onnx.ModelProto:
+    """`scaled` is 300 times `x`, `squared` is the square of that, and `y` brings it back below 10."""
+    return network(
+        node("Mul", "x factor", "scaled"),
+        node("Mul", "scaled scaled", "squared"),
+        node("Relu", "squared", "positive"),
+        node("Mul", "positive smaller", "back"),
+        node("Add", "back x", "y"),
+        weights={"factor": np.array(300, np.float32), "smaller": np.array(1e-5, np.float32)},
+        x=["batch", 32],
+        y=["batch", 32],
     )
-    constants = {tensor.name: tensor for tensor in typed.graph.initializer}
-    third = onnx.numpy_helper.to_array(constants[divide.input[1]])
-    assert third.dtype == "float32"
-    assert abs(float(third) - 1 / 3) < 1e-8
 
 
-def test_graph_given_is_left_unchanged_and_metadata_stays() -> None:
-    model = stage_graph()
+@pytest.mark.parametrize("model", [pictures(), tokens()], ids=["pictures", "tokens"])
+def test_network_is_half_and_near_fp32(model: onnx.ModelProto) -> None:
     before = model.SerializeToString(deterministic=True)
     typed = fp16_from_fp32(model)
     assert model.SerializeToString(deterministic=True) == before
-    assert typed.metadata_props == model.metadata_props
-    for given, result in ((model.graph.input, typed.graph.input), (model.graph.output, typed.graph.output)):
-        assert [(value.name, value.type.tensor_type.elem_type) for value in given] == [
-            (value.name, value.type.tensor_type.elem_type) for value in result
-        ]
+    assert nodes_in_fp32(typed) == ()
+    assert (typed.graph.input, typed.graph.output) == (model.graph.input, model.graph.output)
+    kept = [found.name for found in typed.graph.node if found.op_type != "Cast"]
+    assert kept == [found.name for found in model.graph.node]
+    (inputs,) = examples(model, 1)
+    assert 0 < difference(typed, model, inputs) < 5e-3
 
 
-def test_share_of_types() -> None:
-    model = stage_graph()
-    assert precision_share(model) == {"float32": 1.0}
-    shares = precision_share(fp16_from_fp32(model))
-    assert 0.1 < shares["float16"] < 0.5  # this graph is small inside and has much around it
-    assert sum(shares.values()) == pytest.approx(1, abs=1e-3)
+def test_islands_stay_single() -> None:
+    islands = ["net/deep", "net/larger", "net/y"]
+    typed = fp16_from_fp32(pictures(), islands=islands)
+    assert nodes_in_fp32(typed) == ("net/deep", "net/larger", "net/y")
+    types = element_types(typed)
+    for found in typed.graph.node:
+        if found.op_type != "Cast" and found.name not in islands:
+            assert types[found.output[0]] == TensorProto.FLOAT16, found.name
+    assert types[next(n for n in typed.graph.node if n.name == "net/deep").input[1]] == TensorProto.FLOAT
 
 
-def test_graph_without_a_network() -> None:
-    model = stage_graph()
-    for node in model.graph.node:
-        node.name = node.name.replace("net/", "")
-    with pytest.raises(EngineError, match="no node named net/"):
+def test_islands_are_whole_names() -> None:
+    """Names have characters that patterns give a meaning to, and one may begin another."""
+    model = pictures()
+    names = {"net/deep": "net/a.b[0]", "net/deep_relu": "net/a.b[0]_relu", "net/stem": "net/axb0"}
+    for found in model.graph.node:
+        found.name = names.get(found.name, found.name)
+    assert nodes_in_fp32(fp16_from_fp32(model, islands=["net/a.b[0]", "b[0]", "not there"])) == (
+        "net/a.b[0]",
+    )
+
+
+def test_values_above_512_stay_single_where_frames_are_given() -> None:
+    model = large()
+    inputs = [{"x": np.full((1, 32), value, np.float32)} for value in (0.1, 1.0, 0.2)]
+    assert nodes_in_fp32(fp16_from_fp32(model)) == ()
+    kept = nodes_in_fp32(fp16_from_fp32(model, inputs=inputs))
+    assert {"net/squared", "net/positive", "net/back"} <= {*kept}
+    assert {"net/scaled", "net/y"}.isdisjoint(kept)
+    calm = [{"x": np.full((1, 32), 0.05, np.float32)}]
+    assert nodes_in_fp32(fp16_from_fp32(model, inputs=calm)) == ()
+
+
+def test_inputs_and_outputs_stay_single() -> None:
+    typed = fp16_from_fp32(tokens())
+    for value in (*typed.graph.input, *typed.graph.output):
+        assert value.type.tensor_type.elem_type == TensorProto.FLOAT
+    (inputs,) = examples(tokens(), 1)
+    assert outputs(typed, inputs)["y"].dtype == np.float32
+
+
+def test_constants_that_no_half_can_hold_stay_single() -> None:
+    model = large()
+    model.graph.initializer[0].CopyFrom(onnx.numpy_helper.from_array(np.array(1e6, np.float32), "factor"))
+    assert "net/scaled" in nodes_in_fp32(fp16_from_fp32(model))
+
+
+@pytest.mark.parametrize("precision", ["int8", "fp8"])
+def test_qdq_stays(precision: str) -> None:
+    model = tokens()
+    ranges = value_ranges(model, values_to_calibrate(model, form="tensorrt"), examples(model))["minmax"]
+    if precision == "int8":
+        quantized = int8_from_fp32(model, ranges, form="tensorrt", kept=["net/narrow"])
+    else:
+        quantized = fp8_from_fp32(model, ranges, kept=["net/narrow"])
+    typed = fp16_from_fp32(quantized)
+    kinds, before = (Counter(n.op_type for n in graph.graph.node) for graph in (typed, quantized))
+    kinds.pop("Cast")
+    assert kinds == before
+    assert nodes_in_fp32(typed) == ()
+    (inputs,) = examples(model, 1)
+    rounding = difference(quantized, model, inputs)
+    assert difference(typed, quantized, inputs) < rounding
+
+
+def test_an_overflow_shows_in_parity() -> None:
+    """Values of 90,000, which FP16 hasn't; with frames to measure on, they stay out of it."""
+    model = large()
+    inputs = [{"x": np.full((1, 32), value, np.float32)} for value in (0.5, 1.0)]
+    exact = outputs(model, inputs[1])["y"]
+    assert np.isfinite(exact).all() and exact.max() < 10
+    failed = measured(fp16_from_fp32(model), model, inputs)
+    (metric,) = failed.metrics
+    assert (metric.name, metric.value, metric.limit) == ("not_finite", 32, 0)
+    assert not failed.passed
+    passed = measured(fp16_from_fp32(model, inputs=inputs), model, inputs)
+    assert passed.passed
+    assert {metric.name: metric.value for metric in passed.metrics}["not_finite"] == 0
+
+
+def measured(typed: onnx.ModelProto, model: onnx.ModelProto, inputs: list[dict[str, Array]]) -> Parity:
+    for graph in (typed, model):
+        graph.graph.output[0].name = "embedding"
+        graph.graph.node[-1].output[0] = "embedding"
+    return compare(
+        run_with_onnxruntime(model),
+        run_with_onnxruntime(typed),
+        inputs,
+        stage="embed",
+        precision="fp16",
+        reference_name="fp32 graph",
+        candidate_name="fp16 graph",
+    ).parity
+
+
+def test_stage_graph_around_it_is_near_fp32() -> None:
+    stage, typed = stage_graph(matmul=True), half_graph(matmul=True)
+    onnx.checker.check_model(typed, full_check=True)
+    types = element_types(typed)
+    for found in typed.graph.node:
+        if found.name.startswith(("pre/", "post/")):
+            assert types[found.output[0]] != TensorProto.FLOAT16, found.name
+    assert sm75_needs_fp16(stage) and not sm75_needs_fp16(typed)
+    assert nodes_in_fp32(typed) and not any(name.startswith("net/") for name in nodes_in_fp32(typed))
+    given = {"frame": frames(2, 64, 96)}
+    gap = np.abs(outputs(stage, given)["rgba"].astype(int) - outputs(typed, given)["rgba"])
+    assert gap.max() <= 1 and gap.mean() < 0.02  # of 255 levels
+
+
+def test_network_that_autocast_refuses() -> None:
+    model = tokens()
+    model.graph.node[1].input[1] = "not there"
+    with pytest.raises(EngineError, match=r"^FP16: AutoCast can't type the network \(.+\)$") as caught:
         fp16_from_fp32(model)
+    assert "\n" not in str(caught.value)
 
 
-def test_needs_no_torch() -> None:
+def test_modelopt_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "modelopt.onnx.autocast.convert", None)
+    with pytest.raises(MissingError, match=r"need pip install 'trt-anime\[calibration\]' \(.*modelopt"):
+        fp16_from_fp32(tokens())
+
+
+def test_logging_is_as_it_was() -> None:
+    before = logging.root.manager.disable
+    fp16_from_fp32(tokens())
+    assert logging.root.manager.disable == before
+
+
+def test_nothing_is_printed() -> None:
+    """Neither at the first import, nor with frames, nor with types that numpy doesn't have."""
     code = """
-import sys
-from tests.engines.graphs import stage_graph
+from tests.calibration.small import examples, pictures
 from trt_anime.calibration.fp16 import fp16_from_fp32
-fp16_from_fp32(stage_graph())
-sys.exit(int("torch" in sys.modules))
+from trt_anime.calibration.qdq import fp8_from_fp32, values_to_calibrate
+from trt_anime.calibration.ranges import value_ranges
+from trt_anime.calibration.switches import Half, Switchboard
+model, inputs = pictures(), examples(pictures())
+ranges = value_ranges(model, values_to_calibrate(model, form="tensorrt"), inputs)["entropy"]
+fp16_from_fp32(model, inputs=inputs)
+fp16_from_fp32(fp8_from_fp32(model, ranges, kept=()))
+Switchboard(model, Half()).run(inputs[0], ["net/deep"])
 """
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-def _types(model: onnx.ModelProto) -> dict[str, int]:
-    graph = onnx.shape_inference.infer_shapes(model, strict_mode=True).graph
-    values = (*graph.input, *graph.value_info, *graph.output)
-    return {value.name: value.type.tensor_type.elem_type for value in values}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -9,6 +9,8 @@ import onnx
 from numpy.typing import NDArray
 from spox import Tensor, Var, argument, build
 
+from trt_anime.calibration.fp16 import fp16_from_fp32
+from trt_anime.calibration.network import network_of, with_network
 from trt_anime.stage import StageInfo
 
 op: Any = importlib.import_module("spox.opset.ai.onnx.v20")  # its names come by `import *`: untyped
@@ -42,6 +44,12 @@ def stage_graph(*, matmul: bool = False) -> onnx.ModelProto:
     model = build({"frame": frame}, {"rgba": op.cast(rgba, to=np.uint8)})
     _describe(model)
     return model
+
+
+def half_graph(*, matmul: bool = False) -> onnx.ModelProto:
+    """`stage_graph` with its network in FP16."""
+    stage = stage_graph(matmul=matmul)
+    return with_network(stage, fp16_from_fp32(network_of(stage)))
 
 
 def small_network() -> onnx.ModelProto:

@@ -14,8 +14,8 @@ from trt_anime.calibration.fp16 import fp16_from_fp32
 from trt_anime.engines.compiler import compiled
 from trt_anime.engines.manifest import Profile
 from trt_anime.engines.targets import Target
-from trt_anime.limits import unbuildable
 from trt_anime.export.lowerings.grid_sample import gather_from_grid_sample
+from trt_anime.limits import unbuildable
 
 # Network -> its GridSample nodes: one for each level in each layer.
 NETWORKS: dict[str, tuple[Callable[[], Exported], int]] = {

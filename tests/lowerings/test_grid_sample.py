@@ -15,8 +15,8 @@ from onnxruntime import InferenceSession
 from trt_anime.engines.compiler import compiled
 from trt_anime.engines.manifest import Profile
 from trt_anime.engines.targets import Target
-from trt_anime.limits import unbuildable
 from trt_anime.export.lowerings.grid_sample import gather_from_grid_sample
+from trt_anime.limits import unbuildable
 from trt_anime.stage import COORDINATES
 
 Array = NDArray[Any]

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto
 from spox import Tensor, Var, argument, build
 
-from tests.engines.graphs import frames, stage_graph
-from trt_anime.calibration.fp16 import fp16_from_fp32
+from tests.engines.graphs import frames, half_graph, stage_graph
 from trt_anime.calibration.parity import run_with_onnxruntime
 from trt_anime.calibration.parity.half import has_half, rounded_from_half
 
@@ -89,8 +88,7 @@ def test_types_at_the_ends_stay_and_the_model_given_too() -> None:
 
 
 def test_a_typed_stage_graph() -> None:
-    model = stage_graph(matmul=True)
-    typed = fp16_from_fp32(model)
+    model, typed = stage_graph(matmul=True), half_graph(matmul=True)
     assert has_half(typed) and not has_half(model)
     onnx.checker.check_model(rounded_from_half(typed), full_check=True)
     given = {"frame": frames(2, 32, 48)}
