@@ -12,11 +12,11 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from benchmarks.gpu import models, suite
+from benchmarks.gpu import models, precision, suite
 from benchmarks.gpu.checks import CHECKS, Check
 from benchmarks.gpu.measures import MEASURES, Table
 from benchmarks.gpu.report import Gpu, Result, page
-from benchmarks.gpu.session import engine_on_cuda, session_on_cuda
+from benchmarks.gpu.session import engine_on_cuda, polygraphy_on_cuda, session_on_cuda
 from trt_anime.errors import DownloadError, MissingError, TrtAnimeError
 from trt_anime.files import write_text
 from trt_anime.runtime.devices.cuda_device import CudaDevice
@@ -35,7 +35,7 @@ def main() -> int:
     results += [result_of(name, partial(_measured, name, device, tables)) for name in MEASURES]
     gpu = _gpu(device)
     results.append(result_of("closing", partial(_closed, device)))
-    return _report(gpu, [*results, *_others()], tables)
+    return _report(gpu, [*results, *_others(tables)], tables)
 
 
 def on_device() -> dict[str, Check]:
@@ -44,6 +44,7 @@ def on_device() -> dict[str, Check]:
         **CHECKS,
         "session": session_on_cuda,
         "TensorRT engine": partial(engine_on_cuda, flavour="trt"),
+        "TensorRT engine by Polygraphy": polygraphy_on_cuda,
         "TensorRT-RTX engine": partial(engine_on_cuda, flavour="rtx"),
     }
 
@@ -73,12 +74,12 @@ def _closed(device: CudaDevice) -> str:
     return "everything freed"
 
 
-def _others() -> list[Result]:
+def _others(tables: list[Table]) -> list[Result]:
     """Those that open the GPU by themselves."""
     return [
         result_of("tests", suite.run_tests),
         result_of("parity on CUDA", models.parity_on_cuda),
-        result_of("native engine", models.native_engine),
+        result_of("engine parity", partial(precision.engine_parity, tables)),
     ]
 
 
@@ -90,7 +91,8 @@ def _without_device(reason: str) -> int:
         print(f"({reason})")
         return 0
     skipped = [Result(name, "skipped", reason) for name in (*on_device(), *MEASURES, "closing")]
-    return _report(Gpu(name, _driver()), [*skipped, *_others()], [])
+    tables: list[Table] = []
+    return _report(Gpu(name, _driver()), [*skipped, *_others(tables)], tables)
 
 
 def _report(gpu: Gpu, results: list[Result], tables: list[Table]) -> int:

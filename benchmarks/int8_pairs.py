@@ -1,4 +1,4 @@
-"""`trt-anime process` in INT8 against FP32 on this CPU: same clip, same cores, RGBA PNG out, no frame reused.
+"""`trt-anime process` in INT8 against FP32 on this CPU: same clip and cores, RGBA PNG out, no frame reused.
 
     python -m benchmarks.int8_pairs
 
@@ -53,7 +53,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}")
         return error.exit_code
     packages = ("trt-anime", "onnxruntime", "openvino")
-    print(f"\n{machine.now()}, {machine.cpu()}, {machine.versions(packages)}; other programs {load.share():.0%}")
+    where = f"{machine.now()}, {machine.cpu()}, {machine.versions(packages)}"
+    print(f"\n{where}; other programs took {load.share():.0%}")
     return 0
 
 
@@ -83,7 +84,8 @@ def _milliseconds(way: Way, clip: Path, folder: Path, given: argparse.Namespace)
 def _table(found: dict[str, list[float]]) -> str:
     base: Sequence[float] = found[WAYS[0].name]
     rows = [
-        [name, Spread.of(times).text(), f"{paired_ratio(base, times).text(2)}"] for name, times in found.items()
+        [name, Spread.of(times).text(), f"{paired_ratio(base, times).text(2)}"]
+        for name, times in found.items()
     ]
     return markdown(["way", "ms a frame", "times as fast"], rows)
 

@@ -1,10 +1,10 @@
-"""Every precision of the matting networks: how near to FP32, how large, how fast to build, and what is inside.
+"""Every precision of the matting networks: how near to FP32, how large, how fast to build, what is inside.
 
     python -m benchmarks.precision
 
 Calibrates on the sample clip, judges on frames of the generator with exact truth, and builds for the six
 TensorRT-RTX targets. Writes docs/precision_tables.md. Needs no GPU. IS-Net's weights are in no package
-registry: it gets pseudo-random ones, which says something of structure, size and time, and nothing of mattes.
+registry: it gets pseudo-random ones, which tells of structure, size and time, and nothing of mattes.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from benchmarks.parity_table import table
 from benchmarks.precision_models import SYNTHETIC, stage_graph_of
 from benchmarks.quality_frames import ARTS, Case
 from benchmarks.tables import markdown
-from trt_anime import typed
+from trt_anime.calibration.calibrator import remembered
 from trt_anime.calibration.parity import compare, run_with_onnxruntime
 from trt_anime.cli.calibrate.work import Work
 from trt_anime.cli.engines.workers import workers_for
@@ -25,7 +25,7 @@ from trt_anime.engines.batch import Order, Outcome, engines_from_orders
 from trt_anime.engines.manifest import Precision, Profile
 from trt_anime.engines.targets import targets_from_names
 from trt_anime.errors import TrtAnimeError
-from trt_anime.files import sha256_of, write_text
+from trt_anime.files import write_text
 from trt_anime.parity import Parity
 from trt_anime.typed import Form, TypedGraph
 
@@ -34,7 +34,9 @@ DOCS = ROOT / "docs" / "precision_tables.md"
 CLIP = ROOT / "samples" / "first_light.mp4"
 MODELS = ("u2netp", "modnet", "isnet-anime")
 PROFILE = Profile(height=720, width=1280, max_batch=4)
-KINDS: tuple[tuple[Precision, Form], ...] = (
+NONE = "\N{EN DASH}"
+Kind = tuple[Precision, Form]
+KINDS: tuple[Kind, ...] = (
     ("fp16", "tensorrt"),
     ("int8", "tensorrt"),
     ("int8", "cpu"),
@@ -45,12 +47,12 @@ BUILT: tuple[Precision, ...] = ("fp32", "fp16", "int8")
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """One model. `truth`: parity by precision and form on the generator's frames; empty for synthetic weights."""
+    """One model. `truth`: parity by precision and form on the generator's frames, for real weights."""
 
     model: str
     graph: Path
-    graphs: dict[tuple[str, str], TypedGraph]
-    truth: dict[tuple[str, str], Parity]
+    graphs: dict[Kind, TypedGraph]
+    truth: dict[Kind, Parity]
     engines: list[Outcome]
 
 
@@ -72,7 +74,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _measured(model: str, per_shot: int) -> Measured:
     graph = stage_graph_of(model)
     work = Work([CLIP], seed=0, method=None, again=False, say=lambda words: print(words, flush=True))
-    graphs = {}
+    graphs: dict[Kind, TypedGraph] = {}
     for precision, form in KINDS:
         try:
             graphs[precision, form] = work.typed(graph, precision, form)
@@ -82,18 +84,11 @@ def _measured(model: str, per_shot: int) -> Measured:
     return Measured(model, graph, graphs, truth, list(_engines(model, graph, graphs)))
 
 
-def _against_truth(
-    graph: Path, graphs: dict[tuple[str, str], TypedGraph], per_shot: int
-) -> dict[tuple[str, str], Parity]:
+def _against_truth(graph: Path, graphs: dict[Kind, TypedGraph], per_shot: int) -> dict[Kind, Parity]:
     truths = [truth for art in ARTS for truth in Case(art, "720p").truths(per_shot)]
     frames = [{"frame": truth.frame[None]} for truth in truths]
     exact = [truth.alpha[None] for truth in truths]
-    known: dict[int, dict[str, object]] = {}
-    run = run_with_onnxruntime(graph)
-
-    def reference(inputs):  # type: ignore[no-untyped-def]
-        return known.setdefault(id(inputs), run(inputs))
-
+    reference = remembered(run_with_onnxruntime(graph))
     return {
         kind: compare(
             reference,
@@ -109,10 +104,12 @@ def _against_truth(
     }
 
 
-def _engines(
-    model: str, graph: Path, graphs: dict[tuple[str, str], TypedGraph]
-) -> Iterator[Outcome]:
-    wanted = [p for p in BUILT if p == "fp32" or (found := graphs.get((p, "tensorrt"))) and found.record.parity.passed]
+def _engines(model: str, graph: Path, graphs: dict[Kind, TypedGraph]) -> Iterator[Outcome]:
+    wanted = [
+        p
+        for p in BUILT
+        if p == "fp32" or ((found := graphs.get((p, "tensorrt"))) and found.record.parity.passed)
+    ]
     orders = [
         Order(model, graph, target, precision, PROFILE)
         for precision in wanted
@@ -130,8 +127,10 @@ def _report(found: Sequence[Measured], command: str) -> str:
     packages = ("trt-anime", "onnxruntime", "nvidia-modelopt", "tensorrt_rtx_cu13", "openvino")
     parts = [
         "# Precision, measured",
-        f"*Written by `{command}`; don't edit. {machine.now()}. {machine.cpu()}. {machine.versions(packages)}.*",
-        "What the tables mean is in [precision.md](precision.md). Frames are 1280x720. No GPU was here: typed"
+        f"*Written by `{command}`; don't edit. {machine.now()}. {machine.cpu()}."
+        f" {machine.versions(packages)}.*",
+        "What the tables mean is in [precision.md](precision.md). Frames are 1280x720. No GPU was here:"
+        " typed"
         " graphs were judged on ONNX Runtime's CPU provider with every FP16 value rounded, and engines were"
         " built, not run.",
     ]
@@ -142,11 +141,11 @@ def _report(found: Sequence[Measured], command: str) -> str:
 
 def _model_parts(one: Measured) -> Iterator[str]:
     if one.model in SYNTHETIC:
-        yield "Pseudo-random weights: its mattes mean nothing, and a network of noise loses more than a real one."
+        yield "Pseudo-random weights: its mattes mean nothing, and noise loses more than a real network."
     yield "On frames of the sample clip that calibration did not see:"
     yield table({_name(kind): found.record.parity for kind, found in one.graphs.items()})
     if one.truth:
-        yield "Against the generator's exact truth (`alpha_sad_change`: how much larger the error has become):"
+        yield "Against the generator's exact truth (`alpha_sad_change`: how much larger the error became):"
         yield table({_name(kind): parity for kind, parity in one.truth.items()})
     yield "Typed graphs:"
     yield _graphs(one)
@@ -155,7 +154,7 @@ def _model_parts(one: Measured) -> Iterator[str]:
 
 
 def _graphs(one: Measured) -> str:
-    rows = [["fp32", f"{one.graph.stat().st_size / 1e6:.1f}", "–", "–", "–", "–"]]  # noqa: RUF001
+    rows = [["fp32", f"{one.graph.stat().st_size / 1e6:.1f}", NONE, NONE, NONE, NONE]]
     for kind, found in one.graphs.items():
         record = found.record
         shares = ", ".join(f"{name} {share:.0%}" for name, share in record.shares.items())
@@ -164,7 +163,14 @@ def _graphs(one: Measured) -> str:
         kept = ", ".join(row.node.removeprefix("net/") for row in record.kept[:6])
         more = f" and {len(record.kept) - 6} more" if len(record.kept) > 6 else ""
         rows.append(
-            [_name(kind), f"{size:.1f}", record.method, shares, f"{len(record.kept)}: {kept}{more}", speed or "–"]  # noqa: RUF001
+            [
+                _name(kind),
+                f"{size:.1f}",
+                record.method,
+                shares,
+                f"{len(record.kept)}: {kept}{more}",
+                speed or NONE,
+            ]
         )
     head = ["graph", "MB", "ranges", "network", "kept in higher precision", "against FP32, one thread"]
     return markdown(head, rows)
@@ -175,10 +181,12 @@ def _builds(outcomes: Sequence[Outcome]) -> str:
     for outcome in outcomes:
         order = outcome.order
         if outcome.built is None:
-            rows.append([order.precision, order.target.name, "–", "–", f"not built: {outcome.error}"])  # noqa: RUF001
+            rows.append([order.precision, order.target.name, NONE, NONE, f"not built: {outcome.error}"])
             continue
         manifest = outcome.built.entry.manifest
-        inside = ", ".join(f"{name} {share:.0%}" for name, share in (manifest.product_precision or {}).items())
+        inside = ", ".join(
+            f"{name} {share:.0%}" for name, share in (manifest.product_precision or {}).items()
+        )
         rows.append(
             [
                 order.precision,
@@ -191,7 +199,7 @@ def _builds(outcomes: Sequence[Outcome]) -> str:
     return markdown(["precision", "target", "MB", "build s", "products compute in"], rows)
 
 
-def _name(kind: tuple[str, str]) -> str:
+def _name(kind: Kind) -> str:
     return f"{kind[0]} for {'TensorRT' if kind[1] == 'tensorrt' else 'CPUs'}"
 
 

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from samples.scene import GroundTruth
 from trt_anime.errors import InputError
 from trt_anime.export import catalogue, checkpoints, graphs
-from trt_anime.export.catalogue import Preprocess
 from trt_anime.export.matte.finish import finish_graph
 from trt_anime.export.matte.official import network_from_onnx
 from trt_anime.export.matte.options import RefineOptions
 from trt_anime.export.matte.prepare import prepare_graph
+from trt_anime.export.recipes import Preprocess
 
 Pixels = NDArray[np.uint8]
 Map = NDArray[np.float32]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from trt_anime.calibration.casting import element_types
-from trt_anime.calibration.operators import MOVES
+from trt_anime.calibration.operators import MOVES, PRODUCTS
 from trt_anime.calibration.ranges import Ranges, up_to_half
 from trt_anime.calibration.switches import layers_of
 
@@ -113,7 +113,7 @@ def _with_pairs(
     quantizer.quantize_model()
     quantizer.model.topological_sort()
     result: onnx.ModelProto = quantizer.model.model
-    exact = {*kept, *_before(network, kept)}
+    exact = {*kept, *_before(network, kept), *_behind(network, nodes)}
     _unround(result, network, set(nodes), exact, integers=nodes if form == "cpu" else ())
     return result
 
@@ -167,6 +167,21 @@ def _before(network: onnx.ModelProto, kept: Collection[str]) -> set[str]:
         if maker is not None and maker.op_type in _HANDS_ON and maker.name not in found:
             found.add(maker.name)
             waiting += maker.input
+    return found
+
+
+def _behind(network: onnx.ModelProto, quantized: Collection[str]) -> set[str]:
+    """Nodes without Q/DQ that lead to no product any more: the network's end.
+
+    A matte's last map is steep: 256 steps of it show at every edge, and there is one channel of it.
+    """
+    ahead: set[str] = set()  # values that a product will read, itself or behind other nodes
+    found = set()
+    for node in reversed(network.graph.node):
+        if node.op_type in PRODUCTS or not ahead.isdisjoint(node.output):
+            ahead.update(node.input)
+        elif node.name not in quantized:
+            found.add(node.name)
     return found
 
 

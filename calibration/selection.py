@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +12,16 @@ CALIBRATION_FRAMES = 16
 VALIDATION_FRAMES = 8
 # Candidates for each frame that is wanted, for those that show nothing.
 SPARE = 3
+# Fewer can't both calibrate and judge.
+FEWEST = 3
 
 # Share of the picture that a character covers: less and more tell nothing about its edge.
 _LEAST_COVER, _MOST_COVER = 0.005, 0.95
 # Standard deviation in levels below which a frame is a card, black or nearly so.
 _FLAT = 6.0
+
+
+Frame = TypeVar("Frame")
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,12 @@ def shows_something(frame: NDArray[np.uint8], outputs: Mapping[str, NDArray[Any]
     return _LEAST_COVER <= float(outputs["rgba"][..., 3].mean()) / 255 <= _MOST_COVER
 
 
-def parted(chosen: Sequence[Any]) -> tuple[list[Any], list[Any]]:
-    """For calibration and for validation, two to one, so that both have frames of all shots there are."""
-    validation = list(chosen[2::3])
-    return [item for number, item in enumerate(chosen) if number % 3 != 2], validation
+def parted(chosen: Sequence[tuple[Candidate, Frame]]) -> tuple[list[Frame], list[Frame]]:
+    """For calibration and for validation, two to one; of every shot with three frames, both have some.
+
+    Args:
+        chosen: each with what stands for it; at least three, in any order.
+    """
+    by_shot = sorted(chosen, key=lambda pair: (pair[0].clip, pair[0].shot))
+    frames = [frame for _, frame in by_shot]
+    return [frame for number, frame in enumerate(frames) if number % 3 != 2], frames[2::3]

@@ -24,6 +24,8 @@ from trt_anime.files import sha256_of
 from trt_anime.limits import sm75_needs_fp16
 from trt_anime.stage import StageInfo
 
+_TYPE_OF = {"fp16": "float16", "int8": "int8", "fp8": "float8"}
+
 
 @dataclass(frozen=True, eq=False)
 class StageGraph:
@@ -123,12 +125,15 @@ def _built(
     graph: StageGraph, typed: Typed, recipe: Recipe, target: Target, on_progress: Callable[[float], None]
 ) -> tuple[Manifest, Plan]:
     profile = recipe.profile
-    pinned = _pinned(typed.file, typed.sha256, profile.height, profile.width)
-    _require_precision(recipe.precision, pinned.shares)
-    _require_sm75(target, pinned)
+    fixed = pinned(typed.file, typed.sha256, profile.height, profile.width)
+    if recipe.precision != "fp32":
+        _require_any({_TYPE_OF[recipe.precision]}, recipe.precision, fixed.shares)
+    _require_sm75(target, recipe.precision, fixed.sm75_refuses)
     cache = timing_cache.file_here(target, recipe.flavour_version)
-    plan = worker.plan_from_onnx(pinned.graph, target, profile, on_progress=on_progress, timing_cache=cache)
-    _require_precision(recipe.precision, plan.layer_precision, plan.product_precision)
+    plan = worker.plan_from_onnx(fixed.graph, target, profile, on_progress=on_progress, timing_cache=cache)
+    if recipe.precision != "fp32":  # INT8 that a GPU type computes in FP16 isn't refused, but told
+        found = plan.product_precision or plan.layer_precision or {}
+        _require_any({_TYPE_OF[recipe.precision], "float16"}, recipe.precision, found)
     manifest = Manifest(
         recipe=recipe,
         info=graph.info,
@@ -136,7 +141,7 @@ def _built(
         size_bytes=len(plan.engine),
         build_s=round(plan.build_s, 2),
         reproducible=plan.reproducible,
-        graph_precision=pinned.shares,
+        graph_precision=fixed.shares,
         layer_precision=plan.layer_precision,
         product_precision=plan.product_precision,
         attention_sums=tuple("/".join(sums) for sums in accumulation_from_engine(plan.engine).attention),
@@ -149,7 +154,7 @@ def _built(
 
 
 @dataclass(frozen=True)
-class _Pinned:
+class Pinned:
     """A typed graph for frames of one size: serialized, and what it holds."""
 
     graph: bytes
@@ -158,41 +163,38 @@ class _Pinned:
 
 
 @shared(2)  # one graph is built for many targets in a row
-def _pinned(file: Path, sha256: str, height: int, width: int) -> _Pinned:
+def pinned(file: Path, sha256: str, height: int, width: int) -> Pinned:
     """`sha256` is the file's: another file of the same name is another graph."""
     model = specialised(onnx.load(file), height=height, width=width)
-    return _Pinned(
+    return Pinned(
         model.SerializeToString(deterministic=True), precision_share(model), tuple(sm75_needs_fp16(model))
     )
 
 
-def _require_precision(precision: Precision, *found: dict[str, float] | None) -> None:
-    """What was asked for must be in the graph, and in the engine, if only in a part of it.
-
-    INT8 that a GPU type computes in FP16 isn't refused; `_surprises` tells of it.
-    """
-    wanted = {"fp16": {"float16"}, "int8": {"int8", "float16"}, "fp8": {"float8", "float16"}}.get(precision)
-    listed = [shares for shares in found if shares]
-    if wanted and listed and not any(wanted & shares.keys() for shares in listed):
-        shares = ", ".join(f"{share:.0%} {name}" for name, share in listed[-1].items())
-        raise EngineError(f"{precision.upper()} was asked for and none came out ({shares})")
-
-
-def _require_sm75(target: Target, pinned: _Pinned) -> None:
-    if target.compute_capability == 75 and pinned.sm75_refuses:
-        names = ", ".join(pinned.sm75_refuses[:3])
-        more = f" and {len(pinned.sm75_refuses) - 3} more" if len(pinned.sm75_refuses) > 3 else ""
+def _require_any(kinds: set[str], precision: Precision, found: dict[str, float]) -> None:
+    """Some of what was asked for must be in what was `found`; a library that lists nothing is believed."""
+    if found and not kinds & found.keys():
+        shares = ", ".join(f"{share:.0%} {name}" for name, share in found.items())
         raise EngineError(
-            f"no engine for {target.name}: it has no FP32 matrix product, and {names}{more} would be one;"
-            " build fp16, or leave sm75 out"
+            f"{precision.upper()} was asked for and none came out ({shares}); calibrate it again"
+        )
+
+
+def _require_sm75(target: Target, precision: Precision, refused: tuple[str, ...]) -> None:
+    if target.compute_capability == 75 and refused:
+        names = ", ".join(refused[:3]) + (f" and {len(refused) - 3} more" if len(refused) > 3 else "")
+        cure = "build fp16" if precision == "fp32" else "calibrate again"
+        raise EngineError(
+            f"no engine for {target.name}: it has no FP32 matrix product, and {names} would be one;"
+            f" {cure}, or leave sm75 out"
         )
 
 
 def _surprises(manifest: Manifest) -> tuple[str, ...]:
     """Sentences for a user who would otherwise believe to have what was asked for."""
     recipe, found = manifest.recipe, manifest.product_precision or {}
-    kind = {"int8": "int8", "fp8": "float8"}.get(recipe.precision)
-    if kind is None or not found or found.get(kind):
+    kind = _TYPE_OF.get(recipe.precision)
+    if kind in (None, "float16") or not found or kind in found:
         return ()
     instead = max(found, key=lambda name: found[name])
     return (

@@ -77,10 +77,13 @@ class Manifest:
         attention_sums: per fused attention, what it adds up q kᵀ and the product with v in, such as
             ``"fp32/fp32"``; empty where the engine has none or doesn't say.
         parity: of the typed graph, against the FP32 graph; None for FP32 itself.
-        forced: whether it was installed although `parity` had failed.
+        forced: whether it was installed although `parity` had failed, or kept although `engine_parity` had.
         created: when it was built, UTC, ISO 8601.
         built_on: GPU and driver on which TensorRT chose its kernels; None for TensorRT-RTX, which chooses
             on the GPU that runs them.
+        engine_parity: of the engine itself on a GPU, against the FP32 graph; None until it was measured.
+        seconds_per_frame: that it takes on that GPU, without copies; None until it was measured.
+        measured_on: GPU and driver on which these two were measured.
         schema: version of this file's layout.
     """
 
@@ -98,6 +101,9 @@ class Manifest:
     forced: bool
     created: str
     built_on: str | None = None
+    engine_parity: Parity | None = None
+    seconds_per_frame: float | None = None
+    measured_on: str | None = None
     schema: int = field(default=SCHEMA)
 
     def to_json(self) -> str:

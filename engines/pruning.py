@@ -10,11 +10,13 @@ from pathlib import Path
 
 from trt_anime import paths
 from trt_anime.engines import locks
-from trt_anime.engines.store import ENGINE, MANIFEST, Entry, folders, lock_of
+from trt_anime.engines.store import ENGINE, MANIFEST, PICTURE, Entry, folders, lock_of, removed_pictures
 from trt_anime.files import output_error
 
 # What this package puts into an engine's folder. A folder with anything else in it is somebody's own.
-_OURS = re.compile(rf"{re.escape(ENGINE)}|{re.escape(MANIFEST)}|runtime-.*\.cache|\..*\.partial")
+_OURS = re.compile(
+    rf"{re.escape(ENGINE)}|{re.escape(MANIFEST)}|{re.escape(PICTURE)}|runtime-.*\.cache|\..*\.partial"
+)
 # Nobody writes at one file for so long.
 _LONGEST_WRITE = timedelta(days=1)
 _NAME = re.compile(r".+-[0-9a-f]{8}")
@@ -89,7 +91,7 @@ def prune(
     for engine, reason in going:
         found = Found(engine.folder, engine.size_bytes, reason)
         (removed if _taken(engine, dry_run) else held).append(found)
-    removed += [*_partial_files(staying, dry_run), *_old_caches(limit, now, dry_run)]
+    removed += [*_partial_files(staying, dry_run), *_old_files(limit, now, dry_run)]
     if not dry_run:
         for lock in paths.engines().glob(".*/*.lock"):
             locks.removed(lock)
@@ -182,15 +184,22 @@ def _partial_files(engines: list[_Engine], dry_run: bool) -> Iterator[Found]:
             yield from _gone(file, lock_of(engine.folder), "its writer was killed", dry_run)
 
 
-def _old_caches(limit: datetime | None, now: datetime, dry_run: bool) -> Iterator[Found]:
-    """Timing caches that no build has added to since `limit`, and what killed processes wrote of them."""
-    folder = paths.engines() / ".caches"
-    places = [(folder.glob(".*.partial"), now - _LONGEST_WRITE), (folder.glob("*.cache"), limit)]
-    for files, before in places:
+def _old_files(limit: datetime | None, now: datetime, dry_run: bool) -> Iterator[Found]:
+    """Timing caches that no build has added to since `limit`, pictures of engines that went before it, and
+    what killed processes wrote of both.
+    """
+    caches, pictures = paths.engines() / ".caches", removed_pictures()
+    places = [
+        (caches.glob(".*.partial"), now - _LONGEST_WRITE, "was last added to"),
+        (pictures.glob(".*.partial"), now - _LONGEST_WRITE, "was being made"),
+        (caches.glob("*.cache"), limit, "was last added to"),
+        (pictures.glob("*.png"), limit, "was made"),
+    ]
+    for files, before, event in places:
         for file in files:
             changed = _changed(file)
             if before is not None and changed is not None and changed < before:
-                reason = f"was last added to on {changed:%Y-%m-%d}"
+                reason = f"{event} on {changed:%Y-%m-%d}"
                 yield from _gone(file, file.with_suffix(".lock"), reason, dry_run)
 
 

@@ -5,14 +5,12 @@ from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 
-import onnx
-
 from trt_anime import __version__, paths
 from trt_anime.engines import flavours, machine, worker
+from trt_anime.engines.builder import pinned
 from trt_anime.engines.compiler import BUILD_FLAGS
 from trt_anime.engines.manifest import Manifest
 from trt_anime.engines.preflight import capability_of, flavour_of
-from trt_anime.engines.specialise import specialised
 from trt_anime.engines.store import Entry
 from trt_anime.engines.targets import Target
 from trt_anime.errors import MissingError
@@ -32,10 +30,9 @@ def is_rebuilt_equal(entry: Entry, *, on_progress: Callable[[float], None]) -> b
     target = Target(flavour_of(recipe), capability_of(recipe))
     flavours.require_buildable(target)
     profile = recipe.profile
-    model = onnx.load(_graph_file(recipe.typed_sha256))
-    model = specialised(model, height=profile.height, width=profile.width)
-    graph = model.SerializeToString(deterministic=True)
-    plan = worker.plan_from_onnx(graph, target, profile, on_progress=on_progress)
+    file = graph_file(recipe.typed_sha256)
+    fixed = pinned(file, recipe.typed_sha256, profile.height, profile.width)
+    plan = worker.plan_from_onnx(fixed.graph, target, profile, on_progress=on_progress)
     return hashlib.sha256(plan.engine).hexdigest() == manifest.engine_sha256
 
 
@@ -63,8 +60,8 @@ def _version(tool: str) -> str:
         return ""
 
 
-def _graph_file(sha256: str) -> Path:
-    """Raises MissingError: no graph here has this hash."""
+def graph_file(sha256: str) -> Path:
+    """The stage graph or typed graph with this hash. Raises MissingError: none here has it."""
     for folder in (paths.typed(), paths.graphs()):
         for file in sorted(folder.rglob("*.onnx")):
             if sha256_of(file) == sha256:

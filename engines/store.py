@@ -2,6 +2,7 @@
 
     <home>/engines/<stage>-<model>-<width>x<height>-<precision>-<target>-<key>/engine.plan
                                                                                manifest.json
+                                                                               worst.png
 
 This module is on the lean side: the runtime reads engines with it, no TensorRT needed.
 `pruning` takes away what is no longer used.
@@ -20,11 +21,12 @@ from pathlib import Path
 from trt_anime import paths
 from trt_anime.engines import locks
 from trt_anime.engines.manifest import SCHEMA, Manifest, Recipe, manifest_from_json
-from trt_anime.errors import InputError
+from trt_anime.errors import InputError, MissingError
 from trt_anime.files import output_error, sha256_of, write_bytes, write_text
 
 ENGINE = "engine.plan"
 MANIFEST = "manifest.json"
+PICTURE = "worst.png"
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,11 @@ class Entry:
     def engine(self) -> Path:
         """The file that TensorRT reads."""
         return self.folder / ENGINE
+
+    @property
+    def picture(self) -> Path:
+        """The worst frame of `manifest.engine_parity`; there once that was measured."""
+        return self.folder / PICTURE
 
 
 @dataclass(frozen=True)
@@ -95,6 +102,7 @@ def install(manifest: Manifest, engine: bytes) -> Entry:
         for leftover in folder.glob(".*.partial"):  # of a process that was killed; we hold the lock
             leftover.unlink(missing_ok=True)
         (folder / MANIFEST).unlink(missing_ok=True)
+        (folder / PICTURE).unlink(missing_ok=True)  # of an engine that this one replaces
     except OSError as error:
         raise output_error(folder, error) from error
     try:
@@ -105,6 +113,27 @@ def install(manifest: Manifest, engine: bytes) -> Entry:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     return Entry(folder, manifest)
+
+
+def amended(entry: Entry, manifest: Manifest, picture: bytes) -> Entry:
+    """Put what was measured about an engine into its manifest, and the worst frame beside it.
+
+    Raises:
+        MissingError: it was removed or built anew meanwhile.
+        OutputError: the folder can't be written.
+    """
+    with locks.locked(lock_of(entry.folder)):
+        now = _read(entry.folder)
+        if isinstance(now, Refused) or now.manifest.engine_sha256 != manifest.engine_sha256:
+            raise MissingError(f"{entry.folder}: was removed or built anew meanwhile; run it once more")
+        write_bytes(entry.picture, picture)
+        write_text(entry.folder / MANIFEST, manifest.to_json())
+    return Entry(entry.folder, manifest)
+
+
+def removed_pictures() -> Path:
+    """The folder with the worst frames of engines that went because of them, by their folders' names."""
+    return paths.engines() / ".failed"
 
 
 def entries() -> list[Entry]:

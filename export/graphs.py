@@ -1,28 +1,47 @@
 """Stage graphs on disk: made once per checkpoint and description, found again by content."""
 
 import hashlib
+import importlib
 import importlib.util
 import json
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, cast
 
 from trt_anime import paths
-from trt_anime.errors import CheckpointError
 from trt_anime.export import catalogue, checkpoints
-from trt_anime.export.catalogue import Format, Model
-from trt_anime.export.checkpoints import SILENT, Report
-from trt_anime.export.matte.options import RefineOptions
+from trt_anime.export.catalogue import Format, Model, Stage
+from trt_anime.export.checkpoints import SILENT, Record, Report
 from trt_anime.files import replacing, sha256_of
 
 if TYPE_CHECKING:
     import onnx
 
-    from trt_anime.export.matte.check import Difference
+    from trt_anime.export.check import Difference
 
 # Raise it when the graph's bytes change without a change of its options.
 REVISION = 5
+
+# stage -> the module that makes its graphs, a `Maker`
+MAKERS: dict[Stage, str] = {
+    "matte": "trt_anime.export.matte.making",
+    "inpaint": "trt_anime.export.inpaint.making",
+}
+
+
+class Maker(Protocol):
+    """What a stage's module offers."""
+
+    def settings(self, row: Model) -> dict[str, object]:
+        """All that the graph depends on besides the checkpoint and this release, as JSON takes it."""
+
+    def graph_of(
+        self, row: Model, checkpoint: Path, record: Record, *, compare: bool
+    ) -> "tuple[onnx.ModelProto, Difference | None]":
+        """The stage graph, checked node by node, and how far it is from PyTorch if that is to be compared.
+
+        Raises CheckpointError, ExportError, and MissingError where the checkpoint needs PyTorch.
+        """
 
 
 @dataclass(frozen=True)
@@ -84,56 +103,18 @@ def _checkpoint(row: Model, door: Format | None, report: Report) -> Path:
 def _export(row: Model, checkpoint: Path, path: Path, *, compare: bool) -> Exported:
     import onnx
 
-    from trt_anime.export.matte.check import check_nodes, compare_with_torch
-    from trt_anime.export.matte.compose import matte_graph
-
-    network, twin = _network(row, checkpoint)
     record = checkpoints.stored(row)[checkpoint]
-    graph = matte_graph(network, row, checkpoint_sha256=record.sha256, licence=record.licence)
-    check_nodes(graph, row)
-    difference = compare_with_torch(graph, row, twin()) if compare else None
+    graph, difference = _maker(row).graph_of(row, checkpoint, record, compare=compare)
     with replacing(path) as temporary:
         onnx.save(graph, temporary)
     return Exported(path, checkpoint, difference)
 
 
-def _network(row: Model, checkpoint: Path) -> "tuple[onnx.ModelProto, Callable[[], Callable[..., object]]]":
-    """The network as ONNX, and a function that gives it as a torch callable."""
-    if checkpoint.suffix == ".onnx":
-        from trt_anime.export.matte.check import torch_network_of
-        from trt_anime.export.matte.official import network_from_onnx
-
-        network = network_from_onnx(checkpoint)
-        _check_size(network, row, checkpoint)
-        return network, lambda: torch_network_of(network)
-
-    from trt_anime.export.networks import require_torch
-
-    require_torch()
-    from trt_anime.export.matte.pytorch import network_from_checkpoint, onnx_from_network
-
-    module = network_from_checkpoint(row, checkpoint)
-    return onnx_from_network(module, row), lambda: module
-
-
-def _check_size(network: "onnx.ModelProto", row: Model, checkpoint: Path) -> None:
-    """A size that the network is fixed to must be the one that frames are brought to."""
-    rule = row.preprocess.size_rule
-    height, width = (d.dim_value for d in network.graph.input[0].type.tensor_type.shape.dim[2:])
-    allowed = {0} if rule.fit == "short_side" else {0, rule.side}  # 0: free
-    if not {height, width} <= allowed:
-        raise CheckpointError(
-            f"{checkpoint}: is fixed to pictures of {height or 'any'}x{width or 'any'}, but {row.name} gets"
-            f" them by the rule: {rule.describe()}; save it with that size, or a free one"
-        )
+def _maker(row: Model) -> Maker:
+    return cast(Maker, importlib.import_module(MAKERS[row.stage]))
 
 
 def _path(row: Model, checkpoint_sha256: str) -> Path:
-    fields = {
-        "revision": REVISION,
-        "checkpoint": checkpoint_sha256,
-        "preprocess": asdict(row.preprocess),
-        "options": asdict(RefineOptions()),
-    }
+    fields = {"revision": REVISION, "checkpoint": checkpoint_sha256, **_maker(row).settings(row)}
     digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
     return paths.graphs() / f"{row.stage}-{row.name}-{digest[:12]}.onnx"

@@ -3,8 +3,8 @@
 import hashlib
 import os
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from trt_anime.errors import OutputError
@@ -45,6 +45,22 @@ def write_bytes(path: Path, data: bytes) -> None:
     """Write `data` to `path`, whole or not at all. Raises OutputError."""
     with replacing(path) as temporary:
         temporary.write_bytes(data)
+
+
+def write_together(files: Mapping[Path, bytes]) -> None:
+    """`write_bytes` for several files: all are on the disk before the first takes its place, in order.
+
+    On any exception before that, a full disk for example, every path is left unchanged. Not promised: that
+    a kill between two renames leaves them of one kind.
+
+    Raises:
+        OutputError: a folder can't be written, or the disk is full.
+    """
+    with ExitStack() as stack:  # ends in the opposite order
+        for path, data in reversed(list(files.items())):
+            temporary = stack.enter_context(replacing(path))
+            temporary.write_bytes(data)
+            _sync(temporary)
 
 
 def write_text(path: Path, text: str) -> None:

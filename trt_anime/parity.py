@@ -34,6 +34,12 @@ class Metric:
             return self.value == self.value
         return self.value <= self.limit if self.better == "lower" else self.value >= self.limit
 
+    @property
+    def words(self) -> str:
+        """Such as ``alpha_sad 3.1 where 2.5 is allowed``."""
+        allowed = "" if self.limit is None else f" where {self.limit:g} is allowed"
+        return f"{self.name} {self.value:.3g}{allowed}"
+
 
 @dataclass(frozen=True)
 class TensorDifference:
@@ -78,3 +84,8 @@ class Parity:
     @property
     def failures(self) -> tuple[Metric, ...]:
         return tuple(metric for metric in self.metrics if not metric.passed)
+
+    @property
+    def shortfall(self) -> str:
+        """The failures in words, for a sentence."""
+        return ", ".join(metric.words for metric in self.failures)

@@ -14,7 +14,7 @@ from typing import Literal
 
 from trt_anime import paths
 from trt_anime.errors import InputError
-from trt_anime.files import sha256_of, write_bytes, write_text
+from trt_anime.files import sha256_of, write_together
 from trt_anime.parity import Parity
 
 SCHEMA = 1
@@ -64,6 +64,12 @@ class Speed:
     ratio: float
     low: float
     high: float
+
+    @property
+    def words(self) -> str:
+        """For a sentence."""
+        spread = f"{self.low:.2f} to {self.high:.2f}"
+        return f"{self.ratio:.2f} times as fast as FP32 ({spread}) with {self.provider}"
 
 
 @dataclass(frozen=True)
@@ -142,16 +148,16 @@ def find(source_sha256: str, *, precision: str, form: Form) -> TypedGraph | None
 def install(record: Record, graph: bytes, picture: bytes) -> TypedGraph:
     """Put a typed graph in place of an earlier one of the same source, precision and form.
 
-    The record is written last: without it, or with another graph beside it, nothing is found.
+    On any exception the earlier one is left as it was. Killed in the moment between two renames, neither
+    is found: the record takes its place last, and another graph beside it isn't its own.
 
     Raises:
         OutputError: the folder can't be written.
     """
     words = (record.stage, record.model, record.precision, record.form, record.source_sha256[:12])
     folder = paths.typed() / "-".join(words)
-    write_bytes(folder / _GRAPH, graph)
-    write_bytes(folder / _PICTURE, picture)
-    write_text(folder / _RECORD, record.to_json())
+    contents = {_GRAPH: graph, _PICTURE: picture, _RECORD: record.to_json().encode()}
+    write_together({folder / name: data for name, data in contents.items()})
     return TypedGraph(folder, record)
 
 

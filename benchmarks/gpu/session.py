@@ -2,12 +2,15 @@
 
 import json
 import tempfile
+from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.gpu.pipeline import HEIGHT, WIDTH, random_frames, through
+from trt_anime.engines.store import Entry
 from trt_anime.engines.targets import RTX_CAPABILITIES, FlavourName, Target
 from trt_anime.errors import EngineError, MissingError
 from trt_anime.runtime.devices.api import Device
@@ -38,26 +41,68 @@ def engine_on_cuda(device: CudaDevice, *, flavour: FlavourName) -> str:
     """
     import onnxruntime as ort
 
+    from trt_anime.runtime.sessions.tensorrt_engine import TensorRtSession
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = small_graph(Path(folder) / "small.onnx")
+        entry = _small_engine(path, device, flavour)
+        with TensorRtSession(entry, device, name="check") as session:
+            words = compared(device, session, ort.InferenceSession(str(path)))
+            layers = json.loads(session.layer_information()).get("Layers", ())
+            return "; ".join([words, f"{len(layers)} layers", *session.notices])
+
+
+def polygraphy_on_cuda(device: CudaDevice) -> str:
+    """The same engine by NVIDIA's own runner, which shares no code with ours.
+
+    Raises:
+        ModuleNotFoundError, MissingError: Polygraphy, onnx or TensorRT isn't here.
+    """
+    from trt_anime.runtime.sessions.running import Running
+    from trt_anime.runtime.sessions.tensorrt_engine import TensorRtSession
+
+    if find_spec("polygraphy") is None:
+        raise MissingError("needs Polygraphy; pip install 'trt-anime[calibration]'")
+    with tempfile.TemporaryDirectory() as folder:
+        entry = _small_engine(small_graph(Path(folder) / "small.onnx"), device, "trt")
+        with (
+            TensorRtSession(entry, device, name="check") as session,
+            Running(session, device, {"frame": (1, HEIGHT, WIDTH, 3)}) as running,
+        ):
+            return same_by_polygraphy(running, entry.engine.read_bytes())
+
+
+def same_by_polygraphy(ours: Callable[[Any], Any], engine: bytes) -> str:
+    """Raises EngineError: `ours` and Polygraphy's runner differ in a byte of what they make of a frame."""
+    from polygraphy.backend.trt import EngineFromBytes, TrtRunner
+
+    frames = random_frames(4)
+    with TrtRunner(EngineFromBytes(engine)) as theirs:
+        for number, frame in enumerate(frames):
+            found, expected = ours({"frame": frame}), theirs.infer({"frame": frame})
+            for name, array in found.items():
+                if not np.array_equal(array, expected[name]):
+                    raise EngineError(f"`{name}` of frame {number} isn't what Polygraphy's runner gives")
+    return f"{len(frames)} frames, every byte the same"
+
+
+def _small_engine(graph: Path, device: CudaDevice, flavour: FlavourName) -> Entry:
     from trt_anime.engines.builder import engine_from_graph, stage_graph_from_file
     from trt_anime.engines.flavours import native_target
     from trt_anime.engines.manifest import Profile
-    from trt_anime.runtime.sessions.tensorrt_engine import TensorRtSession
 
     capability = device.info.capability
     if flavour == "rtx" and capability not in RTX_CAPABILITIES:
         raise MissingError(f"TensorRT-RTX has no target for sm{capability}")
     target = native_target() if flavour == "trt" else Target("rtx", capability)
     profile = Profile(height=HEIGHT, width=WIDTH, max_batch=1)
-    with tempfile.TemporaryDirectory() as folder:
-        path = small_graph(Path(folder) / "small.onnx")
-        graph = stage_graph_from_file(path)
-        built = engine_from_graph(
-            graph, target, precision="fp32", profile=profile, on_progress=lambda share: None
-        )
-        with TensorRtSession(built.entry, device, name="check") as session:
-            words = compared(device, session, ort.InferenceSession(str(path)))
-            layers = json.loads(session.layer_information()).get("Layers", ())
-            return "; ".join([words, f"{len(layers)} layers", *session.notices])
+    return engine_from_graph(
+        stage_graph_from_file(graph),
+        target,
+        precision="fp32",
+        profile=profile,
+        on_progress=lambda share: None,
+    ).entry
 
 
 def compared(device: Device, session: Session, reference: Any) -> str:

@@ -7,7 +7,7 @@ from trt_anime.calibration.parity.budgets import BUDGETS
 from trt_anime.calibration.parity.case import Case, Run
 from trt_anime.calibration.parity.compare import Comparison, compare
 from trt_anime.calibration.parity.onnx_run import run_with_onnxruntime
-from trt_anime.calibration.parity.pictures import worst_picture
+from trt_anime.calibration.parity.pictures import worst_picture, worst_png
 from trt_anime.calibration.parity.tasks import TASKS
 
 __all__ = [
@@ -19,4 +19,5 @@ __all__ = [
     "compare",
     "run_with_onnxruntime",
     "worst_picture",
+    "worst_png",
 ]

@@ -38,6 +38,14 @@ def worst_picture(comparison: Comparison, *, panel_width: int = 640) -> Picture:
     return np.hstack([_labelled(panel, text) for text, panel in panels.items()])
 
 
+def worst_png(comparison: Comparison) -> bytes:
+    """`worst_picture` as a PNG file's content."""
+    import cv2
+
+    picture = cv2.cvtColor(worst_picture(comparison), cv2.COLOR_RGB2BGR)
+    return cv2.imencode(".png", picture)[1].tobytes()
+
+
 def _frame(case: Case, width: int) -> Picture:
     """The input `frame`, reduced; grey where the stage takes none."""
     frame = case.inputs.get("frame")

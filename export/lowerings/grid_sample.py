@@ -15,7 +15,6 @@ from spox import Tensor, Var, argument, build
 
 from trt_anime.stage import COORDINATES
 
-
 _FLOATS: dict[int, type] = {TensorProto.FLOAT: np.float32, TensorProto.FLOAT16: np.float16}
 _CORNERS = ("top_left", "top_right", "bottom_left", "bottom_right")
 

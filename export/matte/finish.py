@@ -10,10 +10,7 @@ import onnx
 import spox.opset.ai.onnx.v20 as op
 from spox import Tensor, Var, argument, build
 
-from trt_anime.export.catalogue import Preprocess
-from trt_anime.export.matte.geometry import (
-    GUIDE_TILE,
-    SCALE,
+from trt_anime.export.geometry import (
     TILE,
     canvas_margins,
     extent,
@@ -26,7 +23,8 @@ from trt_anime.export.matte.geometry import (
     shape_of,
 )
 from trt_anime.export.matte.options import LEAST_TILES, MOST_TILES, RefineOptions
-from trt_anime.export.matte.refine import PLANES, bounded_alpha, coefficients, guide_of
+from trt_anime.export.matte.refine import GUIDE_TILE, PLANES, SCALE, bounded_alpha, coefficients, guide_of
+from trt_anime.export.recipes import Preprocess
 
 _HALO_TILE = GUIDE_TILE + 2  # one guide pixel around, so that upsampling a tile needs no neighbour
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from onnx import version_converter
 
 from trt_anime.errors import CheckpointError
-from trt_anime.export.matte.compose import OPSET, rename_value
+from trt_anime.export.parts import OPSET, rename_value
 
 
 def network_from_onnx(path: Path) -> onnx.ModelProto:

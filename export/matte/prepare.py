@@ -5,19 +5,8 @@ import onnx
 import spox.opset.ai.onnx.v20 as op
 from spox import Tensor, Var, argument, build
 
-from trt_anime.export.catalogue import Preprocess
-from trt_anime.export.matte.geometry import (
-    TILE,
-    canvas_margins,
-    extent,
-    integers,
-    network_size,
-    planes_from_pixels,
-    resized,
-    scalar,
-    shape_of,
-    shrink_factor,
-)
+from trt_anime.export.geometry import canvas_margins, extent, integers, network_size, padded, scalar, shrunk
+from trt_anime.export.recipes import Preprocess
 
 
 def prepare_graph(rule: Preprocess) -> onnx.ModelProto:
@@ -31,40 +20,13 @@ def prepare_graph(rule: Preprocess) -> onnx.ModelProto:
     a box filter takes the whole-number part of the reduction and bilinear interpolation the rest.
     """
     frame = argument(Tensor(np.uint8, ("batch", "height", "width", 3)))
-    picture = _padded(op.cast(frame, to=np.float32))
+    picture = padded(op.cast(frame, to=np.float32))
     height, width = network_size(picture, rule.size_rule)
-    image = _normalised(_shrunk(picture, height, width), rule)
+    image = _normalised(shrunk(picture, height, width), rule)
     if rule.size_rule.fit == "letterbox":
         image = _on_canvas(image, rule)
     size = op.shape(frame, start=1, end=3)
     return build({"frame": frame}, {"picture": picture, "image": image, "size": size})
-
-
-def _padded(frame: Var) -> Var:
-    tile, none = integers(TILE), integers(0)
-
-    def missing(axis: int) -> Var:
-        length = extent(frame, axis)
-        return op.mod(op.sub(tile, op.mod(length, tile)), tile)
-
-    pads = op.concat([integers(0, 0, 0, 0, 0), missing(1), missing(2), none], axis=0)
-    return op.pad(frame, pads, mode="edge")
-
-
-def _shrunk(picture: Var, height: Var, width: Var) -> Var:
-    """[B,H,W,3] -> [B,3,height,width], values as they were."""
-    batch, full_height, full_width = (extent(picture, axis) for axis in range(3))
-    rows, columns = shrink_factor(full_height, height), shrink_factor(full_width, width)
-    row_length = op.mul(full_width, integers(3))
-    # Rows first: a sum over whole rows is the one reduction that runs at memory speed on a CPU.
-    small_height, small_width = op.div(full_height, rows), op.div(full_width, columns)
-    stripes = op.reshape(picture, shape_of(batch, small_height, rows, row_length))
-    summed = op.reduce_sum(stripes, integers(2), keepdims=False)
-    planes = planes_from_pixels(summed, small_height, full_width, 3)
-    boxes = op.reshape(planes, shape_of(batch, 3, small_height, small_width, columns))
-    total = op.reduce_sum(boxes, integers(4), keepdims=False)
-    mean = op.div(total, op.cast(op.mul(rows, columns), to=np.float32))
-    return resized(mean, height, width)
 
 
 def _normalised(image: Var, rule: Preprocess) -> Var:

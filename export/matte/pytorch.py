@@ -1,21 +1,15 @@
 """The door through PyTorch: a checkpoint becomes an ONNX network, and a reference to check it against."""
 
-import contextlib
-import io
-import logging
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 import onnx
 import torch
 from torch import Tensor, nn
 
-from trt_anime.errors import ExportError
 from trt_anime.export.catalogue import Model
-from trt_anime.export.matte.compose import OPSET
 from trt_anime.export.networks import create
 from trt_anime.export.networks.loading import load_checkpoint
+from trt_anime.export.tracing import BATCH, onnx_from_module
 
 
 class MatteNetwork(nn.Module):
@@ -53,40 +47,9 @@ def onnx_from_network(network: MatteNetwork, model: Model) -> onnx.ModelProto:
         ExportError: torch's exporter gave up.
     """
     rule = model.preprocess.size_rule
-    dynamic: dict[int, object] = {0: torch.export.Dim("batch", min=1, max=64)}
+    dynamic: dict[int, object] = {0: BATCH}
     example = torch.zeros(2, 3, rule.side, rule.side)
     if rule.fit == "short_side":
         example = torch.zeros(2, 3, 4 * rule.multiple_of, 6 * rule.multiple_of)
         dynamic |= {axis: torch.export.Dim.DYNAMIC for axis in (2, 3)}
-    try:
-        # The exporter reports its steps on stdout and warns about its own internals.
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), _quiet_exporter():
-            warnings.simplefilter("ignore")
-            program = torch.onnx.export(
-                network,
-                (example,),
-                dynamo=True,
-                opset_version=OPSET,
-                input_names=["image"],
-                output_names=["map"],
-                dynamic_shapes=(dynamic,),
-                verbose=False,
-            )
-    except Exception as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ExportError(
-            f"{model.name}: torch.onnx.export gave up ({reason}); report it with --debug"
-        ) from error
-    assert program is not None
-    return program.model_proto
-
-
-@contextlib.contextmanager
-def _quiet_exporter() -> Iterator[None]:
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
+    return onnx_from_module(network, example, output="map", dynamic=dynamic, name=model.name)

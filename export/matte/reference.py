@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from trt_anime.export.catalogue import Preprocess, SizeRule
-from trt_anime.export.matte.geometry import GUIDE_TILE, SCALE, SHRINK, TILE
+from trt_anime.export.geometry import SHRINK, TILE
 from trt_anime.export.matte.options import LEAST_TILES, MOST_TILES, RefineOptions
-from trt_anime.export.matte.refine import EDGE_BLOCK
+from trt_anime.export.matte.refine import EDGE_BLOCK, GUIDE_TILE, SCALE
+from trt_anime.export.recipes import Preprocess, SizeRule
 
 
 class MatteReference(nn.Module):

@@ -12,16 +12,12 @@ import numpy as np
 import spox.opset.ai.onnx.v20 as op
 from spox import Var
 
-from trt_anime.export.matte.geometry import (
-    SCALE,
-    extent,
-    integers,
-    planes_from_pixels,
-    resized,
-    scalar,
-    shape_of,
-)
+from trt_anime.export.geometry import TILE, extent, integers, planes_from_pixels, resized, scalar, shape_of
 from trt_anime.export.matte.options import RefineOptions
+
+# The guide is the picture this many times smaller, where the filter's coefficients are computed.
+SCALE = 4
+GUIDE_TILE = TILE // SCALE
 
 # Order of the coefficient planes that `coefficients` returns.
 PLANES = 12

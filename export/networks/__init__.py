@@ -19,6 +19,18 @@ NETWORKS: dict[str, tuple[str, str]] = {
     "u2netp": ("u2net", "u2netp"),
     "isnet": ("isnet", "isnet"),
     "modnet": ("modnet", "modnet"),
+    "lama": ("lama", "lama"),
+    "xmem": ("xmem.network", "xmem"),
+    "aot_t": ("aot.variants", "aot_t"),
+    "aot_s": ("aot.variants", "aot_s"),
+    "aot_b": ("aot.variants", "aot_b"),
+    "aot_l": ("aot.variants", "aot_l"),
+    "r50_aot_l": ("aot.variants", "r50_aot_l"),
+    "deaot_t": ("aot.variants", "deaot_t"),
+    "deaot_s": ("aot.variants", "deaot_s"),
+    "deaot_b": ("aot.variants", "deaot_b"),
+    "deaot_l": ("aot.variants", "deaot_l"),
+    "r50_deaot_l": ("aot.variants", "r50_deaot_l"),
 }
 
 

@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from trt_anime.errors import CheckpointError, MissingError
+from trt_anime.export.networks.torchscript import is_torchscript, tensors_of
 
 PICKLE_SUFFIXES = (".pth", ".pt", ".ckpt")
 SAFETENSORS_SUFFIX = ".safetensors"
@@ -17,6 +18,8 @@ SAFETENSORS_SUFFIX = ".safetensors"
 # What published files put around a network's own names.
 WRAPPERS = ("state_dict", "model")  # {"state_dict": {...}, "epoch": 3} is Lightning's
 PREFIXES = ("module.", "net.")  # DataParallel; anime-segmentation
+# LaMa's TorchScript wrapper and its training file: the network, among what else was trained or measured.
+CHOSEN = ("model.generator.", "generator.")
 TRAINING_ONLY = ("gt_encoder.",)  # anime-segmentation trains IS-Net with a second network in the same file
 COUNTER = ".num_batches_tracked"  # not there in files older than PyTorch 0.4.1, and of no use in inference
 
@@ -26,10 +29,10 @@ REMEDY = "choose the network that the file was made for, or download the file ag
 def load_checkpoint(network: nn.Module, path: Path) -> None:
     """Copy the weights in the file `path` into `network`, strictly: every tensor fits, none is left over.
 
-    Reads `.pth`, `.pt`, `.ckpt` (tensors only, code in a pickle is never run) and `.safetensors`, bare or
-    in the layouts named at the top of this module. Batch-norm counters may be missing, and a tensor that
-    the network holds under two names (MODNet's backbone) may be there once. Values are cast to the
-    network's dtype and device; its training mode stays.
+    Reads `.pth`, `.pt`, `.ckpt` (tensors only, code in a pickle or a TorchScript archive is never run) and
+    `.safetensors`, bare or in the layouts named at the top of this module. Batch-norm counters may be
+    missing, and a tensor that the network holds under two names (MODNet's backbone) may be there once.
+    Values are cast to the network's dtype and device; its training mode stays.
 
     Raises MissingError when there is no such file and CheckpointError when it does not hold exactly this
     network's weights. The network is left unchanged on error.
@@ -57,6 +60,8 @@ def _read(path: Path) -> object:
     try:
         if suffix == SAFETENSORS_SUFFIX:
             return load_file(path)
+        if is_torchscript(path):
+            return tensors_of(path)
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         raise CheckpointError(_unreadable(path, error)) from error
@@ -87,7 +92,7 @@ def _bare_names(content: object, path: Path) -> dict[str, Tensor]:
 
 
 def _without_prefixes(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    names = {name: name for name in tensors}  # in the file -> bare
+    names = _chosen({name: name for name in tensors})  # in the file -> bare
     stripped = True
     while stripped:
         names = {name: bare for name, bare in names.items() if not bare.startswith(TRAINING_ONLY)}
@@ -95,6 +100,14 @@ def _without_prefixes(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         names = {name: bare.removeprefix(prefix) for name, bare in names.items()}
         stripped = prefix != ""
     return {bare: tensors[name] for name, bare in names.items()}
+
+
+def _chosen(names: dict[str, str]) -> dict[str, str]:
+    """Without all that lies beside the network, where a prefix says which tensors are the network's."""
+    for prefix in CHOSEN:
+        if any(bare.startswith(prefix) for bare in names.values()):
+            return {name: bare[len(prefix) :] for name, bare in names.items() if bare.startswith(prefix)}
+    return names
 
 
 def _common_prefix(names: Iterable[str]) -> str:

@@ -7,12 +7,10 @@ from pathlib import Path
 from trt_anime.engines import store
 from trt_anime.engines.machine import Gpu, Machine, flavours_here, system_here
 from trt_anime.engines.preflight import CHECKS, Verdict, flavour_of, misfit, verdict
+from trt_anime.engines.ranking import best
 from trt_anime.engines.store import Entry, Refused
 from trt_anime.errors import MissingError
 from trt_anime.files import sha256_of
-
-# The fastest first.
-_PRECISIONS = ("fp16", "int8", "fp8", "fp32")
 
 
 def engine_for(
@@ -23,7 +21,7 @@ def engine_for(
     Args:
         capability: the GPU's compute capability, such as 89.
         size: (height, width) of the frames.
-        precision: None takes the fastest there is.
+        precision: None takes the fastest there is, by what was measured: see `ranking.best`.
 
     Raises:
         MissingError: there is none; it says what the nearest one lacks, and how to build one.
@@ -42,7 +40,7 @@ def engine_for(
             good.append(found)
     fitting = [entry for entry in good if precision in (None, entry.manifest.recipe.precision)]
     if fitting:
-        return min(fitting, key=_rank)
+        return best(fitting)
     height, width = size
     options = f"--gpu sm{capability} --size {width}x{height} --max-batch {batch}"
     options += f" --precision {precision}" if precision else ""
@@ -77,8 +75,3 @@ def _lack(
 
 def _nearness(judged: Verdict, found: Entry | Refused) -> int:
     return CHECKS.index(judged.check) if found.manifest else -1
-
-
-def _rank(entry: Entry) -> tuple[int, int, str]:
-    recipe = entry.manifest.recipe
-    return _PRECISIONS.index(recipe.precision), recipe.profile.max_batch, recipe.target

@@ -124,7 +124,12 @@ def _on_gpu(
         try:
             entry = engine_for(graph, device.info.capability, size=size, batch=batch, precision=precision)
             engine = TensorRtSession(entry, device, name=stage.number)
-            return engine, engine.notices
+            if entry.manifest.forced:
+                notices.append(
+                    f"stage {stage.number} runs {entry.folder.name}, which was forced into the store"
+                    " although its results differ too much from FP32"
+                )
+            return engine, [*notices, *engine.notices]
         except MissingError as error:
             if provider == "tensorrt":
                 raise MissingError(f"--provider tensorrt: {error}") from error

@@ -3,6 +3,7 @@
 # ruff: noqa: N802, N803 - the names are CUDA's
 
 import ctypes
+import inspect
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -17,7 +18,7 @@ import onnxruntime as ort
 import pytest
 
 from benchmarks import gpu_check
-from benchmarks.gpu import measures, models, session, suite
+from benchmarks.gpu import measures, models, precision, session, suite
 from benchmarks.gpu.checks import CHECKS
 from benchmarks.gpu.kernel import THREADS, halved
 from benchmarks.gpu.measures import MEASURES
@@ -248,6 +249,41 @@ def test_engine_check(device: CudaDevice, monkeypatch: pytest.MonkeyPatch, flavo
     assert asked == [f"{flavour}-sm89", (HEIGHT, WIDTH, 1)]
 
 
+@pytest.mark.parametrize("off", [0, 1])
+def test_polygraphy_check(monkeypatch: pytest.MonkeyPatch, off: int) -> None:
+    """It runs the very engine, and notices one byte."""
+
+    class Runner:
+        def __init__(self, engine: object) -> None:
+            assert engine == b"loaded engine"
+
+        def __enter__(self) -> "Runner":
+            return self
+
+        def __exit__(self, *error: object) -> None: ...
+
+        def infer(self, feed_dict: dict[str, Any]) -> dict[str, Any]:
+            outputs = {"rgba": ~feed_dict["frame"]}
+            outputs["rgba"].flat[-1] += off
+            return outputs
+
+    real = pytest.importorskip("polygraphy.backend.trt")
+    for name in ("EngineFromBytes", "TrtRunner"):
+        assert callable(getattr(real, name))
+    assert "feed_dict" in inspect.signature(real.TrtRunner.infer).parameters
+    fake = SimpleNamespace(EngineFromBytes=lambda engine: b"loaded " + engine, TrtRunner=Runner)
+    monkeypatch.setitem(sys.modules, "polygraphy.backend.trt", fake)
+
+    def ours(inputs: dict[str, Any]) -> dict[str, Any]:
+        return {"rgba": ~inputs["frame"]}
+
+    if not off:
+        assert session.same_by_polygraphy(ours, b"engine") == "4 frames, every byte the same"
+        return
+    with pytest.raises(EngineError, match="`rgba` of frame 0 isn't what Polygraphy's runner gives"):
+        session.same_by_polygraphy(ours, b"engine")
+
+
 def test_halved() -> None:
     assert [halved(0, rounds) for rounds in range(4)] == [0, 1, 1.5, 1.75]
 
@@ -262,6 +298,11 @@ def unloaded() -> str:
 
 def without_package() -> str:
     raise ModuleNotFoundError("No module named 'onnx'", name="onnx")
+
+
+def measured(tables: list[measures.Table]) -> str:
+    tables.append(measures.Table("Precisions", "words", ("a",), [("1",)]))
+    return "see below"
 
 
 def wrong() -> str:
@@ -322,17 +363,18 @@ def test_gpu_without_cuda_python(nowhere: Path, monkeypatch: pytest.MonkeyPatch)
     tool.chmod(0o755)
     monkeypatch.setattr(suite, "run_tests", absent)
     monkeypatch.setattr(models, "parity_on_cuda", unloaded)
-    monkeypatch.setattr(models, "native_engine", wrong)
+    monkeypatch.setattr(precision, "engine_parity", lambda tables: wrong())
     assert gpu_check.main() == 1
     report = (nowhere / "nvidia-test-1.md").read_text()
     assert "- driver 580.1\n" in report
-    on_device = (*CHECKS, "session", "TensorRT engine", "TensorRT-RTX engine", *MEASURES, "closing")
-    for name in on_device:
+    assert {*CHECKS, "session", "TensorRT engine", "TensorRT-RTX engine"} < gpu_check.on_device().keys()
+    for name in (*gpu_check.on_device(), *MEASURES, "closing"):
         assert f"| {name} | skipped | needs cuda-python |" in report
     assert "| tests | skipped | no TensorRT |" in report
-    assert "| native engine | failed | differs |" in report
-    monkeypatch.setattr(models, "native_engine", lambda: "built")
+    assert "| engine parity | failed | differs |" in report
+    monkeypatch.setattr(precision, "engine_parity", measured)
     assert gpu_check.main() == 0
+    assert "## Precisions\n\nwords\n\n| a |\n| --- |\n| 1 |\n" in (nowhere / "nvidia-test-1.md").read_text()
 
 
 def test_whole_report(nowhere: Path, fake: FakeGpu, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -342,8 +384,9 @@ def test_whole_report(nowhere: Path, fake: FakeGpu, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(suite, "run_tests", lambda: "9 passed")
     monkeypatch.setattr(gpu_check, "session_on_cuda", lambda device: f"8 frames on {device.name}")
     monkeypatch.setattr(gpu_check, "engine_on_cuda", lambda device, flavour: f"8 frames, {flavour}")
+    monkeypatch.setattr(gpu_check, "polygraphy_on_cuda", lambda device: "4 frames")
     monkeypatch.setattr(models, "parity_on_cuda", absent)
-    monkeypatch.setattr(models, "native_engine", absent)
+    monkeypatch.setattr(precision, "engine_parity", lambda tables: absent())
     assert gpu_check.main() == 0
     report = (nowhere / "gpu-0.md").read_text()
     assert "- compute capability 8.9, 0.2 GB\n" in report

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from errno import ENOSPC
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -136,17 +137,35 @@ def test_graph_that_cannot_be_read_is_not_found(home: Path) -> None:
     assert found() is None
 
 
-def test_new_graph_beside_an_old_record_is_not_found(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Killed between the two files."""
-    install(RECORD, GRAPH, PICTURE)
-
-    def killed(path: Path, text: str) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("trt_anime.typed.write_text", killed)
-    with pytest.raises(KeyboardInterrupt):
-        install(replace(RECORD, graph_sha256=sha256(b"new").hexdigest()), b"new", PICTURE)
+def test_new_graph_beside_an_old_record_is_not_found(home: Path) -> None:
+    """Killed between two renames."""
+    install(RECORD, GRAPH, PICTURE).graph.write_bytes(b"new")
     assert found() is None
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_a_full_disk_leaves_the_earlier_one(
+    home: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """Whichever of the three files is too much for it."""
+    earlier = install(RECORD, GRAPH, PICTURE)
+    before = {path.name: path.read_bytes() for path in earlier.folder.iterdir()}
+    written: list[Path] = []
+    write = Path.write_bytes
+
+    def write_until_full(path: Path, data: bytes) -> int:
+        written.append(path)
+        write(path, data[: len(data) // 2])
+        if len(written) > number:
+            raise OSError(ENOSPC, "No space left on device")
+        return write(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", write_until_full)
+    with pytest.raises(OutputError, match=r"can't be written \(No space left on device\); free space"):
+        install(replace(RECORD, graph_sha256=sha256(b"new").hexdigest()), b"new", b"other")
+    assert len(written) == number + 1
+    assert {path.name: path.read_bytes() for path in earlier.folder.iterdir()} == before
+    assert found() == RECORD
 
 
 def test_record_there_and_back() -> None:
@@ -183,7 +202,7 @@ def test_what_is_no_record(change: dict[str, Any], words: str) -> None:
 
 def test_home_that_cannot_be_written(home: Path) -> None:
     home.write_text("a file where the folder should be")
-    with pytest.raises(OutputError, match=r"graph\.onnx: can't be written \(.+\); free space or choose"):
+    with pytest.raises(OutputError, match=r"record\.json: can't be written \(.+\); free space or choose"):
         install(RECORD, GRAPH, PICTURE)
     assert found() is None
 

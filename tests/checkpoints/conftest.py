@@ -78,7 +78,7 @@ def model_of(*sources: str, body: bytes | None = BODY, md5: str | None = None) -
         licence="MIT",
         page="",
         files=(checkpoint,),
-        preprocess=like.preprocess,
+        recipe=like.recipe,
     )
 
 

@@ -2,11 +2,13 @@
 
 import string
 
+import numpy as np
 import pytest
 
 from trt_anime.errors import InputError
 from trt_anime.export.catalogue import CATALOGUE, Model, get
 from trt_anime.export.checkpoints.sources import FETCHERS, parse
+from trt_anime.export.recipes import Inpainting, Preprocess
 
 
 @pytest.fixture(params=list(CATALOGUE.values()), ids=list(CATALOGUE))
@@ -20,9 +22,26 @@ def test_row(model: Model) -> None:
     assert model.page.startswith("https://") and model.title and model.licence
     formats = [file.format for file in model.files]
     assert formats and len(set(formats)) == len(formats)
-    rule = model.preprocess.size_rule
+    rule = model.recipe.size_rule
     assert rule.side % rule.multiple_of == 0
-    assert all(deviation > 0 for deviation in model.preprocess.std)
+    assert np.all(np.array(model.recipe.std) > 0)
+
+
+STAGES = {"matte": Preprocess, "inpaint": Inpainting}
+
+
+def test_recipe(model: Model) -> None:
+    """Each stage has one kind of recipe; asked for another, the row says what it is."""
+    recipes = {"matte": lambda: model.preprocess, "inpaint": lambda: model.inpainting}
+    assert isinstance(model.recipe, STAGES[model.stage])
+    for stage, recipe in recipes.items():
+        if stage == model.stage:
+            assert recipe() is model.recipe
+        else:
+            with pytest.raises(
+                InputError, match=f"{model.name} is a network for the stage '{model.stage}'"
+            ):
+                recipe()
 
 
 def test_files(model: Model) -> None:

@@ -14,9 +14,12 @@ import av
 import numpy as np
 import pytest
 
+from tests.calibration.toys import bright_frames, bright_matte, saved
+from tests.engines.calibrated import FAILED, calibrated
 from tests.runtime.media import picture, read_png, stage_graph, tree, write_clip, write_images
 from trt_anime.cli import main
 from trt_anime.runtime.stages import STAGES
+from trt_anime.typed import Speed
 
 LAYER_FOLDER = STAGES["2a"].layers[0].folder
 
@@ -311,6 +314,59 @@ for name in heavy:
 from trt_anime.cli import main
 main(["process", "--help"])
 """
+
+
+@pytest.fixture
+def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("TRT_ANIME_HOME", str(tmp_path / "home"))
+    return saved(bright_matte(), tmp_path)
+
+
+def run_on_cpu(run: Run, tmp_path: Path, graph: Path, *options: str) -> tuple[Outcome, str]:
+    """With it, the precision that `run.json` says the stage ran in; empty if there is none."""
+    source = tmp_path / "film.mkv"
+    if not source.exists():
+        write_clip(source, bright_frames(4), codec="ffv1", pixel_format="bgr0")
+    done = run(source, "--device", "cpu", "--graph", str(graph), "--overwrite", *options)
+    facts = tmp_path / "out" / "run.json"
+    stages = json.loads(facts.read_text())["stages"] if facts.exists() else []
+    return done, stages[0]["origin"]["precision"] if stages else ""
+
+
+def test_int8_that_is_not_calibrated(tmp_path: Path, run: Run, toy: Path) -> None:
+    done, precision = run_on_cpu(run, tmp_path, toy, "--precision", "int8")
+    assert (done.code, precision) == (3, "")
+    assert f"run `trt-anime calibrate --graph {toy} --frames CLIP --precision int8`" in done.err
+
+
+def test_int8_that_is_too_far_from_fp32(tmp_path: Path, run: Run, toy: Path) -> None:
+    calibrated(toy, "int8", form="cpu", parity=FAILED, in_use=False)
+    done, precision = run_on_cpu(run, tmp_path, toy, "--precision", "int8")
+    assert (done.code, precision) == (1, "")
+    assert "is too far from FP32 (alpha_sad 3 where 0.5 is allowed)" in done.err
+    assert run_on_cpu(run, tmp_path, toy)[1] == "fp32"
+
+
+@pytest.mark.parametrize("provider", ["onnxruntime", "openvino"])
+def test_int8_where_it_pays(tmp_path: Path, run: Run, toy: Path, provider: str) -> None:
+    pytest.importorskip(provider)
+    calibrated(toy, "int8", form="cpu", speeds=(Speed(provider, 0.5, 1.0, 2.0, 1.8, 2.2),))
+    done, precision = run_on_cpu(run, tmp_path, toy)
+    assert (done.code, precision) == (0, "int8")
+    assert f"2.00 times as fast as FP32 (1.80 to 2.20) with {provider}; --precision fp32 for" in done.err
+    quantized = read_png(tmp_path / "out" / LAYER_FOLDER / "frame_000002.png")
+    done, precision = run_on_cpu(run, tmp_path, toy, "--precision", "fp32")
+    assert (done.code, precision) == (0, "fp32")
+    assert "int8" not in done.err
+    exact = read_png(tmp_path / "out" / LAYER_FOLDER / "frame_000002.png")
+    gap = np.abs(quantized[..., 3].astype(int) - exact[..., 3])
+    assert gap.max() > 0 and gap.mean() < 3
+
+
+def test_fp16_on_a_cpu_is_refused(tmp_path: Path, run: Run, toy: Path) -> None:
+    done, precision = run_on_cpu(run, tmp_path, toy, "--precision", "fp16")
+    assert (done.code, precision) == (2, "")
+    assert "--precision fp16: stage 2a runs in fp32 on CPUExecutionProvider; leave --precision" in done.err
 
 
 def test_help_needs_nothing_heavy() -> None:

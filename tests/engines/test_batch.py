@@ -14,12 +14,14 @@ from typing import Any
 
 import pytest
 
+from tests.engines.calibrated import calibrated
 from tests.engines.graphs import saved, stage_graph
 from trt_anime import paths
 from trt_anime.engines import batch, builder, store, worker
 from trt_anime.engines.batch import Order, Outcome, engines_from_orders
 from trt_anime.engines.manifest import Precision, Profile
 from trt_anime.engines.targets import RTX_CAPABILITIES, Target
+from trt_anime.engines.typed_choice import typed_for
 from trt_anime.errors import EngineError, InputError, MissingError
 
 pytest.importorskip("tensorrt_rtx")
@@ -30,6 +32,7 @@ PROFILE = Profile(height=64, width=96, max_batch=2)
 @pytest.fixture
 def order(home: Path, tmp_path: Path) -> Callable[..., Order]:
     graph = saved(stage_graph(matmul=True), tmp_path)
+    calibrated(graph, "fp16")
 
     def make(capability: int, precision: Precision = "fp16") -> Order:
         return Order("toy", graph, Target("rtx", capability), precision, PROFILE)
@@ -94,10 +97,10 @@ def test_what_fails_stops_nothing(order: Callable[..., Order], tmp_path: Path) -
 def test_a_mistake_of_ours_stops_nothing(
     order: Callable[..., Order], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def mistaken(precision: str, found: object) -> None:
+    def mistaken(*arguments: object) -> None:
         raise TypeError("boom")
 
-    monkeypatch.setattr(builder, "_check_precision", mistaken)
+    monkeypatch.setattr(builder, "_require_any", mistaken)
     errors = [outcome.error for outcome in run([order(86), order(89)])]
     assert [str(error) for error in errors] == ["boom", "boom"]
 
@@ -167,7 +170,8 @@ def test_interrupt_waits_for_no_other_process(
     monkeypatch.setattr(batch, "GRACE_S", 0.2)
     free, held = order(86), order(89)
     graph = builder.stage_graph_from_file(held.graph)
-    recipe = builder.recipe_of(graph, held.target, precision=held.precision, profile=held.profile)
+    found = typed_for(graph.path, graph.sha256, graph.info, held.precision, force=False)
+    recipe = builder.recipe_of(graph, found, held.target, precision=held.precision, profile=held.profile)
 
     def interrupt(outcome: Outcome) -> None:
         raise KeyboardInterrupt

@@ -6,6 +6,7 @@ from pathlib import Path
 import onnx
 import pytest
 
+from tests.engines.calibrated import calibrated
 from tests.engines.graphs import saved, small_network, stage_graph
 from tests.engines.records import ENGINE, MANIFEST
 from trt_anime.cli import main
@@ -28,12 +29,15 @@ def graph(tmp_path: Path) -> Path:
 
 def test_build_and_list(home: Path, graph: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("tensorrt_rtx")
+    calibrated(graph, "fp16")
     words = ["build", "--graph", graph, "--gpu", "rtx4090", "--size", "96x64", "--max-batch", 2]
     assert run(*words) == 0
     captured = capsys.readouterr()
     header, line, total = captured.out.splitlines()
     assert header.split() == ["MODEL", "PRECISION", "TARGET", "SIZE", "BUILD", "INSIDE", "PARITY"]
-    assert re.fullmatch(r"toy +fp16 +rtx-sm89 +\d\.\d MB +\d+\.\d s +fp16 \d\d %, fp32 \d\d % +\S", line)
+    assert re.fullmatch(
+        r"toy +fp16 +rtx-sm89 +\d\.\d MB +\d+\.\d s +fp16 100 % +passed, alpha_sad 0\.1 % \(≤ 0\.5\)", line
+    )
     assert total == "1 engine: 1 built"
     assert "rtx-sm89: 100%" in captured.err
     assert "toy 96x64 fp16 rtx-sm89: built in " in captured.err
@@ -54,7 +58,7 @@ def test_one_that_fails_does_not_stop_the_others(
     captured = capsys.readouterr()
     assert captured.out.endswith("2 engines: 1 built, 1 failed\n")
     assert "error: toy 96x64 fp32 rtx-sm75: toy.onnx: no engine for rtx-sm75: " in captured.err
-    assert "FP32 GEMM is not supported" in captured.err
+    assert "it has no FP32 matrix product, and net/MatMul_0 would be one" in captured.err
     assert captured.err.endswith("error: 1 of 2 engines was not built, reason above\n")
 
 
@@ -81,7 +85,10 @@ def test_build_as_json(home: Path, graph: Path, capsys: pytest.CaptureFixture[st
         ("rtx-sm89", "cached"),
         ("rtx-sm86", "built"),
     ]
-    assert "FP32 GEMM is not supported" in rows[0]["error"] and rows[0]["manifest"] is None
+    assert (
+        "it has no FP32 matrix product, and net/MatMul_0 would be one" in rows[0]["error"]
+        and rows[0]["manifest"] is None
+    )
     for row in rows[1:]:
         (entry,) = [entry for entry in store.entries() if str(entry.engine) == row["path"]]
         assert row["manifest"] == json.loads(entry.manifest.to_json())

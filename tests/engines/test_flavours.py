@@ -6,7 +6,7 @@ from unittest.mock import MagicMock
 import pytest
 
 from trt_anime.engines import flavours
-from trt_anime.engines.compiler import compiled, layer_precision_from_log
+from trt_anime.engines.compiler import compiled
 from trt_anime.engines.manifest import Profile
 from trt_anime.engines.targets import FlavourName, Target, targets_from_names
 from trt_anime.errors import EngineError, MissingError
@@ -115,14 +115,3 @@ def test_none_becomes_the_loggers_last_error(tensorrt: Any) -> None:
         "trt-sm90: TensorRT built no engine (Cuda failure: out of memory); free memory, or lower"
         " --max-batch or --size"
     )
-
-
-def test_layer_table() -> None:
-    row = "Name: {0}, LayerType: {1}, Inputs: [ {{ Name: a, Datatype: Float }}], Constants: [], "
-    row += "Outputs: [ {{ Name: b, Dimensions: [1], Datatype: {2}, Format: (Linear) }}], TacticName: t"
-    silent = "Name: s, LayerType: signal, Inputs: [], Constants: [], Outputs: [], TacticName: "
-    rows = [row.format("x", "kgen", "Half"), silent, row.format("y", "correlation", "Half")]
-    rows += [row.format("z", "kgen", "Float"), row.format("w", "kgen", "UInt8")]
-    table = "Layers:\n" + "\n".join(rows)
-    assert layer_precision_from_log(["noise", table]) == {"float16": 0.5, "float32": 0.25, "uint8": 0.25}
-    assert layer_precision_from_log(["noise"]) is None

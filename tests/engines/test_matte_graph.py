@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.engines.calibrated import calibrated
 from tests.engines.graphs import saved, small_network
 from trt_anime.engines.builder import StageGraph, engine_from_graph, stage_graph_from_file
 from trt_anime.engines.manifest import Manifest, Precision, Profile
@@ -15,9 +16,11 @@ pytest.importorskip("tensorrt_rtx")
 
 
 @pytest.fixture
-def graph(tmp_path: Path) -> StageGraph:
+def graph(home: Path, tmp_path: Path) -> StageGraph:
     model = matte_graph(small_network(), get("u2netp"), checkpoint_sha256="0" * 64, licence="MIT")
-    return stage_graph_from_file(saved(model, tmp_path))
+    graph = stage_graph_from_file(saved(model, tmp_path))
+    calibrated(graph.path, "fp16")
+    return graph
 
 
 @pytest.mark.parametrize(("capability", "precision"), [(75, "fp32"), (120, "fp16")])
@@ -35,6 +38,7 @@ def test_same_bytes_twice(home: Path, graph: StageGraph, monkeypatch: pytest.Mon
     monkeypatch.setenv("TRT_ANIME_HOME", str(home.with_name("another_home")))
     monkeypatch.setenv("SOMETHING_ELSE", "x" * 10_000)
     monkeypatch.chdir(home)
+    calibrated(graph.path, "fp16")
     assert _built(graph, Target("rtx", 89), "fp16").engine_sha256 == first.engine_sha256
 
 

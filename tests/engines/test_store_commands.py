@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.engines.calibrated import calibrated
 from tests.engines.graphs import saved, stage_graph
 from tests.engines.records import ENGINE, MANIFEST, RECIPE
 from tests.engines.test_command import run
@@ -143,10 +144,11 @@ def test_verify_names_what_is_refused(capsys: Capture) -> None:
 
 @pytest.fixture
 def built(home: Path) -> Entry:
-    """A real engine, whose graph is where graphs are kept."""
+    """A real engine, whose typed graph is where those are kept."""
     pytest.importorskip("tensorrt_rtx")
     (home / "graphs").mkdir(parents=True)
     graph = stage_graph_from_file(saved(stage_graph(), home / "graphs"))
+    calibrated(graph.path, "fp16")
     profile = Profile(height=64, width=96, max_batch=4)
     entry = engine_from_graph(
         graph, Target("rtx", 89), precision="fp16", profile=profile, on_progress=lambda share: None
@@ -166,7 +168,7 @@ def test_verify_by_rebuilding(built: Entry, home: Path, capsys: Capture) -> None
     assert run("verify") == 0
     assert run("verify", "--rebuild") == 1
     assert "whole, but built again with other bytes" in capsys.readouterr().out
-    shutil.rmtree(home / "graphs")
+    shutil.rmtree(home / "typed")
     assert run("verify", "--rebuild") == 0
     assert "can't be compared with a new build: the graph that it was built from is not in" in (
         capsys.readouterr().out

@@ -244,6 +244,8 @@ class Cache:
         return self.data
 
 class Config:
+    def clear_flag(self, flag):
+        pass
     def create_timing_cache(self, data):
         return Cache(data or b"nothing")
     def set_timing_cache(self, cache, ignore):
@@ -269,6 +271,7 @@ class Builder:
 OnnxParser = lambda network, log: SimpleNamespace(parse=lambda graph: True)
 NetworkDefinitionCreationFlag = SimpleNamespace(STRONGLY_TYPED=0)
 ProfilingVerbosity = SimpleNamespace(DETAILED=2)
+BuilderFlag = SimpleNamespace(TF32=7)
 """
 
 

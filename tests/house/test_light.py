@@ -64,6 +64,7 @@ COMMANDS = {
     "",
     "process",
     "export",
+    "calibrate",
     "doctor",
     "models",
     "models list",

@@ -14,11 +14,11 @@ from trt_anime.export import catalogue, checkpoints
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="needs make")
 
 
-def lines(*words: str, models: Path) -> list[str]:
-    """The commands of `make --dry-run engines WORDS` that are ours."""
+def lines(*words: str, models: Path, target: str = "engines") -> list[str]:
+    """The commands of `make --dry-run TARGET WORDS` that are ours."""
     environment = os.environ | {"TRT_ANIME_HOME": str(models), "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
-        ["make", "--dry-run", "--no-print-directory", "engines", *words],
+        ["make", "--dry-run", "--no-print-directory", target, *words],
         cwd=ROOT,
         env=environment,
         capture_output=True,
@@ -51,6 +51,13 @@ def test_fp32_needs_no_calibration(tmp_path: Path) -> None:
     found = lines("PRECISION=fp32", models=tmp_path)
     assert not any("calibrate" in line for line in found)
     assert " engines build u2netp " in found[-1]
+
+
+def test_the_demo_builds_what_needs_no_calibration(tmp_path: Path) -> None:
+    """Its environment has no PyTorch, which FP16 takes."""
+    (pip, *_, build) = lines("PYTHON=python3", models=tmp_path / "home", target="demo")[-4:]
+    assert " engines build u2netp --gpu rtx4090 --precision fp32 " in build
+    assert "calibration" not in pip
 
 
 def test_this_machines_gpu_has_an_environment_of_its_own(tmp_path: Path) -> None:

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
-from trt_anime.export.catalogue import Model, Preprocess, SizeRule, get
+from trt_anime.export.catalogue import Model, get
 from trt_anime.export.matte.compose import matte_graph
 from trt_anime.export.matte.options import RefineOptions
 from trt_anime.export.matte.reference import MatteReference
+from trt_anime.export.recipes import Preprocess, SizeRule
 
 Frames = NDArray[np.uint8]
 
@@ -103,7 +104,7 @@ def onnx_of(network: Network) -> onnx.ModelProto:
 
 def row(rule: Preprocess) -> Model:
     """A catalogue row with another rule."""
-    return replace(get("u2netp"), preprocess=rule)
+    return replace(get("u2netp"), recipe=rule)
 
 
 def graph_for(

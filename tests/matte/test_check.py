@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from tests.matte.pieces import Frames
-from trt_anime.export.matte.check import MAX_TOLERANCE, P99_TOLERANCE, Difference, difference
+from trt_anime.export.check import MAX_TOLERANCE, P99_TOLERANCE, Difference
+from trt_anime.export.matte.check import difference
 
 
 def rgba(colour: int, alpha: int) -> Frames:

@@ -18,9 +18,9 @@ from tests.matte.pieces import (
     run,
     session_of,
 )
+from trt_anime.export.geometry import TILE
 from trt_anime.export.matte import reference
 from trt_anime.export.matte.check import difference
-from trt_anime.export.matte.geometry import TILE
 from trt_anime.export.matte.options import LEAST_TILES, RefineOptions
 
 SIZES = [(1, 1), (40, 40), (75, 127), (243, 357), (480, 854), (60, 700)]

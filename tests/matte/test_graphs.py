@@ -14,9 +14,9 @@ from tests.matte.official import official_like, saved
 from tests.matte.pieces import network_for
 from trt_anime.cli import main
 from trt_anime.errors import CheckpointError, ExportError, InputError
-from trt_anime.export import checkpoints, graphs
+from trt_anime.export import check, checkpoints, graphs
 from trt_anime.export.catalogue import Model, get
-from trt_anime.export.matte import check, pytorch
+from trt_anime.export.matte import pytorch
 from trt_anime.files import sha256_of
 from trt_anime.stage import StageInfo
 

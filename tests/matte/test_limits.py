@@ -13,7 +13,7 @@ from trt_anime.engines.compiler import compiled
 from trt_anime.engines.manifest import Profile
 from trt_anime.engines.targets import Target
 from trt_anime.errors import EngineError, ExportError
-from trt_anime.export.matte.check import check_nodes
+from trt_anime.export.check import check_nodes
 from trt_anime.limits import MOST_TOP_K, sm75_needs_fp16, unbuildable
 
 FLOAT, UINT8, INT64 = TensorProto.FLOAT, TensorProto.UINT8, TensorProto.INT64

@@ -8,7 +8,8 @@ from functools import cache
 import pytest
 
 from tests.matte.pieces import RULES, Frames, drawings, expected, graph_for, run, session_of
-from trt_anime.export.matte import compose, finish, geometry, prepare, refine
+from trt_anime.export import geometry
+from trt_anime.export.matte import compose, finish, prepare, refine
 from trt_anime.export.matte.check import difference
 
 _CROP = "op.slice(whole, integers(0, 0), size, integers(1, 2))"

@@ -11,8 +11,8 @@ from onnx import TensorProto, helper
 from tests.matte.official import official_like, saved
 from tests.matte.pieces import first_output, session_of
 from trt_anime.errors import CheckpointError
-from trt_anime.export.matte.compose import OPSET
 from trt_anime.export.matte.official import network_from_onnx
+from trt_anime.export.parts import OPSET
 
 SIDE = 48
 

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from tests.matte.pieces import RULES, Network, first_output, network_for, row, session_of
 from trt_anime.errors import ExportError
-from trt_anime.export.catalogue import Preprocess
-from trt_anime.export.matte.compose import OPSET
 from trt_anime.export.matte.pytorch import MatteNetwork, onnx_from_network
+from trt_anime.export.parts import OPSET
+from trt_anime.export.recipes import Preprocess
 
 
 class Many(nn.Module):

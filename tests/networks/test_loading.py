@@ -73,6 +73,9 @@ LAYOUTS: dict[str, Callable[[Weights], Any]] = {
         for name, tensor in weights.items()
     },
     "no counters": without_counters,
+    "generator": lambda weights: {
+        "state_dict": prefixed(weights, "generator.") | {"discriminator.model.0.weight": torch.ones(2)},
+    },
 }
 
 

@@ -35,10 +35,15 @@ def test_table() -> None:
     failed = Row("modnet", "int8", "rtx-sm120", error=EngineError("no"))
     rows = [row(size_bytes=13_224_556), replace(row(), cached=True), replace(row(), cached=True), failed]
     lines = summary_table(rows).splitlines()
-    assert lines[1].startswith("toy     fp16       rtx-sm89   13.2 MB  1.2 s      fp16 90 %, fp32 10 %  ")
+    assert lines[1].startswith("toy     fp16       rtx-sm89   13.2 MB  1.2 s      fp16 100 %  ")
     assert "  was there  " in lines[2]
     assert lines[4].split() == ["modnet", "int8", "rtx-sm120", NONE, "failed", NONE, NONE]
     assert lines[5] == "4 engines: 1 built, 2 there already, 1 failed"
+
+
+def test_layers_stand_in_where_products_are_not_told() -> None:
+    assert cells(row(product_precision=None))[5] == "fp16 90 %, fp32 10 %"
+    assert cells(row(product_precision=None, layer_precision=None))[5] == NONE
 
 
 @pytest.mark.parametrize(
@@ -48,12 +53,11 @@ def test_table() -> None:
         ("int8", {"float16": 0.6, "int8": 0.352, "float32": 0.048}, "int8 35 %, fp16 60 %, fp32 5 %"),
         ("fp32", {"float32": 0.98, "int64": 0.02}, "fp32 98 %"),
         ("fp16", {"float16": 0.999, "float32": 0.001}, "fp16 100 %"),
-        ("fp16", None, NONE),
     ],
 )
-def test_inside(precision: str, shares: dict[str, float] | None, inside: str) -> None:
+def test_inside(precision: str, shares: dict[str, float], inside: str) -> None:
     recipe = replace(MANIFEST.recipe, precision=precision)  # type: ignore[arg-type]
-    assert cells(row(recipe=recipe, layer_precision=shares))[5] == inside
+    assert cells(row(recipe=recipe, product_precision=shares))[5] == inside
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """A GPU and a TensorRT that aren't here: they keep the rules that sessions count on."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from types import SimpleNamespace
@@ -92,6 +92,8 @@ class Library:
         cache_bytes: what a runtime cache is serialized to; None: nothing; an error: that is raised.
         validity: what it says of an engine before it is loaded: a state, and bits.
         living: engines and contexts that weren't freed.
+        loaded: the bytes of the engines that were, in order.
+        computes: what a run does, given the stream's handle, the tensors' addresses and the inputs' shapes.
     """
 
     def __init__(self, *, height: int, width: int, most: int, needs_bytes: int = 4096) -> None:
@@ -106,6 +108,8 @@ class Library:
         self.living: WeakSet[Any] = WeakSet()
         self.configs: list[Config] = []
         self.logger: Any = None
+        self.loaded: list[bytes] = []
+        self.computes: Callable[[int, dict[str, int], dict[str, Any]], None] | None = None
 
     def fail(self) -> None:
         self.logger.log(ILogger.INTERNAL_ERROR, self.reason)
@@ -123,6 +127,7 @@ class Library:
 
             def deserialize_cuda_engine(self, serialized_engine: bytes) -> "Engine | None":
                 if library.loads:
+                    library.loaded.append(serialized_engine)
                     return Engine(library)
                 logger = library.logger
                 logger.log(ILogger.INFO, "loading")
@@ -268,6 +273,8 @@ class Context:
             self._library.fail()
             return False
         self._streams.append(stream_handle)
+        if self._library.computes:
+            self._library.computes(stream_handle, self._addresses, self._shapes)
         return True
 
     def is_stream_capturable(self, stream: int) -> bool:

@@ -226,6 +226,30 @@ def test_which_precision(graph: Path, gpu: FakeGpu) -> None:
         opened(graph, gpu, provider="tensorrt", precision="int8")
 
 
+def test_the_fastest_that_was_measured(graph: Path, gpu: FakeGpu) -> None:
+    fp16, int8 = (engine_of(graph, precision=precision) for precision in ("fp16", "int8"))
+    for slow, fast in ((fp16, int8), (int8, fp16)):
+        for entry, seconds in ((slow, 0.004), (fast, 0.003)):
+            measured = replace(entry.manifest, seconds_per_frame=seconds, measured_on="this GPU")
+            store.amended(entry, measured, b"picture")
+        session, _ = opened(graph, gpu)
+        assert session.origin.file == fast.engine
+
+
+def test_a_forced_engine_is_the_last_choice_and_told(graph: Path, gpu: FakeGpu) -> None:
+    forced = engine_of(graph)
+    store.amended(forced, replace(forced.manifest, forced=True), b"picture")
+    session, notices = opened(graph, gpu)
+    assert session.origin.file == forced.engine
+    assert notices == [
+        f"stage 2a runs {forced.folder.name}, which was forced into the store although its results differ"
+        " too much from FP32"
+    ]
+    other = engine_of(graph, precision="fp32")
+    session, notices = opened(graph, gpu)
+    assert session.origin.file == other.engine and notices == []
+
+
 def test_the_smallest_batch_that_does(graph: Path, gpu: FakeGpu) -> None:
     profiles = [Profile(height=64, width=96, max_batch=most) for most in (8, 2, 4)]
     entries = [engine_of(graph, profile=profile) for profile in profiles]

@@ -81,9 +81,25 @@ def test_what_it_says_of_itself(session: TensorRtSession, entry: Entry) -> None:
     assert session.layer_information() == "layers as json"
 
 
-def test_precision_is_what_was_found(gpu: FakeGpu, library: Library, entry: Entry) -> None:
-    manifest = replace(MANIFEST, layer_precision=None, graph_precision={"float32": 1.0})
-    assert opened(Entry(entry.folder, manifest), gpu).origin.precision == "fp32"
+@pytest.mark.parametrize(
+    ("products", "graph", "precision"),
+    [
+        (None, {"float32": 1.0}, "fp32"),
+        (None, {"float16": 0.5, "int8": 0.5}, "int8"),
+        ({"float16": 1.0}, {"float16": 0.5, "int8": 0.5}, "fp16"),  # only weights were int8
+        ({"float16": 0.25, "float8": 0.75}, {"float8": 1.0}, "fp8"),
+    ],
+)
+def test_precision_is_what_was_found(
+    gpu: FakeGpu,
+    library: Library,
+    entry: Entry,
+    products: dict[str, float] | None,
+    graph: dict[str, float],
+    precision: str,
+) -> None:
+    manifest = replace(MANIFEST, product_precision=products, graph_precision=graph)
+    assert opened(Entry(entry.folder, manifest), gpu).origin.precision == precision
 
 
 def test_a_run(session: TensorRtSession, gpu: FakeGpu, library: Library) -> None:

@@ -10,7 +10,11 @@ import typer
 from trt_anime.errors import EngineError, InputError, MissingError, TrtAnimeError
 
 if TYPE_CHECKING:
+    from trt_anime.cli.calibrate.work import Work
+    from trt_anime.cli.engines.sources import Source
     from trt_anime.typed import Form, TypedGraph
+
+    Kinds = list[tuple[str, Form]]
 
 
 class RangeMethod(StrEnum):
@@ -27,6 +31,8 @@ _FORMS: dict[str, tuple["Form", ...]] = {
     "int8": ("cpu", "tensorrt"),
     "fp8": ("tensorrt",),
 }
+
+_KINDS_OF_ERRORS: dict[int, type[TrtAnimeError]] = {2: InputError, 3: MissingError}
 
 
 def calibrate(
@@ -47,36 +53,84 @@ def calibrate(
     from trt_anime.cli.calibrate.work import Work
     from trt_anime.cli.engines.sources import sources
 
-    wanted = _precisions(precision)
+    kinds = _kinds(precision)
     if not frames:
         raise InputError("--frames: name a clip or a folder of frames like those that you will process")
+    found = sources(models or [], everything=False, graph=graph)
     work = Work(frames, seed=seed, method=method.value if method else None, again=again, say=_say)
-    failed: list[TrtAnimeError] = []
-    for source in sources(models or [], everything=False, graph=graph):
-        if source.error or source.graph is None:
-            failed.append(source.error or MissingError(f"{source.model}: has no stage graph"))
-            print(f"error: {failed[-1]}", file=sys.stderr)
-            continue
-        for kind in wanted:
-            for form in _FORMS[kind]:
-                try:
-                    typed = work.typed(source.graph, kind, form)
-                    print(_summary(typed), flush=True)
-                    if not typed.record.parity.passed:
-                        failed.append(_failure(typed))
-                except TrtAnimeError as error:
-                    failed.append(error)
-                    print(f"error: {source.model} {kind} ({form}): {error}", file=sys.stderr)
-    if failed:
-        raise _end(failed)
+    tally = _Tally(len(found) * len(kinds))
+    try:
+        for source in found:
+            _calibrate(work, source, kinds, tally)
+    except KeyboardInterrupt:
+        _say(
+            f"interrupted: {tally.ended} of {tally.total} calibrations have ended, their graphs are kept;"
+            " the same command goes on with the others"
+        )
+        raise typer.Exit(130) from None
+    if error := tally.error():
+        raise error
 
 
-def _precisions(text: str) -> list[str]:
-    wanted = list(dict.fromkeys(word.strip().lower() for word in text.split(",")))
-    for word in wanted:
-        if word not in _FORMS:
-            raise InputError(f"--precision {word!r}: not one of {', '.join(_FORMS)}")
-    return sorted(wanted, key=list(_FORMS).index)  # INT8 for TensorRT keeps the islands that FP16 finds
+def _calibrate(work: "Work", source: "Source", kinds: "Kinds", tally: "_Tally") -> None:
+    """One model in each precision; what fails stops none of the others."""
+    try:
+        if source.graph is None:
+            raise source.error or MissingError(f"{source.model}: has no stage graph")
+        work.prepare(source.graph, kinds)
+    except TrtAnimeError as error:  # wrong for every precision alike
+        tally.failed(error, source.model, count=len(kinds))
+        return
+    for kind, form in kinds:
+        title = f"{source.model} {kind} for {form}"
+        try:
+            typed = work.typed(source.graph, kind, form)
+            print(_summary(typed), flush=True)
+            if not typed.record.parity.passed:
+                raise _failure(typed)
+            tally.ended += 1
+        except TrtAnimeError as error:
+            tally.failed(error, title)
+
+
+class _Tally:
+    """What became of all that was asked for.
+
+    Attributes:
+        ended: how many are through, well or not.
+    """
+
+    def __init__(self, total: int) -> None:
+        self.total, self.ended = total, 0
+        self._failed = 0
+        self._errors: list[TrtAnimeError] = []
+
+    def failed(self, error: TrtAnimeError, title: str, *, count: int = 1) -> None:
+        """`count` of them failed for this reason; it is told at once, unless it is the command's."""
+        self.ended += count
+        self._failed += count
+        self._errors.append(error)
+        if count < self.total:
+            print(f"error: {title}: {error}", file=sys.stderr, flush=True)
+
+    def error(self) -> TrtAnimeError | None:
+        """The command's: the only one there was, or one that sums up, of their kind if they are of one."""
+        if len(self._errors) == 1 and self._failed == self.total:
+            return self._errors[0]
+        codes = {error.exit_code for error in self._errors}
+        if not codes:
+            return None
+        kind = _KINDS_OF_ERRORS.get(codes.pop(), EngineError) if len(codes) == 1 else EngineError
+        reasons = "reason" if self._failed == 1 else "reasons"
+        return kind(f"{self._failed} of {self.total} calibrations failed, {reasons} above")
+
+
+def _kinds(text: str) -> "Kinds":
+    """Precisions with the forms that each is written in; FP16 first: INT8 keeps its islands."""
+    wanted = {word.strip().lower() for word in text.split(",")}
+    if unknown := sorted(wanted - _FORMS.keys()):
+        raise InputError(f"--precision {unknown[0]!r}: not one of {', '.join(_FORMS)}")
+    return [(kind, form) for kind, forms in _FORMS.items() if kind in wanted for form in forms]
 
 
 def _say(sentence: str) -> None:
@@ -89,25 +143,17 @@ def _summary(typed: "TypedGraph") -> str:
     record = typed.record
     speed = record.fastest
     faster = f"; {speed.ratio:.2f} times as fast with {speed.provider}" if speed else ""
-    kept = f"{len(record.kept)} nodes in higher precision" if record.kept else "no node in higher precision"
+    count = len(record.kept)
+    kept = f"{count or 'no'} node{'' if count == 1 else 's'} in higher precision"
+    title = f"{record.model} {record.precision} for {record.form}"
+    use = "in use" if record.in_use else "not in use"
     return (
-        f"{record.model} {record.precision} for {record.form}: {parity_words(record.parity)}; {kept}{faster}"
-        f"\n  {'in use' if record.in_use else 'not in use'}: {record.why}\n  {typed.folder}"
+        f"{title}: {parity_words(record.parity)}; {kept}{faster}\n  {use}: {record.why}\n  {typed.folder}"
     )
 
 
 def _failure(typed: "TypedGraph") -> EngineError:
-    record = typed.record
-    words = ", ".join(
-        f"{m.name} {m.value:.3g} where {m.limit:g} is allowed" for m in record.parity.failures
-    )
     return EngineError(
-        f"{record.model} {record.precision} for {record.form}: too far from FP32 ({words}); look at"
-        f" {typed.picture}, and use another precision, or calibrate on more frames like yours"
+        f"too far from FP32 ({typed.record.parity.shortfall}); look at {typed.picture}, and use another"
+        " precision, or calibrate on more frames like yours"
     )
-
-
-def _end(failed: list[TrtAnimeError]) -> TrtAnimeError:
-    if len(failed) == 1:
-        return failed[0]
-    return EngineError(f"{len(failed)} calibrations failed; the first: {failed[0]}")

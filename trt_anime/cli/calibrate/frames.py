@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from trt_anime.calibration.selection import (
     CALIBRATION_FRAMES,
+    FEWEST,
     SPARE,
     VALIDATION_FRAMES,
     Candidate,
@@ -66,13 +67,13 @@ def chosen_frames(
             good.append((candidate, frame))
         if len(good) == CALIBRATION_FRAMES + VALIDATION_FRAMES:
             break
-    if len(good) < 3:
+    if len(good) < FEWEST:
         names = ", ".join(str(clip) for clip in clips)
         raise InputError(
-            f"--frames {names}: {len(good)} of {len(wanted)} frames tried show a character; choose a clip"
-            " like those that you will process"
+            f"--frames {names}: of {len(wanted)} different frames {len(good)} show what the model is for,"
+            f" and at least {FEWEST} must; choose a clip with characters, like those that you will process"
         )
-    calibration, validation = parted(good)
+    calibration, validation = parted([(candidate, (candidate, frame)) for candidate, frame in good])
     facts = Frames(
         tuple(clip.name for clip in clips),
         tuple((candidate.clip, candidate.index) for candidate, _ in calibration),

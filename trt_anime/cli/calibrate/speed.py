@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from trt_anime.errors import MissingError
+from trt_anime.errors import TrtAnimeError
 from trt_anime.typed import Speed
 
 PAIRS = 7
@@ -32,7 +32,7 @@ def cpu_speeds(fp32: Path, typed: bytes, frame: Any, *, say: Callable[[str], Non
                     timed_session(path, provider, frame) as other,
                 ):
                     found.append(_speed(provider, one, other))
-            except MissingError as error:
+            except TrtAnimeError as error:  # what was calibrated is worth keeping all the same
                 say(f"not timed with {provider}: {error}")
     return tuple(found)
 

@@ -2,21 +2,24 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from trt_anime import __version__, typed
-from trt_anime.cli.calibrate.frames import candidates, chosen_frames
+from trt_anime.cli.calibrate.frames import Chosen, candidates, chosen_frames
 from trt_anime.cli.calibrate.speed import cpu_speeds
 from trt_anime.engines.builder import StageGraph, stage_graph_from_file
+from trt_anime.errors import InputError
 from trt_anime.files import sha256_of
-from trt_anime.typed import Form, Frames, Record, Speed, TypedGraph
+from trt_anime.typed import Form, Record, Speed, TypedGraph
 
 if TYPE_CHECKING:
     from trt_anime.calibration.calibrator import Calibrated, Calibrator
+    from trt_anime.calibration.ranges import Method
     from trt_anime.calibration.selection import Candidate
 
 # Raise it when equal settings give another typed graph.
@@ -33,71 +36,81 @@ class Work:
         clips: Sequence[Path],
         *,
         seed: int,
-        method: str | None,
+        method: "Method | None",
         again: bool,
         say: Callable[[str], None],
     ) -> None:
-        self._clips, self._seed, self._method, self._again, self._say = clips, seed, method, again, say
+        self._clips = list(dict.fromkeys(clips))  # twice, the same frames would calibrate and judge
+        self._seed, self._again, self._say = seed, again, say
+        self._method: Method | None = method
         self._candidates: list[Candidate] | None = None
         self._contents: list[str] | None = None
-        self._open: tuple[Path, StageGraph, Calibrator, Frames, Any] | None = None
+        self._open: _Opened | None = None
+
+    def prepare(self, graph: Path, kinds: "Iterable[tuple[str, Form]]") -> None:
+        """Read a graph and draw its frames, unless all kinds of it, (precision, form), are in the store.
+
+        Raises:
+            InputError: a clip or the graph can't be read, or the frames show nothing.
+            EngineError: the graph has no part named as the network, or ONNX Runtime fails on it.
+        """
+        if not all(self._earlier(graph, *kind) for kind in kinds):
+            self._opened(graph)
 
     def typed(self, graph: Path, precision: str, form: Form) -> TypedGraph:
         """From the store if it was made with these settings, else calibrated and put there.
 
         Raises:
-            InputError: a clip or the graph can't be read, or the frames show nothing.
-            EngineError: the network can't be written in this precision.
+            InputError, EngineError: as `prepare`; or the network can't be written in this precision.
             MissingError: a library isn't installed.
             OutputError: the store can't be written.
         """
-        settings = self._settings(precision, form)
-        found = typed.find(sha256_of(graph), precision=precision, form=form)
-        if found and found.record.settings == settings and not self._again:
+        if found := self._earlier(graph, precision, form):
             self._say(
                 f"{found.record.model} {precision} for {form}: was calibrated on these frames already"
             )
             return found
-        source, calibrator, frames, example = self._opened(graph)
-        method: Any = self._method
-        made = calibrator.calibrated(precision, form=form, method=method)
-        return self._installed(source, made, precision, form, settings, frames, example)
+        opened = self._opened(graph)
+        made = opened.calibrator.calibrated(precision, form=form, method=self._method)
+        return self._installed(opened, made, precision, form)
 
-    def _opened(self, graph: Path) -> "tuple[StageGraph, Calibrator, Frames, Any]":
+    def _earlier(self, graph: Path, precision: str, form: Form) -> TypedGraph | None:
+        if self._again:
+            return None
+        found = typed.find(_sha256_of(graph), precision=precision, form=form)
+        return found if found and found.record.settings == self._settings(precision, form) else None
+
+    def _opened(self, graph: Path) -> "_Opened":
         """One graph's calibrator is kept, for the other precisions of the same graph."""
         from trt_anime.calibration.calibrator import Calibrator, Source
         from trt_anime.calibration.parity import run_with_onnxruntime
 
-        if self._open is None or self._open[0] != graph:
-            source = stage_graph_from_file(graph)
-            if self._candidates is None:
-                self._candidates = candidates(self._clips, seed=self._seed)
-            run = run_with_onnxruntime(source.model)
-            chosen = chosen_frames(
-                self._clips, self._candidates, run, stage=source.info.stage, seed=self._seed
-            )
-            self._say(
-                f"{source.info.model}: {len(chosen.calibration)} frames to calibrate on,"
-                f" {len(chosen.validation)} others to judge by"
-            )
-            inputs = [[{"frame": f} for f in frames] for frames in (chosen.calibration, chosen.validation)]
-            calibrator = Calibrator(Source(graph, source.info, source.model, *inputs), say=self._say)
-            self._open = (graph, source, calibrator, chosen.facts, chosen.validation[0])
-        return self._open[1:]
+        if self._open and self._open.source.path == graph:
+            return self._open
+        self._open = None  # frees what may be large
+        source = stage_graph_from_file(graph)
+        if self._candidates is None:
+            self._candidates = candidates(self._clips, seed=self._seed)
+        run = run_with_onnxruntime(source.model)
+        chosen = chosen_frames(self._clips, self._candidates, run, stage=source.info.stage, seed=self._seed)
+        self._say(
+            f"{source.info.model}: {len(chosen.calibration)} frames to calibrate on,"
+            f" {len(chosen.validation)} others to judge by"
+        )
+        inputs = [[{"frame": f} for f in frames] for frames in (chosen.calibration, chosen.validation)]
+        calibrator = Calibrator(Source(graph, source.info, source.model, *inputs), say=self._say)
+        self._open = _Opened(source, calibrator, chosen)
+        return self._open
 
-    def _installed(
-        self,
-        source: StageGraph,
-        made: "Calibrated",
-        precision: str,
-        form: Form,
-        settings: str,
-        frames: Frames,
-        example: Any,
-    ) -> TypedGraph:
+    def _installed(self, opened: "_Opened", made: "Calibrated", precision: str, form: Form) -> TypedGraph:
+        from trt_anime.calibration.parity import worst_png
+
+        source = opened.source
         model = _described(made.model, source, precision)
         data = model.SerializeToString(deterministic=True)
-        speeds = cpu_speeds(source.path, data, example, say=self._say) if form == "cpu" else ()
+        speeds: tuple[Speed, ...] = ()
+        if form == "cpu":
+            speeds = cpu_speeds(source.path, data, opened.frames.validation[0], say=self._say)
         parity = made.comparison.parity
         in_use, why = _judged(parity.passed, form, precision, speeds)
         record = Record(
@@ -107,9 +120,9 @@ class Work:
             form=form,
             source_sha256=source.sha256,
             graph_sha256=hashlib.sha256(data).hexdigest(),
-            settings=settings,
+            settings=self._settings(precision, form),
             method=made.method,
-            frames=frames,
+            frames=opened.frames.facts,
             kept=made.kept,
             shares=made.shares,
             parity=parity,
@@ -119,7 +132,7 @@ class Work:
             tools=_tools(),
             created=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         )
-        return typed.install(record, data, _picture(made))
+        return typed.install(record, data, worst_png(made.comparison))
 
     def _settings(self, precision: str, form: Form) -> str:
         if self._contents is None:
@@ -136,9 +149,14 @@ class Work:
         return hashlib.sha256(json.dumps(table, sort_keys=True).encode()).hexdigest()
 
 
-def _described(model: Any, source: StageGraph, precision: str) -> Any:
-    from dataclasses import replace
+@dataclass(frozen=True, eq=False)
+class _Opened:
+    source: StageGraph
+    calibrator: "Calibrator"
+    frames: Chosen
 
+
+def _described(model: Any, source: StageGraph, precision: str) -> Any:
     import onnx
 
     result = onnx.ModelProto()
@@ -154,31 +172,33 @@ def _judged(passed: bool, form: Form, precision: str, speeds: tuple[Speed, ...])
     if form == "tensorrt":
         measured = "" if precision == "fp16" else "; whether it is faster than FP16 only a GPU can tell"
         return True, f"near enough to FP32{measured}"
-    best = max(speeds, key=lambda speed: speed.ratio)
-    words = (
-        f"{best.ratio:.2f} times as fast as FP32 ({best.low:.2f} to {best.high:.2f}) with {best.provider}"
-    )
+    best = max(speeds, key=lambda speed: speed.ratio, default=None)
+    if best is None:
+        return False, "whether it is faster could not be measured here"
     if best.low <= 1:
-        return False, f"it is not surely faster: {words}"
-    return True, f"near enough to FP32, and {words}"
-
-
-def _picture(made: "Calibrated") -> bytes:
-    import cv2
-
-    from trt_anime.calibration.parity import worst_picture
-
-    rgb = worst_picture(made.comparison)
-    return cast(bytes, cv2.imencode(".png", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))[1].tobytes())
+        return False, f"it is not surely faster: {best.words}"
+    return True, f"near enough to FP32, and {best.words}"
 
 
 def _content(clip: Path) -> str:
-    if clip.is_dir():
-        listing = sorted(
-            (path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in clip.iterdir()
-        )
-        return hashlib.sha256(json.dumps(listing).encode()).hexdigest()
-    return sha256_of(clip) if clip.is_file() else str(clip)
+    """What a clip holds; of a folder, names, sizes and times. Raises InputError."""
+    try:
+        if clip.is_dir():
+            files = sorted((path.name, path.stat()) for path in clip.iterdir())
+            listing = [(name, facts.st_size, facts.st_mtime_ns) for name, facts in files]
+            return hashlib.sha256(json.dumps(listing).encode()).hexdigest()
+        return sha256_of(clip)
+    except OSError as error:
+        reason = "does not exist" if isinstance(error, FileNotFoundError) else error.strerror
+        raise InputError(f"--frames {clip}: {reason}; give a video file or a folder of frames") from error
+
+
+def _sha256_of(graph: Path) -> str:
+    """Raises InputError."""
+    try:
+        return sha256_of(graph)
+    except OSError as error:
+        raise InputError(f"{graph}: can't be read ({error.strerror or error})") from error
 
 
 def _tools() -> dict[str, str]:

@@ -71,6 +71,9 @@ def build(
         print(summary_json(rows))
     elif any(row.entry for row in rows):
         print(summary_table(rows))
+    if "native" in gpu.lower() and any(row.is_unproved for row in rows):
+        note = "`trt-anime engines verify --frames CLIP` runs them on this GPU, and proves or removes them"
+        print(f"note: {note}", file=sys.stderr)
     if errors := [row.error for row in rows if row.error]:
         raise errors[0] if alone else _failure(errors, len(rows)) from errors[0]
 

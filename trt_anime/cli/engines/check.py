@@ -33,7 +33,7 @@ def check(
     The exit code is 3 if an engine that was built for such a machine has to be built again, or if --size or
     --batch are given and no engine serves them; engines for other GPUs and systems don't count.
     """
-    from trt_anime.engines import preflight, store
+    from trt_anime.engines import preflight, ranking, store
     from trt_anime.engines.machine import machine_here
 
     machine = machine_here()
@@ -49,6 +49,14 @@ def check(
         )
         for item in found
     }
+    fitting = [
+        item
+        for item in found
+        if isinstance(item, store.Entry) and judged[item.folder.name].state in ("usable", "slower")
+    ]
+    for entry in fitting:
+        if not entry.manifest.forced and (slower := ranking.overtaken(entry, fitting)):
+            judged[entry.folder.name] = slower
     if as_json:
         print(json.dumps(_table(machine, judged), indent=2))
     else:

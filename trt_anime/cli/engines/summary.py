@@ -35,6 +35,11 @@ class Row:
             return "failed"
         return "cached" if self.cached else "built"
 
+    @property
+    def is_unproved(self) -> bool:
+        """Whether it was built, and never measured on a GPU."""
+        return self.entry is not None and self.entry.manifest.engine_parity is None
+
 
 def row_from_outcome(outcome: "Outcome") -> Row:
     order, built = outcome.order, outcome.built
@@ -128,7 +133,9 @@ def parity_words(parity: "Parity", *, forced: bool = False) -> str:
 
 
 def _parity(manifest: "Manifest") -> str:
-    return parity_words(manifest.parity, forced=manifest.forced) if manifest.parity else NONE
+    """Of the engine itself where that was measured, else of the graph that it was built from."""
+    parity = manifest.engine_parity or manifest.parity
+    return parity_words(parity, forced=manifest.forced) if parity else NONE
 
 
 def _facts(row: Row) -> dict[str, object]:

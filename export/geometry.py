@@ -1,19 +1,16 @@
-"""The grids that the matte graph works on, as ONNX shape arithmetic.
+"""Sizes of pictures and of networks' inputs, as ONNX shape arithmetic, and the ways between them.
 
-Frame -> picture: padded at the bottom and right to whole tiles, so that every other grid divides it.
-Picture -> guide: `SCALE` times smaller, where the filter's coefficients are computed.
-Picture -> tiles: `TILE` x `TILE` pixels, of which only those on an edge are refined at full resolution.
+Frame -> picture: padded at the bottom and right to whole tiles, so that a box filter divides it.
+Picture -> network: shrunk by a box filter and bilinearly, to the size that a rule gives.
 """
 
 import numpy as np
 import spox.opset.ai.onnx.v20 as op
 from spox import Var
 
-from trt_anime.export.catalogue import SizeRule
+from trt_anime.export.recipes import SizeRule
 
-SCALE = 4
 TILE = 40  # 1280x720, 1920x1080, 2560x1440 and 3840x2160 are whole multiples: they need no padding
-GUIDE_TILE = TILE // SCALE
 
 # Largest divisor of TILE that is not above the index: how far a box filter may shrink the picture.
 SHRINK = [1, 1, 2, 2, 4, 5, 5, 5, 8, 8, *[10] * 10, 20]
@@ -48,6 +45,8 @@ def network_size(picture: Var, rule: SizeRule) -> tuple[Var, Var]:
     longest, shortest = op.max([height, width]), op.min([height, width])
     if rule.fit == "letterbox":
         return _scaled(height, side, longest), _scaled(width, side, longest)
+    if rule.fit == "long_side":
+        return _nearest(height, longest, rule), _nearest(width, longest, rule)
     fits = op.and_(op.greater_or_equal(longest, side), op.less_or_equal(shortest, side))
     target = op.where(fits, shortest, side)
     step = integers(rule.multiple_of)
@@ -95,3 +94,45 @@ def pixels_from_planes(planes: Var, channels: int) -> Var:
 
 def _scaled(length: Var, side: Var, longest: Var) -> Var:
     return op.max([op.div(op.mul(length, side), longest), integers(1)])
+
+
+def padded(frame: Var) -> Var:
+    """[B,H,W,C] with its last row and column repeated, up to whole tiles."""
+    tile, none = integers(TILE), integers(0)
+
+    def missing(axis: int) -> Var:
+        length = extent(frame, axis)
+        return op.mod(op.sub(tile, op.mod(length, tile)), tile)
+
+    pads = op.concat([integers(0, 0, 0, 0, 0), missing(1), missing(2), none], axis=0)
+    return op.pad(frame, pads, mode="edge")
+
+
+def shrunk(picture: Var, height: Var, width: Var, *, channels: int = 3) -> Var:
+    """[B,H,W,channels] in whole tiles -> [B,channels,height,width], values as they were.
+
+    A box filter takes the whole-number part of the reduction and bilinear interpolation the rest: TensorRT
+    has no antialiased resize.
+    """
+    batch, full_height, full_width = (extent(picture, axis) for axis in range(3))
+    rows, columns = shrink_factor(full_height, height), shrink_factor(full_width, width)
+    row_length = op.mul(full_width, integers(channels))
+    # Rows first: a sum over whole rows is the one reduction that runs at memory speed on a CPU.
+    small_height, small_width = op.div(full_height, rows), op.div(full_width, columns)
+    stripes = op.reshape(picture, shape_of(batch, small_height, rows, row_length))
+    summed = op.reduce_sum(stripes, integers(2), keepdims=False)
+    planes = planes_from_pixels(summed, small_height, full_width, channels)
+    boxes = op.reshape(planes, shape_of(batch, channels, small_height, small_width, columns))
+    total = op.reduce_sum(boxes, integers(4), keepdims=False)
+    mean = op.div(total, op.cast(op.mul(rows, columns), to=np.float32))
+    return resized(mean, height, width)
+
+
+def _nearest(length: Var, longest: Var, rule: SizeRule) -> Var:
+    """`length` scaled so that `longest` is at most the rule's side, as the nearest whole multiple."""
+    step = integers(rule.multiple_of)
+    target = op.min([longest, integers(rule.side)])
+    # (length * target / longest) / step, rounded: whole numbers throughout.
+    doubled, divisor = op.mul(op.mul(length, target), integers(2)), op.mul(longest, step)
+    count = op.div(op.add(doubled, divisor), op.mul(divisor, integers(2)))
+    return op.mul(op.max([count, integers(2)]), step)

@@ -1,0 +1,89 @@
+"""Is an exported graph right: can TensorRT-RTX build it, and how far is it from PyTorch?"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from trt_anime.errors import ExportError
+from trt_anime.export.catalogue import Model
+from trt_anime.limits import unbuildable
+
+if TYPE_CHECKING:
+    import torch
+    from onnxruntime import InferenceSession
+
+Frames = NDArray[np.uint8]
+Levels = NDArray[np.float32]
+
+# Rounding to 8 bits moves a value by one level; two operator orders inside a network, by a few more.
+P99_TOLERANCE = 1.0
+MAX_TOLERANCE = 4.0
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far two results are apart, in levels of 0..255."""
+
+    maximum: float
+    p99: float
+    mean: float
+
+    @property
+    def passed(self) -> bool:
+        return self.p99 <= P99_TOLERANCE and self.maximum <= MAX_TOLERANCE
+
+    def __str__(self) -> str:
+        return f"max {self.maximum:.0f}, p99 {self.p99:.2f}, mean {self.mean:.4f} of 255"
+
+
+def difference_of(found: Levels, expected: Levels) -> Difference:
+    """Compare two arrays of one shape, in levels of 0..255."""
+    gap = np.abs(found - expected)
+    return Difference(float(gap.max()), float(np.percentile(gap, 99)), float(gap.mean()))
+
+
+def check_difference(difference: Difference, model: Model) -> None:
+    """Raises ExportError when it is more than the tolerance."""
+    if not difference.passed:
+        raise ExportError(
+            f"{model.name}: the graph differs from PyTorch by {difference} (allowed: p99"
+            f" {P99_TOLERANCE:.0f}, max {MAX_TOLERANCE:.0f}); it was not kept, please report it"
+        )
+
+
+def check_nodes(graph: onnx.ModelProto, model: Model) -> None:
+    """Raises ExportError, naming the first node that TensorRT-RTX can't build."""
+    problems = unbuildable(graph)
+    if problems:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise ExportError(f"{model.name}: TensorRT-RTX can't build {problems[0]}{more}")
+
+
+def torch_network_of(network: onnx.ModelProto) -> "Callable[[torch.Tensor], torch.Tensor]":
+    """An ONNX network with one input and one output as a callable of torch tensors."""
+    import torch
+
+    session = session_of(network)
+
+    def run(image: "torch.Tensor") -> "torch.Tensor":
+        return torch.from_numpy(session.run(None, {"image": image.numpy()})[0])
+
+    return run
+
+
+def run(graph: onnx.ModelProto, feeds: dict[str, Frames]) -> Frames:
+    """The first output of `graph`, on a CPU."""
+    outputs: Any = session_of(graph).run(None, feeds)
+    result: Frames = outputs[0]
+    return result
+
+
+def session_of(graph: onnx.ModelProto) -> "InferenceSession":
+    """ONNX Runtime's, on a CPU."""
+    import onnxruntime as ort
+
+    return ort.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])

@@ -1,0 +1,56 @@
+"""Does the inpaint graph compute what PyTorch computes?"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import onnx
+
+from trt_anime.export.catalogue import Model
+from trt_anime.export.check import Difference, Frames, check_difference, difference_of, run
+
+if TYPE_CHECKING:
+    import torch
+
+_HEIGHT, _WIDTH = 403, 517  # no whole number of tiles
+
+
+def difference(found: Frames, expected: Frames) -> Difference:
+    """Compare two plates, uint8 [B,H,W,3]."""
+    return difference_of(found.astype(np.float32), expected.astype(np.float32))
+
+
+def compare_with_torch(
+    graph: onnx.ModelProto, model: Model, network: "Callable[[torch.Tensor], torch.Tensor]"
+) -> Difference:
+    """Run the graph and the PyTorch reference on two test frames with holes.
+
+    Args:
+        network: float32 [B,4,h,w] -> [B,3,h,w], as in `InpaintReference`.
+
+    Raises ExportError when they differ by more than the tolerance. Needs torch.
+    """
+    import torch
+
+    from trt_anime.export.inpaint.reference import InpaintReference
+
+    frames, holes = example()
+    with torch.no_grad():
+        reference = InpaintReference(network, model.inpainting)
+        expected = reference(torch.from_numpy(frames), torch.from_numpy(holes)).numpy()
+    result = difference(run(graph, {"frame": frames, "hole": holes}), expected)
+    check_difference(result, model)
+    return result
+
+
+def example() -> tuple[Frames, Frames]:
+    """uint8 [2,H,W,3] and [2,H,W]: stripes on a noisy gradient with a soft-edged hole, and mirrored."""
+    rng = np.random.default_rng(7)
+    y, x = np.mgrid[0:_HEIGHT, 0:_WIDTH].astype(np.float32)
+    picture = np.stack([40 + 0.4 * y, 90 + 0.2 * x, 160 - 0.3 * y], axis=-1)
+    picture[np.abs((x + 0.7 * y) % 60 - 30) < 6] *= 0.5
+    picture += rng.normal(0, 6, (_HEIGHT, _WIDTH, 1))
+    frame = np.clip(picture, 0, 255).astype(np.uint8)
+    radius = np.hypot((x - 200) / 90, (y - 250) / 160)
+    hole = np.clip((1.05 - radius) * 2550, 0, 255).astype(np.uint8)
+    return np.stack([frame, frame[:, ::-1]]), np.stack([hole, hole[:, ::-1]])

@@ -1,0 +1,65 @@
+"""From a checkpoint to the inpaint graph: what `graphs` calls for this stage."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trt_anime.errors import CheckpointError
+from trt_anime.export.catalogue import Model
+from trt_anime.export.checkpoints import Record
+from trt_anime.export.inpaint.options import HoleOptions
+
+if TYPE_CHECKING:
+    import onnx
+    import torch
+
+    from trt_anime.export.check import Difference
+
+    Network = Callable[[torch.Tensor], torch.Tensor]
+
+# Networks whose published .onnx file can be read; all others come through PyTorch.
+_FROM_ONNX = {"migan"}
+
+
+def settings(row: Model) -> dict[str, object]:
+    """All that the graph depends on besides the checkpoint and this release."""
+    return {"inpainting": asdict(row.inpainting), "options": asdict(HoleOptions())}
+
+
+def graph_of(
+    row: Model, checkpoint: Path, record: Record, *, compare: bool
+) -> "tuple[onnx.ModelProto, Difference | None]":
+    """The stage graph, checked node by node, and how far it is from PyTorch if that is to be compared."""
+    from trt_anime.export.check import check_nodes
+    from trt_anime.export.inpaint.check import compare_with_torch
+    from trt_anime.export.inpaint.compose import inpaint_graph
+
+    network, twin = _network(row, checkpoint)
+    graph = inpaint_graph(network, row, checkpoint_sha256=record.sha256, licence=record.licence)
+    check_nodes(graph, row)
+    return graph, compare_with_torch(graph, row, twin()) if compare else None
+
+
+def _network(row: Model, checkpoint: Path) -> "tuple[onnx.ModelProto, Callable[[], Network]]":
+    """The network as ONNX, and a function that gives it as a torch callable."""
+    if checkpoint.suffix == ".onnx":
+        from trt_anime.export.check import torch_network_of
+        from trt_anime.export.inpaint.official import network_from_onnx
+
+        if row.architecture not in _FROM_ONNX:
+            raise CheckpointError(
+                f"{checkpoint}: {row.name} isn't made from .onnx files; import a PyTorch checkpoint of it, "
+                f"or run `trt-anime models pull {row.name}`"
+            )
+        network = network_from_onnx(checkpoint, row)
+        return network, lambda: torch_network_of(network)
+
+    from trt_anime.export.networks import require_torch
+
+    require_torch()
+    from trt_anime.export.inpaint.lama import onnx_from_lama
+    from trt_anime.export.inpaint.pytorch import network_from_checkpoint
+
+    module = network_from_checkpoint(row, checkpoint)
+    return onnx_from_lama(module), lambda: module

@@ -1,0 +1,86 @@
+"""A stage graph is three parts, made apart and joined: before the network, the network, after it."""
+
+from collections.abc import Sequence
+
+import onnx
+from onnx import compose as merge
+
+from trt_anime.stage import NETWORK as NETWORK
+from trt_anime.stage import StageInfo
+
+OPSET = 20
+IR_VERSION = 10
+
+# Precision is typed by these prefixes: a network may be lowered, its surroundings stay FP32.
+PREPARE, FINISH = "pre/", "post/"
+
+Links = Sequence[tuple[str, str]]
+
+
+def joined(
+    before: onnx.ModelProto,
+    network: onnx.ModelProto,
+    after: onnx.ModelProto,
+    *,
+    into: Links,
+    onward: Links,
+    info: StageInfo,
+) -> onnx.ModelProto:
+    """The three parts as one graph that describes itself; the parts are left unchanged.
+
+    The names of their nodes and values begin with `PREPARE`, `NETWORK` and `FINISH` from then on, those of
+    the graph's own inputs and outputs excepted.
+
+    Args:
+        into: what the network reads of the part before it, as (output of that, input of the network).
+        onward: what the last part reads, as (name, its input); names begin with the prefix of their part.
+    """
+    passed_on = [name for name, _ in onward]
+    front = merge.merge_models(
+        _part(before, PREPARE),
+        _part(network, NETWORK),
+        io_map=[(PREPARE + source, NETWORK + name) for source, name in into],
+        outputs=passed_on,
+    )
+    whole = merge.merge_models(
+        front, _part(after, FINISH), io_map=[(source, FINISH + name) for source, name in onward]
+    )
+    for value in (*whole.graph.input, *whole.graph.output):
+        rename_value(whole, value.name, value.name.partition("/")[2])
+    whole.graph.name = f"{info.stage}-{info.model}"
+    whole.producer_name = "trt-anime"
+    del whole.graph.value_info[:]
+    del whole.opset_import[1:]  # merging lists the same one for each part
+    onnx.helper.set_model_props(whole, info.to_metadata())
+    return whole
+
+
+def set_shape(value: onnx.ValueInfoProto, shape: tuple[int | str, ...]) -> None:
+    """Say what shape inference can't find out: the sizes come back through arithmetic on `Shape`."""
+    elements = value.type.tensor_type.elem_type
+    value.CopyFrom(onnx.helper.make_tensor_value_info(value.name, elements, shape))
+
+
+def _part(model: onnx.ModelProto, prefix: str) -> onnx.ModelProto:
+    # Spox and the exporters write the lowest opset that their nodes need; none of these nodes changed
+    # between that and OPSET, and `network` is at OPSET already.
+    part = onnx.ModelProto()
+    part.CopyFrom(model)
+    del part.opset_import[:]
+    part.opset_import.append(onnx.helper.make_opsetid("", OPSET))
+    part.ir_version = IR_VERSION
+    del part.metadata_props[:]
+    for number, node in enumerate(part.graph.node):
+        node.name = node.name or f"{node.op_type}_{number}"
+    return merge.add_prefix(part, prefix)
+
+
+def rename_value(model: onnx.ModelProto, old: str, new: str) -> None:
+    """Call a graph input or output, and every use of it, by another name; changes `model`."""
+    graph = model.graph
+    for value in [*graph.input, *graph.output]:
+        if value.name == old:
+            value.name = new
+    for node in graph.node:
+        node.input[:] = [new if name == old else name for name in node.input]
+        node.output[:] = [new if name == old else name for name in node.output]

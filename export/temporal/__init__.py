@@ -1,0 +1,1 @@
+"""Following objects through a clip: the networks as graphs with a memory of fixed size."""

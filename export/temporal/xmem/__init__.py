@@ -1,0 +1,1 @@
+"""XMem as six stage graphs of fixed shapes: `key`, `value`, `read`, `decode`, `merge`, `consolidate`."""

@@ -1,0 +1,71 @@
+"""torch.onnx.export, quiet, with one error."""
+
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Iterator, Mapping
+
+import onnx
+import torch
+from torch import Tensor, nn
+
+from trt_anime.errors import ExportError
+from trt_anime.export.parts import OPSET
+
+# The batch of every network.
+BATCH = torch.export.Dim("batch", min=1, max=64)
+
+Axes = Mapping[int, object]
+
+
+def onnx_from_module(
+    module: nn.Module,
+    example: Tensor,
+    *,
+    output: str,
+    dynamic: Axes,
+    name: str,
+) -> onnx.ModelProto:
+    """Export: input ``image``, one `output`, opset 20.
+
+    Args:
+        example: an input; at least 2 where a length is free.
+        dynamic: the free axes of the input and their `torch.export.Dim`.
+        name: of the model, for the error.
+
+    Raises:
+        ExportError: torch's exporter gave up.
+    """
+    try:
+        # The exporter reports its steps on stdout and warns about its own internals.
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), _quiet_exporter():
+            warnings.simplefilter("ignore")
+            program = torch.onnx.export(
+                module,
+                (example,),
+                dynamo=True,
+                opset_version=OPSET,
+                input_names=["image"],
+                output_names=[output],
+                dynamic_shapes=(dict(dynamic),),
+                verbose=False,
+            )
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ExportError(
+            f"{name}: torch.onnx.export gave up ({reason}); report it with --debug"
+        ) from error
+    assert program is not None
+    return program.model_proto
+
+
+@contextlib.contextmanager
+def _quiet_exporter() -> Iterator[None]:
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

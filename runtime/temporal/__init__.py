@@ -1,0 +1,1 @@
+"""Following objects through a clip: what is remembered, and when."""

@@ -1,0 +1,85 @@
+"""AOT's graphs for the rollouts. Making them takes most of the tests' time: two processes share it."""
+
+import gc
+import json
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager
+from functools import cache
+from multiprocessing import get_context
+
+import onnx
+import torch
+
+from tests.networks.aot.weights import network
+from tests.parity.clips import Clip, clip
+from trt_anime.export.temporal.aot_onnx import aot_graphs
+from trt_anime.export.temporal.aot_shape import AotShape
+
+ROLLOUTS = ("A_default", "B_gap2", "C_two_engines", "D_new_object")
+SLOTS = 6
+LAYERS = ("refer", "propagate", "decode", "memorise", "merge")
+SIZELESS = {"Cast", "Transpose", "Sub", "Div", "Conv", "Clip", "Add", "Relu", "MaxPool"}
+
+Set = dict[str, bytes]  # one rollout's graphs
+Jobs = dict[tuple[str, str], "Future[Set]"]  # by model and rollout
+
+
+def rollout(model: str, name: str) -> Clip:
+    return clip(model, f"rollout_{name}")
+
+
+def shape_of(found: Clip) -> AotShape:
+    height, width = found.frames.shape[2:]
+    config = json.loads(found.arrays["config_json"].item())
+    objects = config["max_aot_obj_num"] or 10
+    passes = -(-config["num_objects"] // objects)
+    return AotShape(height=height, width=width, slots=SLOTS, objects=objects, passes=passes)
+
+
+def graphs_of(model: str, name: str) -> Set:
+    """One rollout's graphs. The encoder's is made once a process: it holds no size, which is checked."""
+    torch.set_num_threads(1)
+    gc.disable()  # or it takes a sixth of the time
+    graphs = _made(model, shape_of(rollout(model, name)), LAYERS)
+    gc.enable()
+    gc.collect()
+    return {"encode": _encoder(model), **graphs}
+
+
+@contextmanager
+def begun(*models: str) -> Iterator[Jobs]:
+    """Begin to make the graphs of all rollouts, in a process for each model."""
+    with ExitStack() as stack:
+        jobs: Jobs = {}
+        for model in models:
+            pool = stack.enter_context(ProcessPoolExecutor(1, mp_context=get_context("spawn")))
+            stack.callback(pool.shutdown, cancel_futures=True)
+            jobs |= {(model, name): pool.submit(graphs_of, model, name) for name in ROLLOUTS}
+        yield jobs
+
+
+def _made(model: str, shape: AotShape, only: tuple[str, ...]) -> Set:
+    graphs = aot_graphs(
+        network(model), shape, model=model, checkpoint_sha256="0" * 64, licence="BSD-3-Clause", only=only
+    )
+    return {step: graph.SerializeToString() for step, graph in graphs.items()}
+
+
+@cache
+def _encoder(model: str) -> bytes:
+    shape = shape_of(rollout(model, ROLLOUTS[0]))
+    return _of_any_size(onnx.load_from_string(_made(model, shape, ("encode",))["encode"]))
+
+
+def _of_any_size(graph: onnx.ModelProto) -> bytes:
+    assert {node.op_type for node in graph.graph.node} <= SIZELESS
+    free = onnx.ModelProto()
+    free.CopyFrom(graph)
+    for value in free.graph.input:
+        for dimension in value.type.tensor_type.shape.dim[1:3]:
+            dimension.dim_param = ""
+    for value in free.graph.output:
+        for dimension in value.type.tensor_type.shape.dim[2:4]:
+            dimension.dim_param = ""
+    return bytes(free.SerializeToString())

@@ -1,0 +1,49 @@
+"""XMem as ONNX: exported once, as that is slow; graphs of any size are made of it in no time."""
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from tests.networks.official import network
+from trt_anime.export.networks.xmem.network import Shape, XMem
+from trt_anime.export.temporal.xmem.networks import Networks, onnx_from_xmem
+
+SMALL = Shape(stem=8, key=16, value=32, sensory=8, key_blocks=(1, 1, 1), value_blocks=(1, 1, 1))
+
+
+@pytest.fixture(scope="package", autouse=True)
+def one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="package", autouse=True)
+def no_trace() -> Iterator[None]:
+    """torch.export traces every step; pytest would keep it all."""
+    logger = logging.getLogger("torch.__trace")
+    logger.propagate, before = False, logger.propagate
+    yield
+    logger.propagate = before
+
+
+@pytest.fixture(scope="package")
+def official_networks() -> Networks:
+    """Of the published widths, with the goldens' weights."""
+    made = network("xmem")
+    assert isinstance(made, XMem)
+    return onnx_from_xmem(made)
+
+
+@pytest.fixture(scope="package")
+def small_network() -> XMem:
+    torch.manual_seed(0)
+    return XMem(SMALL).eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="package")
+def small_networks(small_network: XMem) -> Networks:
+    return onnx_from_xmem(small_network)
