@@ -201,15 +201,15 @@ def _unround(
     originals = {node.name: node for node in network.graph.node if node.name not in quantized}
     results = {name for node in network.graph.node if node.name in integers for name in node.output}
     weights = {tensor.name: tensor for tensor in network.graph.initializer}
-    present = {tensor.name for tensor in model.graph.initializer}
     makers = {name: node for node in model.graph.node for name in node.output}
+    present = {*makers, *(tensor.name for tensor in model.graph.initializer)}
     for node in model.graph.node:
         if node.name not in originals:
             continue
         for index, name in enumerate(originals[node.name].input):
             if name in weights:
                 node.input[index] = name
-                if name not in present:  # a product with Q/DQ has the same weights
+                if name not in present:  # a product with Q/DQ has the same weights; biases keep their names
                     model.graph.initializer.append(weights[name])
                     present.add(name)
             elif node.name in exact or name not in results:

@@ -205,22 +205,25 @@ def test_each_product_can_be_kept(name: str, form: Form) -> None:
         assert difference(all_kept, NETWORKS[name], inputs) < 0.05
 
 
-def test_weights_that_two_products_share() -> None:
+@FORM
+def test_weights_that_two_products_share(form: Form) -> None:
     random = np.random.default_rng(5)
     model = network(
-        node("Conv", "x w", "one"),
+        node("Conv", "x w b", "one"),
         node("Relu", "one", "between"),
-        node("Conv", "between w", "y"),
-        weights={"w": weights(random, 4, 4, 1, 1)},
+        node("Conv", "between w b", "y"),
+        weights={"w": weights(random, 4, 4, 1, 1), "b": weights(random, 4)},
         x=["batch", 4, 8, 8],
         y=["batch", 4, 8, 8],
     )
-    found_ranges = value_ranges(model, ["x", "between"], examples(model))["minmax"]
-    found = int8_from_fp32(model, found_ranges, form="tensorrt", kept=["net/y"])
+    found_ranges = value_ranges(model, values_to_calibrate(model, form=form), examples(model))["minmax"]
+    found = int8_from_fp32(model, found_ranges, form=form, kept=["net/y"])
     onnx.checker.check_model(found, full_check=True)
     first, second = (node_ for node_ in found.graph.node if node_.op_type == "Conv")
     assert makers(found)[first.input[1]].op_type == "DequantizeLinear"
     assert np.array_equal(initializers(found)[second.input[1]], initializers(model)["w"])
+    (inputs,) = examples(model, 1)
+    assert 0 < difference(found, model, inputs) < 0.1
 
 
 def test_arithmetic_on_sizes_stays() -> None:

@@ -7,10 +7,13 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from onnxruntime import InferenceSession
 from spox import Tensor, argument, build
 
+from tests.calibration.small import network, node
 from tests.engines.graphs import frames, saved, stage_graph
 from trt_anime.calibration.parity import compare, run_with_onnxruntime
+from trt_anime.calibration.qdq import int8_from_fp32
 from trt_anime.errors import EngineError, InputError, MissingError
 
 op: Any = importlib.import_module("spox.opset.ai.onnx.v20")  # its names come by `import *`: untyped
@@ -47,6 +50,23 @@ def test_overflow_in_half_precision_is_found() -> None:
     (failure,) = comparison.parity.failures
     assert (failure.name, failure.value) == ("not_finite", 1.0)  # 300 squared is more than 65504
     assert comparison.parity.worst_frame == 3
+
+
+def test_biases_beside_qdq_are_left_alone() -> None:
+    """ONNX Runtime alone would make whole numbers of them: this one is 0.4, and would be 0."""
+    model = network(
+        node("Conv", "x w b", "conv"),
+        node("Conv", "conv w", "y"),
+        weights={"w": np.ones((1, 1, 1, 1), np.float32), "b": np.array([0.003], np.float32)},
+        x=["batch", 1, 4, 4],
+        y=["batch", 1, 4, 4],
+    )
+    ranges = {"x": (-127.0, 127.0), "conv": (-0.004, 0.004)}  # steps of 1, and of 1/127 for the weight
+    quantized = int8_from_fp32(model, ranges, form="tensorrt", kept=())
+    given = {"x": np.zeros((1, 1, 4, 4), np.float32)}
+    np.testing.assert_allclose(run_with_onnxruntime(quantized)(given)["y"], 0.003, rtol=0.02)
+    alone = InferenceSession(quantized.SerializeToString(), providers=["CPUExecutionProvider"])
+    assert not np.asarray(alone.run(["y"], given)[0]).any()  # when this fails, ONNX Runtime has changed
 
 
 def test_graph_that_is_none(tmp_path: Path) -> None:
