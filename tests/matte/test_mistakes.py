@@ -1,13 +1,12 @@
 """The comparison with PyTorch is worth something: it finds each planted mistake."""
 
-import inspect
-import sys
 from collections.abc import Callable
 from functools import cache
 
 import pytest
 
 from tests.matte.pieces import RULES, Frames, drawings, expected, graph_for, run, session_of
+from tests.planting import plant
 from trt_anime.export import geometry
 from trt_anime.export.matte import compose, finish, prepare, refine
 from trt_anime.export.matte.check import difference
@@ -69,16 +68,5 @@ def test_without_a_mistake(rule: str) -> None:
 @pytest.mark.parametrize("name", MISTAKES)
 def test_mistake_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     rule, function, right, wrong = MISTAKES[name]
-    plant(monkeypatch, function, right, wrong)
+    plant(monkeypatch, function, right, wrong, (compose, finish, geometry, prepare, refine))
     assert not passed(rule)
-
-
-def plant(monkeypatch: pytest.MonkeyPatch, function: Callable[..., object], right: str, wrong: str) -> None:
-    """Replace `function`, wherever it is imported, by one with `wrong` in place of `right`."""
-    source = inspect.getsource(function)
-    assert right in source, f"{function.__qualname__} no longer says {right}: mend the table"
-    names = dict(vars(sys.modules[function.__module__]))
-    exec(source.replace(right, wrong), names)
-    for user in (compose, finish, geometry, prepare, refine):
-        if getattr(user, function.__name__, None) is function:
-            monkeypatch.setattr(user, function.__name__, names[function.__name__])

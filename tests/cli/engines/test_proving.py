@@ -212,7 +212,7 @@ def test_a_clip_that_shows_nothing(home: Path, card: Card, tmp_path: Path, capsy
     black = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     clip = write_clip(tmp_path / "black.mkv", [black + level for level in (0, 9, 18, 27, 36)])
     assert run("verify", "--frames", clip) == 2
-    assert "frames tried show a character" in capsys.readouterr().err
+    assert " 0 show what the model is for" in capsys.readouterr().err
 
 
 def _is_picture(file: Path) -> bool:
