@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from trt_anime.calibration.inputs import inputs_for
 from trt_anime.calibration.selection import (
     CALIBRATION_FRAMES,
     FEWEST,
@@ -63,7 +64,7 @@ def chosen_frames(
     good: list[tuple[Candidate, Pixels]] = []
     for candidate in wanted:
         frame = pictures[candidate]
-        if shows_something(frame[0], run({"frame": frame}), stage=stage):
+        if shows_something(frame[0], run(inputs_for(stage, frame)), stage=stage):
             good.append((candidate, frame))
         if len(good) == CALIBRATION_FRAMES + VALIDATION_FRAMES:
             break

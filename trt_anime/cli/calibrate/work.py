@@ -83,6 +83,7 @@ class Work:
     def _opened(self, graph: Path) -> "_Opened":
         """One graph's calibrator is kept, for the other precisions of the same graph."""
         from trt_anime.calibration.calibrator import Calibrator, Source
+        from trt_anime.calibration.inputs import inputs_for
         from trt_anime.calibration.parity import run_with_onnxruntime
 
         if self._open and self._open.source.path == graph:
@@ -97,7 +98,8 @@ class Work:
             f"{source.info.model}: {len(chosen.calibration)} frames to calibrate on,"
             f" {len(chosen.validation)} others to judge by"
         )
-        inputs = [[{"frame": f} for f in frames] for frames in (chosen.calibration, chosen.validation)]
+        parts = (chosen.calibration, chosen.validation)
+        inputs = [[inputs_for(source.info.stage, frame) for frame in frames] for frames in parts]
         calibrator = Calibrator(Source(graph, source.info, source.model, *inputs), say=self._say)
         self._open = _Opened(source, calibrator, chosen)
         return self._open
