@@ -113,7 +113,9 @@ def _with_pairs(
     quantizer.quantize_model()
     quantizer.model.topological_sort()
     result: onnx.ModelProto = quantizer.model.model
-    exact = {*kept, *_before(network, kept), *_behind(network, nodes)}
+    exact = {*kept, *_before(network, kept)}
+    if form == "cpu":
+        exact |= _behind(network, nodes)
     _unround(result, network, set(nodes), exact, integers=nodes if form == "cpu" else ())
     return result
 
@@ -178,7 +180,7 @@ def _behind(network: onnx.ModelProto, quantized: Collection[str]) -> set[str]:
     ahead: set[str] = set()  # values that a product will read, itself or behind other nodes
     found = set()
     for node in reversed(network.graph.node):
-        if node.op_type in PRODUCTS or not ahead.isdisjoint(node.output):
+        if node.op_type in (*PRODUCTS, "ConvTranspose") or not ahead.isdisjoint(node.output):
             ahead.update(node.input)
         elif node.name not in quantized:
             found.add(node.name)

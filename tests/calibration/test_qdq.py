@@ -345,3 +345,24 @@ def test_sm75_has_integers_for_matrix_products_alone() -> None:
     assert built(found, 80).product_precision == {"int8": 1.0}
     assert built(found, 75).product_precision == {"float16": 1.0}
     assert built(int8("tokens", "tensorrt"), 75).product_precision == {"int8": 1.0}
+
+
+def test_for_cpus_the_last_map_is_not_rounded() -> None:
+    """What leads to no product any more is FP32: of a matte's steep last map, 256 steps would show."""
+    random = np.random.default_rng(5)
+    model = network(
+        node("Conv", "x w1", "a", pads=[1, 1, 1, 1]),
+        node("Relu", "a", "b"),
+        node("Conv", "b w2", "logits"),
+        node("Sigmoid", "logits", "y"),
+        weights={"w1": weights(random, 8, 3, 3, 3), "w2": weights(random, 1, 8, 1, 1)},
+        x=["batch", 3, 16, 16],
+        y=["batch", 1, 16, 16],
+    )
+    names = values_to_calibrate(model, form="cpu")
+    found = int8_from_fp32(
+        model, value_ranges(model, names, examples(model))["minmax"], form="cpu", kept=()
+    )
+    (sigmoid,) = (node_ for node_ in found.graph.node if node_.op_type == "Sigmoid")
+    (last,) = (node_ for node_ in found.graph.node if node_.name == "net/logits")
+    assert sigmoid.input[0] == last.output[0]

@@ -235,4 +235,4 @@ def _state(model: "Model") -> str:
 
 
 def _size(size_bytes: int | None) -> str:
-    return "size unknown" if size_bytes is None else f"{size_bytes / 1e6:.1f} MB"
+    return "unknown" if size_bytes is None else f"{size_bytes / 1e6:.1f} MB"
