@@ -103,6 +103,7 @@ def _silence() -> Iterator[None]:
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
-        yield
+        with np.errstate(over="ignore"):  # a mask's -1e30 becomes minus infinity, which it stands for
+            yield
     finally:
         logging.disable(before)

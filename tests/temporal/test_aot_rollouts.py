@@ -9,6 +9,7 @@ import onnx
 import pytest
 from numpy.typing import NDArray
 
+from tests.engines.calibrated import calibrated
 from tests.parity.clips import Clip
 from tests.temporal.aot_sets import ROLLOUTS, Jobs, Set, begun, graphs_of, rollout, shape_of
 from trt_anime.engines.builder import engine_from_graph, stage_graph_from_file
@@ -158,6 +159,8 @@ def test_engines_build(
         path = tmp_path / f"{model}-{name}.onnx"
         path.write_bytes(jobs[model, "C_two_engines"].result()[name])
         precision: Precision = "fp32" if name == "merge" else "fp16"  # it has no network to type
+        if precision != "fp32":
+            calibrated(path, precision)
         manifest = engine_from_graph(
             stage_graph_from_file(path),
             Target("rtx", capability),

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from tests.engines.calibrated import calibrated
 from trt_anime.engines.builder import engine_from_graph, stage_graph_from_file
 from trt_anime.engines.manifest import Profile
 from trt_anime.engines.targets import Target
@@ -227,4 +228,5 @@ def _build(path: Path) -> None:
     pytest.importorskip("tensorrt_rtx")
     profile = Profile(height=SHAPE.height, width=SHAPE.width, max_batch=1)
     graph, target = stage_graph_from_file(path), Target("rtx", 89)
+    calibrated(graph.path, "fp16")
     engine_from_graph(graph, target, precision="fp16", profile=profile, on_progress=lambda share: None)

@@ -5,6 +5,7 @@ from pathlib import Path
 import onnx
 import pytest
 
+from tests.engines.calibrated import calibrated
 from trt_anime.engines.builder import StageGraph, engine_from_graph, stage_graph_from_file
 from trt_anime.engines.manifest import Manifest, Precision, Profile
 from trt_anime.engines.targets import Target
@@ -36,6 +37,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def built(graph: StageGraph, capability: int, precision: Precision) -> Manifest:
     profile = Profile(height=MEMORY.height, width=MEMORY.width, max_batch=4)
     target = Target("rtx", capability)
+    if precision != "fp32":
+        calibrated(graph.path, precision)
     engine = engine_from_graph(
         graph, target, precision=precision, profile=profile, on_progress=lambda share: None
     )
@@ -58,5 +61,5 @@ def test_networks_build_for_sm75_in_fp32(stage: str, graphs: dict[str, StageGrap
 
 
 def test_reading_for_sm75_needs_fp16(graphs: dict[str, StageGraph]) -> None:
-    with pytest.raises(EngineError, match="sm75 has no FP32 matrix product: build fp16"):
+    with pytest.raises(EngineError, match=r"it has no FP32 matrix product, and net/.*; build fp16"):
         built(graphs["read"], 75, "fp32")

@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate, pad
 
 from tests.temporal.xmem.running import Arrays, largest, ran
-from trt_anime.calibration.fp16 import fp16_from_fp32
+from trt_anime.calibration.network import network_of, with_network
+from trt_anime.calibration.typing_network import network_in
 from trt_anime.export.networks.xmem.constants import MEAN, STD
 from trt_anime.export.networks.xmem.network import XMem, aggregated, full_size
 from trt_anime.export.temporal.xmem.compose import OUTPUTS, xmem_graphs
@@ -165,4 +166,5 @@ def test_engines_can_be_built_of_them(small_networks: Networks) -> None:
 def test_as_fp16_no_fp32_product_is_left(stage: str, small_networks: Networks) -> None:
     graph = graphs_of(small_networks, PADDED)[stage]
     assert len(sm75_needs_fp16(graph)) == 2
-    assert sm75_needs_fp16(fp16_from_fp32(graph)) == []
+    typed = network_in("fp16", network_of(graph), form="tensorrt").model
+    assert sm75_needs_fp16(with_network(graph, typed)) == []
