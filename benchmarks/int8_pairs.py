@@ -94,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.int8_pairs", description=__doc__)
     parser.add_argument("--model", default="u2netp")
     parser.add_argument("--sizes", nargs="+", default=list(HEIGHTS), choices=list(HEIGHTS))
-    parser.add_argument("--frames", type=int, default=48)
+    parser.add_argument("--frames", type=int, default=96)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     return parser

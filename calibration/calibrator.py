@@ -28,7 +28,7 @@ Say = Callable[[str], None]
 
 # Error of the network's outputs below which a group of layers isn't looked into: a twenty-fifth of what a
 # matte may lose in all.
-_NEGLIGIBLE = {"fp16": 2e-4, "int8": 1e-3, "fp8": 1e-3}
+NEGLIGIBLE = {"fp16": 2e-4, "int8": 1e-3, "fp8": 1e-3}
 # With more of the network than this in higher precision, the lower one isn't worth having.
 _MOST_KEPT = 0.5
 _BETWEEN = "stands between nodes that are kept, and would round what they hand on"
@@ -184,7 +184,7 @@ class Calibrator:
         rest = [name for name in board.layers if name not in kept]
         self._say(f"{wanted.precision}: measuring which of {len(rest)} layers suffer")
         worst = worst_layers(
-            lambda layers: self._error_of(board, layers), rest, negligible=_NEGLIGIBLE[wanted.precision]
+            lambda layers: self._error_of(board, layers), rest, negligible=NEGLIGIBLE[wanted.precision]
         )[: int(_MOST_KEPT * len(board.layers))]
         count = 1
         while count // 2 < len(worst):

@@ -37,12 +37,14 @@ def onnx_from_lama(network: Lama) -> onnx.ModelProto:
         if isinstance(layer, FourierBlock):
             assert waves is not None
             result = _layer(_layer(pair, layer.conv1, waves), layer.conv2, waves)
+            assert pair[1] is not None
             pair = _sum(pair[0], result[0]), _sum(pair[1], result[1])
         else:
             assert isinstance(layer, FourierLayer)
             pair = _layer(pair, layer, waves)
         if waves is None and pair[1] is not None:
             waves = _Waves.of(pair[1])
+    assert pair[1] is not None
     x = op.concat([pair[0], pair[1]], axis=1)
     tail = layers[network.middle + 1 : -3]
     for enlarge, norm in zip(tail[0::3], tail[1::3], strict=True):
@@ -104,11 +106,14 @@ def _layer(pair: Pair, layer: FourierLayer, waves: _Waves | None) -> Pair:
     near = _padded(local, paths.padding)
     far = None if spread is None else _padded(spread, paths.padding)
     scale, bias = _norm(layer.bn_l)
-    result = op.relu(_sum(_path(near, paths.convl2l, scale, bias), _path(far, paths.convg2l, scale)))
+    close = _path(near, paths.convl2l, scale, bias)
+    assert close is not None
+    result = op.relu(_sum(close, _path(far, paths.convg2l, scale)))
     if layer.bn_g is None:
         return result, None
     scale, bias = _norm(layer.bn_g)
     direct = _path(near, paths.convl2g, scale, bias)
+    assert direct is not None
     if paths.convg2g is None:
         return result, op.relu(_sum(direct, None))
     assert spread is not None and waves is not None
@@ -154,8 +159,7 @@ def _enlarged(x: Var, path: nn.Module, norm: nn.Module) -> Var:
     scale, shift = _norm(norm)
     kernel = op.const((_values(path.weight) * scale[None, :, None, None]).astype(np.float32))
     bias = op.const((_values(path.bias) * scale + shift).astype(np.float32))
-    ends = {"pads": (1, 1, 1, 1), "output_padding": (1, 1)}
-    return op.conv_transpose(x, kernel, bias, strides=(2, 2), **ends)
+    return op.conv_transpose(x, kernel, bias, strides=(2, 2), pads=(1, 1, 1, 1), output_padding=(1, 1))
 
 
 def _convolved(x: Var, kernel: Weights, bias: Weights | None = None, *, stride: int = 1) -> Var:

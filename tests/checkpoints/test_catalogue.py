@@ -1,6 +1,7 @@
 """The catalogue is data: every row has to make sense by itself."""
 
 import string
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -32,7 +33,10 @@ STAGES = {"matte": Preprocess, "inpaint": Inpainting}
 
 def test_recipe(model: Model) -> None:
     """Each stage has one kind of recipe; asked for another, the row says what it is."""
-    recipes = {"matte": lambda: model.preprocess, "inpaint": lambda: model.inpainting}
+    recipes: dict[str, Callable[[], object]] = {
+        "matte": lambda: model.preprocess,
+        "inpaint": lambda: model.inpainting,
+    }
     assert isinstance(model.recipe, STAGES[model.stage])
     for stage, recipe in recipes.items():
         if stage == model.stage:

@@ -113,7 +113,8 @@ def soft_disc(height: int, width: int, seed: int = 0) -> Frames:
     middle_y, middle_x = rng.uniform(0.3, 0.9, 2) * (height, width)
     radius = np.hypot((y - middle_y) / (0.25 * height + 1), (x - middle_x) / (0.2 * width + 1))
     haze = np.where(x < width / 4, HoleOptions().threshold - 1, 0)
-    return np.maximum(np.clip((1 - radius) * 0.1 * min(height, width) * 255, 0, 255), haze).astype(np.uint8)
+    disc = np.clip((1 - radius) * 0.1 * min(height, width) * 255, 0, 255)
+    return np.asarray(np.maximum(disc, haze), np.uint8)
 
 
 def pictures(batch: int, height: int, width: int) -> tuple[Frames, Frames]:

@@ -51,7 +51,8 @@ def published(path: Path, network: nn.Module) -> Path:
     example = (torch.rand(1, 3, 16, 16), torch.rand(1, 1, 16, 16))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # TorchScript is deprecated; the files are there
-        torch.jit.save(torch.jit.trace(Wrapper(Trainer(network)).eval(), example), path)
+        traced = torch.jit.trace(Wrapper(Trainer(network)).eval(), example)  # type: ignore[no-untyped-call]
+        torch.jit.save(traced, path)
     return path
 
 
