@@ -91,7 +91,8 @@ def _measured(model: str, per_shot: int) -> Measured:
 def _spare_noise() -> None:
     """Noise has no few bad layers to be found, and nothing to be judged by many frames."""
     calibrator.NEGLIGIBLE.update(dict.fromkeys(calibrator.NEGLIGIBLE, math.inf))
-    vars(frames).update(CALIBRATION_FRAMES=4, VALIDATION_FRAMES=2)
+    for name, count in {"CALIBRATION_FRAMES": 4, "VALIDATION_FRAMES": 2}.items():
+        setattr(frames, name, count)
 
 
 def _against_truth(graph: Path, graphs: dict[Kind, TypedGraph], per_shot: int) -> dict[Kind, Parity]:
@@ -118,7 +119,9 @@ def _engines(model: str, graph: Path, graphs: dict[Kind, TypedGraph]) -> Iterato
     """Of a real network those that passed; of noise all, to see what they hold and what they take."""
     force = model in SYNTHETIC
     passed = {kind[0] for kind, found in graphs.items() if force or found.record.parity.passed}
-    wanted = [precision for precision in BUILT if precision == "fp32" or precision in passed]
+    wanted: list[Precision] = [
+        precision for precision in BUILT if precision == "fp32" or precision in passed
+    ]
     orders = [
         Order(model, graph, target, precision, PROFILE)
         for precision in wanted

@@ -83,5 +83,5 @@ def inside(
     seen = keep.astype(np.float32)[None]
     visible = (picture.astype(np.float32) / 127.5 - 1) * seen
     image = np.concatenate([seen - 0.5, visible])[None]
-    result: NDArray[np.float32] = session_of(network).run(None, {"image": image})[0][0]
+    result = np.asarray(session_of(network).run(None, {"image": image})[0], np.float32)[0]
     return np.asarray(np.clip((result * 0.5 + 0.5) * 255, 0, 255), np.float32)
