@@ -62,6 +62,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     given = _parser().parse_args(arguments)
     try:
+        if given.no_search:
+            _find_nothing()
         found = [_measured(model, given.per_shot) for model in given.models]
         text = _report(found, " ".join(["python -m benchmarks.precision", *(arguments or [])]))
         print(text)
@@ -88,9 +90,13 @@ def _measured(model: str, per_shot: int) -> Measured:
     return Measured(model, graph, graphs, truth, list(_engines(model, graph, graphs)))
 
 
+def _find_nothing() -> None:
+    calibrator.NEGLIGIBLE.update(dict.fromkeys(calibrator.NEGLIGIBLE, math.inf))
+
+
 def _spare_noise() -> None:
     """Noise has no few bad layers to be found, and nothing to be judged by many frames."""
-    calibrator.NEGLIGIBLE.update(dict.fromkeys(calibrator.NEGLIGIBLE, math.inf))
+    _find_nothing()
     for name, count in {"CALIBRATION_FRAMES": 4, "VALIDATION_FRAMES": 2}.items():
         setattr(frames, name, count)
 
@@ -130,7 +136,7 @@ def _engines(model: str, graph: Path, graphs: dict[Kind, TypedGraph]) -> Iterato
     yield from engines_from_orders(
         orders,
         workers=workers_for(orders)[0],
-        force=force,
+        force=True,
         on_progress=lambda order, share: None,
         on_done=lambda outcome: print(outcome.order.title, outcome.error or "", flush=True),
     )
@@ -220,6 +226,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.precision", description=__doc__)
     parser.add_argument("--models", nargs="+", default=list(MODELS), help=f"[default: {' '.join(MODELS)}]")
     parser.add_argument("--per-shot", type=int, default=2, help="frames of each shot [default: 2]")
+    parser.add_argument(
+        "--no-search", action="store_true", help="don't look for layers to keep in higher precision"
+    )
     parser.add_argument("--no-docs", action="store_true", help="print only, write nothing")
     return parser
 

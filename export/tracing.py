@@ -38,9 +38,7 @@ def onnx_from_module(
         ExportError: torch's exporter gave up.
     """
     try:
-        # The exporter reports its steps on stdout and warns about its own internals.
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), _quiet_exporter():
-            warnings.simplefilter("ignore")
+        with quiet_exporter():
             program = torch.onnx.export(
                 module,
                 (example,),
@@ -61,11 +59,14 @@ def onnx_from_module(
 
 
 @contextlib.contextmanager
-def _quiet_exporter() -> Iterator[None]:
+def quiet_exporter() -> Iterator[None]:
+    """torch's exporter reports its steps on stdout and warns about its own internals; not in here."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:
-        yield
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
     finally:
         logger.setLevel(level)

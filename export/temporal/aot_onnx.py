@@ -1,10 +1,6 @@
 """AOT's and DeAOT's steps as self-describing ONNX graphs that engines can be built from."""
 
-import contextlib
-import io
-import logging
-import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import onnx
@@ -15,6 +11,7 @@ from trt_anime.errors import ExportError
 from trt_anime.export.networks.aot.network import ObjectTracker
 from trt_anime.export.temporal.aot_shape import MOST_OBJECTS, AotShape
 from trt_anime.export.temporal.aot_stages import Decode, Encode, Memorise, Merge, Propagate, Refer
+from trt_anime.export.tracing import quiet_exporter
 from trt_anime.limits import unbuildable
 from trt_anime.stage import NETWORK, StageInfo
 
@@ -141,9 +138,7 @@ def _ranges(step: Step, shape: AotShape) -> dict[str, tuple[float, float]]:
 
 def _exported(step: Step, name: str) -> onnx.ModelProto:
     try:
-        # The exporter reports its steps on stdout and warns about its own internals.
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), _quiet_exporter():
-            warnings.simplefilter("ignore")
+        with quiet_exporter():
             program = torch.onnx.export(
                 step.module.eval(),
                 tuple(
@@ -182,14 +177,3 @@ def _name_nodes(graph: onnx.GraphProto) -> None:
         value.ClearField("metadata_props")
         value.ClearField("doc_string")
     graph.ClearField("metadata_props")
-
-
-@contextlib.contextmanager
-def _quiet_exporter() -> Iterator[None]:
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
