@@ -122,12 +122,9 @@ def _against_truth(graph: Path, graphs: dict[Kind, TypedGraph], per_shot: int) -
 
 
 def _engines(model: str, graph: Path, graphs: dict[Kind, TypedGraph]) -> Iterator[Outcome]:
-    """Of a real network those that passed; of noise all, to see what they hold and what they take."""
-    force = model in SYNTHETIC
-    passed = {kind[0] for kind, found in graphs.items() if force or found.record.parity.passed}
-    wanted: list[Precision] = [
-        precision for precision in BUILT if precision == "fp32" or precision in passed
-    ]
+    """Also of those that are too far from FP32, to see what they hold and what they take."""
+    typed = {precision for precision, _ in graphs}
+    wanted: list[Precision] = [kind for kind in BUILT if kind == "fp32" or kind in typed]
     orders = [
         Order(model, graph, target, precision, PROFILE)
         for precision in wanted
