@@ -9,6 +9,7 @@ registry: it gets pseudo-random ones, which tells of structure, size and time, a
 
 import argparse
 import math
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,7 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
         if given.no_search:
             _find_nothing()
         found = [_measured(model, given.per_shot) for model in given.models]
-        text = _report(found, " ".join(["python -m benchmarks.precision", *(arguments or [])]))
+        text = _report(found, " ".join(["python -m benchmarks.precision", *(arguments or sys.argv[1:])]))
         print(text)
         if not given.no_docs:
             write_text(DOCS, text)
