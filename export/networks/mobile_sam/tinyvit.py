@@ -126,7 +126,8 @@ class WindowAttention(nn.Module):
         depth = channels // self.heads
         shared = self.qkv(self.norm(x)).reshape(windows, cells, self.heads, 3 * depth)
         query, key, value = shared.permute(0, 2, 1, 3).split(depth, dim=3)
-        score = (query @ key.transpose(2, 3)) * depth**-0.5 + self.attention_biases[:, self.index]
+        bias = self.attention_biases.index_select(1, self.index).reshape(self.heads, cells, cells)
+        score = (query @ key.transpose(2, 3)) * depth**-0.5 + bias
         found = (score.softmax(dim=-1) @ value).transpose(1, 2)
         y: Tensor = self.proj(found.reshape(windows, cells, channels))
         return y
@@ -228,11 +229,11 @@ def _level(shape: TinyVitShape, number: int) -> Level:
 
 
 def _distances(side: int) -> Tensor:
-    """int64 [side², side²]: which bias two cells of a window share, by how far they are apart on each axis.
+    """int64 [side^4]: which bias two cells of a window share, by how far they are apart on each axis.
 
     The first cell meets every distance in reading order, so its row counts from 0.
     """
     place = torch.arange(side)
     apart = (place[:, None] - place[None, :]).abs()
     rows, columns = apart[:, None, :, None], apart[None, :, None, :]
-    return (rows * side + columns).reshape(side * side, side * side)
+    return (rows * side + columns).flatten()
