@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from trt_anime.export.mask.networks import MaskNetworks, PromptTables
 from trt_anime.export.networks.loading import load_checkpoint
-from trt_anime.export.networks.mobile_sam.network import STRIDE, MobileSam, MobileSamShape
+from trt_anime.export.networks.mobile_sam.network import STRIDE, MobileSam, mobile_sam
 
 
 class Encoder(nn.Module):
@@ -38,12 +38,12 @@ class Decoder(nn.Module):
         return logits, quality
 
 
-def networks_from_file(path: Path, name: str, shape: MobileSamShape | None = None) -> MaskNetworks:
+def networks_from_file(path: Path, name: str) -> MaskNetworks:
     """The parts, with the weights of a file in the layout of the published `mobile_sam.pt`.
 
     Raises CheckpointError.
     """
-    network = MobileSam(shape or MobileSamShape())
+    network = mobile_sam()
     load_checkpoint(network, path)
     return networks_of(network, name)
 

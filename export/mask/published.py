@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from torch import nn
 
     from trt_anime.export.mask.networks import MaskNetworks
-    from trt_anime.export.networks.mobile_sam.network import MobileSamShape
 
 Configuration = Mapping[str, Any]
 
@@ -96,13 +95,8 @@ CONFIGURATIONS: dict[str, Configuration] = {
 }
 
 
-def networks_from_checkpoint(
-    row: Model, path: Path, *, shape: "MobileSamShape | None" = None
-) -> "MaskNetworks":
+def networks_from_checkpoint(row: Model, path: Path) -> "MaskNetworks":
     """The parts of the catalogue row's network, with the weights of a published file, strictly.
-
-    Args:
-        shape: of MobileSAM, if another than the published one.
 
     Raises CheckpointError, and MissingError where the library isn't installed.
     """
@@ -111,7 +105,7 @@ def networks_from_checkpoint(
     if row.architecture == "mobile_sam":
         from trt_anime.export.mask.mobile import networks_from_file
 
-        return networks_from_file(path, row.name, shape)
+        return networks_from_file(path, row.name)
     from trt_anime.export.mask import layouts, sam, sam2
 
     model: Any = network_of(row.architecture)

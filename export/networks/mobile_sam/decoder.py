@@ -12,17 +12,17 @@ from torch.nn import functional as F
 
 from trt_anime.export.networks.mobile_sam.tinyvit import PlaneNorm
 
-LAYERS = 2
 MASKS = 4  # one for prompts that are clear, three for those that aren't
 
 
 @dataclass(frozen=True)
 class DecoderShape:
-    """Channels of the embedding, of the perceptrons between, and heads of all attention."""
+    """Channels of the embedding, of the perceptrons between, heads of all attention, number of layers."""
 
     channels: int = 256
     hidden: int = 2048
     heads: int = 8
+    layers: int = 2
 
 
 class Attention(nn.Module):
@@ -99,7 +99,7 @@ class TwoWay(nn.Module):
 
     def __init__(self, shape: DecoderShape) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(TwoWayLayer(shape, first=number == 0) for number in range(LAYERS))
+        self.layers = nn.ModuleList(TwoWayLayer(shape, first=number == 0) for number in range(shape.layers))
         self.final_attn_token_to_image = Attention(shape.channels, shape.heads)
         self.norm_final_attn = nn.LayerNorm(shape.channels)
 
