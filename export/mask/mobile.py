@@ -1,13 +1,10 @@
 """MobileSAM, our own network, as the parts of the stage graphs."""
 
-from pathlib import Path
-
 import torch
 from torch import Tensor, nn
 
 from trt_anime.export.mask.networks import MaskNetworks, PromptTables
-from trt_anime.export.networks.loading import load_checkpoint
-from trt_anime.export.networks.mobile_sam.network import STRIDE, MobileSam, mobile_sam
+from trt_anime.export.networks.mobile_sam.network import STRIDE, MobileSam
 
 
 class Encoder(nn.Module):
@@ -36,16 +33,6 @@ class Decoder(nn.Module):
     def forward(self, embedding: Tensor, prompts: Tensor) -> tuple[Tensor, Tensor]:
         logits, quality = self.network(embedding + self.no_mask, prompts, self.places)
         return logits, quality
-
-
-def networks_from_file(path: Path, name: str) -> MaskNetworks:
-    """The parts, with the weights of a file in the layout of the published `mobile_sam.pt`.
-
-    Raises CheckpointError.
-    """
-    network = mobile_sam()
-    load_checkpoint(network, path)
-    return networks_of(network, name)
 
 
 def networks_of(network: MobileSam, name: str) -> MaskNetworks:

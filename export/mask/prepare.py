@@ -7,26 +7,31 @@ import onnx
 import spox.opset.ai.onnx.v20 as op
 from spox import Tensor, Var, argument, build
 
-from trt_anime.export.geometry import TILE, extent, integers, scalar, shrunk
+from trt_anime.export.geometry import TILE, integers, scalar, shape_of, shrunk
 from trt_anime.export.mask.networks import PromptTables
 from trt_anime.export.recipes.mask import Masking
+
+
+# How many times the image's side a frame is long that a box filter shrinks before anything else does.
+BOXED = 4
 
 
 def image_graph_before(rule: Masking) -> onnx.ModelProto:
     """In: ``frame`` uint8 [B,H,W,3] RGB. Out: ``image`` float32 [B,3,side,side].
 
-    The authors' code shrinks with an antialiased filter, which TensorRT has not: from twice the side on, a
-    box filter takes the whole-number part of the reduction, and bilinear interpolation the rest.
+    The authors' code shrinks with an antialiased filter, which TensorRT has not. Here a frame that is to be
+    shrunk is resized to twice its size in the image and averaged; from four times that size on, a box filter
+    goes before.
     """
     frame = argument(Tensor(np.uint8, ("batch", "height", "width", 3)))
-    picture = op.cast(frame, to=np.float32)
     size = op.shape(frame, start=1, end=3)
     inner = inner_size(size, rule)
-    whole = _in_tiles(picture, size, rule)
+    picture = _in_tiles(op.cast(frame, to=np.float32), size, rule)
+    twice = op.where(op.greater(size, inner), integers(2, 2), integers(1, 1))
     # Tiles reach beyond the frame: they are resized by the frame's own ratio, and cut off again.
-    target = _rounded(op.mul(op.shape(whole, start=1, end=3), inner), size)
-    planes = shrunk(whole, *(op.slice(target, integers(axis), integers(axis + 1)) for axis in (0, 1)))
-    seen = op.slice(planes, integers(0, 0), inner, integers(2, 3))
+    target = _rounded(op.mul(op.shape(picture, start=1, end=3), inner), size)
+    fine = shrunk(picture, *_both(op.mul(target, twice)))
+    seen = op.slice(_averaged(fine, target, twice), integers(0, 0), inner, integers(2, 3))
     scaled = op.mul(seen, scalar(1 / 255))
     image = op.div(op.sub(scaled, _per_channel(rule.mean)), _per_channel(rule.std))
     if rule.fit == "corner":
@@ -42,7 +47,8 @@ def mask_graph_before(rule: Masking, tables: PromptTables) -> onnx.ModelProto:
     boxes = argument(Tensor(np.float32, ("batch", "prompts", 4)))
     size = argument(Tensor(np.int64, (2,)))
     inner = inner_size(size, rule)
-    height, width = (_ratio(inner, size, axis) for axis in (0, 1))
+    ratio = op.div(op.cast(inner, to=np.float32), op.cast(size, to=np.float32))
+    height, width = _both(ratio)
     corners = op.mul(boxes, op.concat([width, height, width, height], axis=0))
     upper, lower = (
         op.add(_places(corners, first, rule, tables), op.const(kind))
@@ -68,24 +74,28 @@ def inner_size(size: Var, rule: Masking) -> Var:
 def _in_tiles(picture: Var, size: Var, rule: Masking) -> Var:
     """[B,H,W,3]; frames that a box filter is going to shrink are padded to what it divides."""
     longest = op.reduce_max(size, keepdims=True)
-    wide = op.greater_or_equal(longest, integers(2 * rule.side))
+    wide = op.greater_or_equal(longest, integers(BOXED * rule.side))
     tile = op.where(wide, integers(TILE), integers(1))
     missing = op.mod(op.sub(tile, op.mod(size, tile)), tile)
     return op.pad(picture, op.concat([integers(0, 0, 0, 0, 0), missing, integers(0)], axis=0), mode="edge")
+
+
+def _averaged(planes: Var, target: Var, boxes: Var) -> Var:
+    """[B,3,h*a,w*b] -> [B,3,h,w], for `target` (h, w) and `boxes` (a, b)."""
+    (height, width), (rows, columns) = _both(target), _both(boxes)
+    grid = op.reshape(planes, shape_of(-1, 3, height, rows, width, columns))
+    return op.reduce_mean(grid, integers(3, 5), keepdims=False)
+
+
+def _both(sizes: Var) -> tuple[Var, Var]:
+    """int64 [2] -> int64 [1] twice."""
+    return op.slice(sizes, integers(0), integers(1)), op.slice(sizes, integers(1), integers(2))
 
 
 def _rounded(dividend: Var, divisor: Var) -> Var:
     """The nearest whole quotient, halves upwards."""
     two = integers(2)
     return op.div(op.add(op.mul(dividend, two), divisor), op.mul(divisor, two))
-
-
-def _ratio(inner: Var, size: Var, axis: int) -> Var:
-    lengths = (
-        op.cast(op.slice(sizes, integers(axis), integers(axis + 1)), to=np.float32)
-        for sizes in (inner, size)
-    )
-    return op.div(*lengths)
 
 
 def _places(corners: Var, first: int, rule: Masking, tables: PromptTables) -> Var:

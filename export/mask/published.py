@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from trt_anime.errors import MissingError
 from trt_anime.export.catalogue import Model
+from trt_anime.export.networks import create
 from trt_anime.export.recipes.mask import Masking
 
 if TYPE_CHECKING:
@@ -100,16 +101,14 @@ def networks_from_checkpoint(row: Model, path: Path) -> "MaskNetworks":
 
     Raises CheckpointError, and MissingError where the library isn't installed.
     """
+    from trt_anime.export.mask import layouts, mobile, sam, sam2
     from trt_anime.export.networks.loading import load_checkpoint
 
-    if row.architecture == "mobile_sam":
-        from trt_anime.export.mask.mobile import networks_from_file
-
-        return networks_from_file(path, row.name)
-    from trt_anime.export.mask import layouts, sam, sam2
-
     model: Any = network_of(row.architecture)
-    if row.architecture == "sam_vit_b":
+    if row.architecture == "mobile_sam":
+        load_checkpoint(model, path)
+        networks = mobile.networks_of(model, row.name)
+    elif row.architecture == "sam_vit_b":
         load_checkpoint(model, path, renamed=layouts.sam_names)
         networks = sam.networks_of(model, row.name)
     else:
@@ -120,7 +119,9 @@ def networks_from_checkpoint(row: Model, path: Path) -> "MaskNetworks":
 
 
 def network_of(architecture: str) -> "nn.Module":
-    """The library's network with random weights. Raises MissingError where it isn't installed."""
+    """The network with random weights. Raises MissingError where the library that has it isn't installed."""
+    if architecture == "mobile_sam":
+        return create(architecture)
     if importlib.util.find_spec("transformers") is None:
         raise MissingError("This needs transformers: pip install 'trt-anime[export]'")
     from transformers import Sam2Config, Sam2Model, SamConfig, SamModel

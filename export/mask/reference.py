@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from trt_anime.export.geometry import SHRINK, TILE
 from trt_anime.export.mask.networks import MaskNetworks
+from trt_anime.export.mask.prepare import BOXED
 from trt_anime.export.recipes.mask import Masking
 
 
@@ -26,15 +27,18 @@ class MaskReference:
         size = (frame.shape[1], frame.shape[2])
         inner = self._inner(size)
         picture = frame.permute(0, 3, 1, 2).float()
-        if max(size) >= 2 * self.rule.side:
+        if max(size) >= BOXED * self.rule.side:
             picture = F.pad(picture, (0, -size[1] % TILE, 0, -size[0] % TILE), mode="replicate")
         target = [
             math.floor(have * want / length + 0.5)
             for have, want, length in zip(picture.shape[2:], inner, size, strict=True)
         ]
-        ratios = [have // want for have, want in zip(picture.shape[2:], target, strict=True)]
+        halved = [2 if length > want else 1 for length, want in zip(size, inner, strict=True)]
+        fine = [want * factor for want, factor in zip(target, halved, strict=True)]
+        ratios = [have // want for have, want in zip(picture.shape[2:], fine, strict=True)]
         boxes = [SHRINK[min(ratio, len(SHRINK) - 1)] for ratio in ratios]
-        planes = F.interpolate(F.avg_pool2d(picture, boxes), size=target, mode="bilinear")
+        planes = F.interpolate(F.avg_pool2d(picture, boxes), size=fine, mode="bilinear")
+        planes = F.avg_pool2d(planes, halved)
         mean, std = (torch.tensor(x).reshape(1, 3, 1, 1) for x in (self.rule.mean, self.rule.std))
         seen = (planes[:, :, : inner[0], : inner[1]] / 255 - mean) / std
         side = self.rule.side

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from trt_anime.export.catalogue import Model
 from trt_anime.export.mask.published import network_of
@@ -22,7 +22,7 @@ def synthetic_checkpoint(row: Model, path: Path, *, seed: int) -> None:
     of the order of 1 throughout; what such a network draws means nothing.
     """
     generator = torch.Generator().manual_seed(seed)
-    network = _network(row)
+    network = network_of(row.architecture)
     state = {name: _value(name, tensor, generator) for name, tensor in network.state_dict().items()}
     if row.architecture == "mobile_sam":
         torch.save(state, path)
@@ -30,14 +30,6 @@ def synthetic_checkpoint(row: Model, path: Path, *, seed: int) -> None:
         tied = "prompt_encoder.shared_embedding.positional_embedding"
         state[tied] = state["shared_image_embedding.positional_embedding"].clone()
         save_file(state, path, metadata={"format": "pt"})
-
-
-def _network(row: Model) -> nn.Module:
-    if row.architecture == "mobile_sam":
-        from trt_anime.export.networks import create
-
-        return create(row.architecture)
-    return network_of(row.architecture)
 
 
 def _value(name: str, tensor: Tensor, generator: torch.Generator) -> Tensor:
