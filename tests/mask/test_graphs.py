@@ -53,7 +53,10 @@ def test_graphs_equal_the_library(model: str, size: tuple[int, int]) -> None:
     network, rule = library_model(model), small(model).row.recipe_as(Masking)
     mask, quality = _of_the_library(network, rule, frames, boxes)
     gap = np.abs(found["mask"].astype(np.float32) - mask)
-    print('GAP', model, size, gap.max(), np.percentile(gap,99), gap.mean(), np.abs(found["quality"] - quality).max())
+    # Ours are whole numbers. Where the frame is enlarged, the processor rounds the result to 8 bits, too.
+    enlarged = max(size) < SIDE and model == "sam-vit-b"
+    assert gap.max() <= (5 if enlarged else 0.55), (gap.max(), gap.mean())
+    assert np.abs(found["quality"] - quality).max() < (0.03 if enlarged else 1e-4)
 
 
 def _of_the_library(
