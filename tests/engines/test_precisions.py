@@ -174,11 +174,11 @@ def test_each_node_that_a_target_refuses_is_named(home: Path, tmp_path: Path) ->
         onnx.helper.make_node("NonZero", [model.graph.input[0].name], ["n"], name="late")
     )
     for capability in RTX_CAPABILITIES:
-        assert "use TopK" in refused_by(model, capability)[-1].why
+        assert any("use TopK" in one.why for one in refused_by(model, capability))
     eight = onnx.helper.make_node("Cast", ["n"], ["f"], name="eight", to=onnx.TensorProto.FLOAT8E4M3FN)
     model.graph.node.append(eight)
-    assert [one.node for one in refused_by(model, 86)] == ["late", "eight"]
-    assert [one.node for one in refused_by(model, 89)] == ["late"]
+    assert {one.node for one in refused_by(model, 86)} == {"late", "eight"}
+    assert {one.node for one in refused_by(model, 89)} == {"late"}
 
 
 def test_fp32_matrix_product_on_sm75(home: Path, tmp_path: Path) -> None:
