@@ -16,8 +16,8 @@ def specialised(model: onnx.ModelProto, *, height: int, width: int) -> onnx.Mode
 
     Dimensions named ``height`` and ``width`` of inputs and outputs are pinned, and those that the graph's
     description of itself has a capacity for; the input ``size``, where there is one, becomes a constant, as
-    does the arithmetic on all of them. Computes the same values; `model` is left unchanged. Metadata and the
-    names of the nodes that stay are kept.
+    does the arithmetic on all of them. Computes the same values; `model` is left unchanged. Metadata and
+    the names of the nodes that stay are kept.
 
     Raises:
         EngineError: a size still depends on something other than the batch.
