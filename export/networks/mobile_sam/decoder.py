@@ -37,12 +37,15 @@ class Attention(nn.Module):
         self.v_proj = nn.Linear(channels, inside)
         self.out_proj = nn.Linear(inside, channels)
 
-    def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """[B,N,n,C], [B,N or 1,m,C] twice -> [B,N,n,C]; what all prompts share is projected once."""
+    def forward(self, query: Tensor, key: Tensor, value: Tensor, count: int | None = None) -> Tensor:
+        """[B,N,n,C], [B,N,m,C] twice -> [B,N,n,C]; given N as `count`, they may have 1 instead."""
         q, k, v = (
             projection(x).unflatten(3, (self.heads, -1)).transpose(2, 3)
             for projection, x in ((self.q_proj, query), (self.k_proj, key), (self.v_proj, value))
         )
+        # Projected once, then repeated: SM75 has no product that spreads one of its factors over the other.
+        if count is not None:
+            q, k, v = (x.expand(-1, count, -1, -1, -1) for x in (q, k, v))
         score = (q @ k.transpose(3, 4)) * q.shape[-1] ** -0.5
         found = (score.softmax(dim=-1) @ v).transpose(2, 3).flatten(3)
         y: Tensor = self.out_proj(found)
@@ -79,18 +82,21 @@ class TwoWayLayer(nn.Module):
         self.cross_attn_image_to_token = Attention(channels, heads)
 
     def forward(self, tokens: Tensor, cells: Tensor, start: Tensor, place: Tensor) -> tuple[Tensor, Tensor]:
-        """tokens, and where they started, [B,N,T,C]; cells [B,N or 1,hw,C], and their places [1,1,hw,C]."""
+        """tokens, and where they started, [B,N,T,C]; cells [B,N,hw,C], and their places [1,1,hw,C].
+
+        In the first layer, cells are the same for all prompts: [B,1,hw,C].
+        """
+        count = tokens.shape[1] if self.first else None
         if self.first:
             tokens = self.self_attn(tokens, tokens, tokens)
         else:
             placed = tokens + start
             tokens = tokens + self.self_attn(placed, placed, tokens)
         tokens = self.norm1(tokens)
-        tokens = self.norm2(
-            tokens + self.cross_attn_token_to_image(tokens + start, cells + place, cells)
-        )
+        found = self.cross_attn_token_to_image(tokens + start, cells + place, cells, count)
+        tokens = self.norm2(tokens + found)
         tokens = self.norm3(tokens + self.mlp(tokens))
-        found = self.cross_attn_image_to_token(cells + place, tokens + start, tokens)
+        found = self.cross_attn_image_to_token(cells + place, tokens + start, tokens, count)
         return tokens, self.norm4(cells + found)
 
 
