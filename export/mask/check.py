@@ -49,10 +49,7 @@ class Comparison:
         """The worst of the maps. Raises ExportError when it differs by more than the tolerance."""
         found: Any = session_of(graph).run(list(self.maps), {"frame": self.frame})
         return _worst(
-            [
-                map_difference(one, other)
-                for one, other in zip(found, self.maps.values(), strict=True)
-            ],
+            [map_difference(one, other) for one, other in zip(found, self.maps.values(), strict=True)],
             model,
         )
 

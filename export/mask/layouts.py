@@ -13,9 +13,18 @@ Names = tuple[tuple[str, str], ...]
 
 # A head of three linear layers, an upscaling and a downscaling by numbered layers: the same in both networks.
 _SHARED: Names = (
-    (r"(iou_prediction_head|output_hypernetworks_mlps\.\d|pred_obj_score_head)\.layers\.0\.", r"\1.proj_in."),
-    (r"(iou_prediction_head|output_hypernetworks_mlps\.\d|pred_obj_score_head)\.layers\.2\.", r"\1.proj_out."),
-    (r"(iou_prediction_head|output_hypernetworks_mlps\.\d|pred_obj_score_head)\.layers\.1\.", r"\1.layers.0."),
+    (
+        r"(iou_prediction_head|output_hypernetworks_mlps\.\d|pred_obj_score_head)\.layers\.0\.",
+        r"\1.proj_in.",
+    ),
+    (
+        r"(iou_prediction_head|output_hypernetworks_mlps\.\d|pred_obj_score_head)\.layers\.2\.",
+        r"\1.proj_out.",
+    ),
+    (
+        r"(iou_prediction_head|output_hypernetworks_mlps\.\d|pred_obj_score_head)\.layers\.1\.",
+        r"\1.layers.0.",
+    ),
     (r"output_upscaling\.0\.", "upscale_conv1."),
     (r"output_upscaling\.1\.", "upscale_layer_norm."),
     (r"output_upscaling\.3\.", "upscale_conv2."),

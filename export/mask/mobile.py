@@ -28,7 +28,9 @@ class Decoder(nn.Module):
         super().__init__()
         self.network = network.mask_decoder
         self.register_buffer("places", network.places().detach())
-        self.register_buffer("no_mask", network.prompt_encoder.no_mask_embed.weight.detach()[0, :, None, None])
+        self.register_buffer(
+            "no_mask", network.prompt_encoder.no_mask_embed.weight.detach()[0, :, None, None]
+        )
 
     def forward(self, embedding: Tensor, prompts: Tensor) -> tuple[Tensor, Tensor]:
         logits, quality = self.network(embedding + self.no_mask, prompts, self.places)

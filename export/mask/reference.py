@@ -47,9 +47,7 @@ class MaskReference:
         )
         return maps
 
-    def mask(
-        self, maps: tuple[Tensor, ...], boxes: Tensor, size: tuple[int, int]
-    ) -> tuple[Tensor, Tensor]:
+    def mask(self, maps: tuple[Tensor, ...], boxes: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
         """boxes float32 [B,N,4] in pixels of a frame of `size` -> mask uint8 [B,N,H,W], quality [B,N]."""
         inner = self._inner(size)
         logits, quality = self.networks.decoder(*maps, self.prompts(boxes, size))

@@ -129,7 +129,11 @@ def test_the_graphs_describe_themselves_and_can_be_built(model: str) -> None:
     prompts = [("boxes", ["batch", "prompts", 4]), ("size", [2])]
     results = [("mask", ["batch", "prompts", "height", "width"]), ("quality", ["batch", "prompts"])]
     assert sorted(_ends(made.mask)) == sorted([*maps, *prompts, *results])
-    assert {value.name for value in sessions(model)[1].get_inputs()} == {*made.networks.maps, "boxes", "size"}
+    assert {value.name for value in sessions(model)[1].get_inputs()} == {
+        *made.networks.maps,
+        "boxes",
+        "size",
+    }
 
 
 def _ends(graph: onnx.ModelProto) -> list[tuple[str, list[int | str]]]:
