@@ -123,14 +123,14 @@ def _report(rows: list[list[str]], per_shot: int) -> str:
     versions = machine.versions(("trt-anime", "onnxruntime", "numpy"))
     return f"""# Masks from boxes
 
-MobileSAM with its published weights, asked with boxes, against the generated film's exact truth. Written by
+MobileSAM with its published weights, asked with boxes, against the exact truth of the film. Written by
 `python -m benchmarks.mask_quality --per-shot {per_shot}` on {machine.now()}; {machine.cpu()}; {versions}.
 
 {markdown(head, rows)}
 
 *Boxes of the truth* enclose what is seen of one person; the mask is held against that person's pixels.
-*Boxes of the matte* enclose the largest part of what {MATTE} found; the mask is held against all characters that
-this box holds, and so is {MATTE}'s own matte, in the last column. *IoU expected* is the network's own guess.
+*Boxes of the matte* enclose the largest part of what {MATTE} found; the mask is held against all characters
+that this box holds, and so is {MATTE}'s own matte, in the last column. *IoU expected* is the network's guess.
 
 ![masks on the film, boxes drawn in](images/masks.jpg)
 """

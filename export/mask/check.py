@@ -21,7 +21,6 @@ from trt_anime.export.recipes.mask import Masking
 
 if TYPE_CHECKING:
     from trt_anime.export.mask.networks import MaskNetworks
-    from trt_anime.export.mask.reference import MaskReference
 
 # Maps of different networks have different units.
 DEVIATIONS = Tolerance(p99=2e-3, maximum=2e-2, unit="standard deviations")

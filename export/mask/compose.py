@@ -1,4 +1,4 @@
-"""prepare + network + finish = the stage graphs `image` and `mask`, each an ONNX file that describes itself."""
+"""prepare + network + finish = the stage graphs `image` and `mask`, two files that describe themselves."""
 
 import onnx
 

@@ -11,20 +11,13 @@ from torch import Tensor
 
 Names = tuple[tuple[str, str], ...]
 
+_HEAD = r"(iou_prediction_head|output_hypernetworks_mlps\.\d|pred_obj_score_head)"
+
 # A head of three linear layers, an upscaling and a downscaling by numbered layers: the same in both networks.
 _SHARED: Names = (
-    (
-        r"(iou_prediction_head|output_hypernetworks_mlps\.\d|pred_obj_score_head)\.layers\.0\.",
-        r"\1.proj_in.",
-    ),
-    (
-        r"(iou_prediction_head|output_hypernetworks_mlps\.\d|pred_obj_score_head)\.layers\.2\.",
-        r"\1.proj_out.",
-    ),
-    (
-        r"(iou_prediction_head|output_hypernetworks_mlps\.\d|pred_obj_score_head)\.layers\.1\.",
-        r"\1.layers.0.",
-    ),
+    (_HEAD + r"\.layers\.0\.", r"\1.proj_in."),
+    (_HEAD + r"\.layers\.2\.", r"\1.proj_out."),
+    (_HEAD + r"\.layers\.1\.", r"\1.layers.0."),
     (r"output_upscaling\.0\.", "upscale_conv1."),
     (r"output_upscaling\.1\.", "upscale_layer_norm."),
     (r"output_upscaling\.3\.", "upscale_conv2."),

@@ -11,7 +11,6 @@ from trt_anime.export.geometry import TILE, integers, scalar, shape_of, shrunk
 from trt_anime.export.mask.networks import PromptTables
 from trt_anime.export.recipes.mask import Masking
 
-
 # How many times the image's side a frame is long that a box filter shrinks before anything else does.
 BOXED = 4
 

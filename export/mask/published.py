@@ -119,7 +119,7 @@ def networks_from_checkpoint(row: Model, path: Path) -> "MaskNetworks":
 
 
 def network_of(architecture: str) -> "nn.Module":
-    """The network with random weights. Raises MissingError where the library that has it isn't installed."""
+    """The network with random weights. Raises MissingError where its library isn't installed."""
     if architecture == "mobile_sam":
         return create(architecture)
     if importlib.util.find_spec("transformers") is None:

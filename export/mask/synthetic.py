@@ -1,4 +1,4 @@
-"""Weights files as they are published, with random weights: for proofs where the real ones aren't at hand."""
+"""Files as they are published, with random weights: for proofs where the real ones aren't at hand."""
 
 import math
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The image graph and the mask graph through TensorRT-RTX: boxes of a fixed number, a size that is no input."""
+"""Both graphs of the stage mask through TensorRT-RTX: boxes of a fixed number, a size that is no input."""
 
 from pathlib import Path
 

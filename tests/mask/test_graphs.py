@@ -4,7 +4,6 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from torch.nn import functional as F
 
 from tests.mask.pieces import MODELS, SIDE, example, library_model, run, sessions, small
 from trt_anime.export.check import difference_of
@@ -14,7 +13,7 @@ from trt_anime.export.recipes.mask import Masking
 from trt_anime.limits import unbuildable
 from trt_anime.stage import StageInfo
 
-# Smaller than the network's image, larger, and from four times its size on, where frames are padded to tiles.
+# Smaller than the network's image, larger, and from four times its size on, where tiles are padded.
 SIZES = [(40, 64), (75, 127), (127, 75), (180, 240), (243, 357), (60, 700), (530, 270)]
 
 
@@ -72,8 +71,10 @@ def _of_the_library(
         result = network(pixel_values=inputs, input_boxes=scaled, multimask_output=False)
     logits = result.pred_masks[:, :, 0]
     if corner:
-        logits = F.interpolate(logits, (SIDE, SIDE), mode="bilinear")[..., : inner[0], : inner[1]]
-    logits = F.interpolate(logits, (height, width), mode="bilinear")
+        logits = torch.nn.functional.interpolate(logits, (SIDE, SIDE), mode="bilinear")[
+            ..., : inner[0], : inner[1]
+        ]
+    logits = torch.nn.functional.interpolate(logits, (height, width), mode="bilinear")
     return 255 * logits.sigmoid().numpy(), result.iou_scores[:, :, 0].numpy()
 
 
@@ -90,7 +91,7 @@ def _processed(corner: bool, rule: Masking, frames: np.ndarray) -> torch.Tensor:
         result: torch.Tensor = processor(list(frames), return_tensors="pt")["pixel_values"]
         return result
     planes = torch.from_numpy(frames).permute(0, 3, 1, 2).float()
-    planes = F.interpolate(planes, (SIDE, SIDE), mode="bilinear", antialias=True) / 255
+    planes = torch.nn.functional.interpolate(planes, (SIDE, SIDE), mode="bilinear", antialias=True) / 255
     mean, std = (torch.tensor(values).reshape(1, 3, 1, 1) for values in (rule.mean, rule.std))
     return (planes - mean) / std
 

@@ -4,6 +4,7 @@ Source paper: Kirillov et al., "Segment Anything", ICCV 2023. Attribute names ar
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import cast
 
 import torch
@@ -124,7 +125,7 @@ class Head(nn.Module):
     def __init__(self, channels: int, outputs: int) -> None:
         super().__init__()
         sizes = (channels, channels, channels, outputs)
-        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in zip(sizes, sizes[1:], strict=False))
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
 
     def forward(self, x: Tensor) -> Tensor:
         for layer in list(self.layers)[:-1]:
