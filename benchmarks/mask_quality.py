@@ -130,7 +130,7 @@ MobileSAM with its published weights, asked with boxes, against the exact truth 
 
 *Boxes of the truth* enclose what is seen of one person; the mask is held against that person's pixels.
 *Boxes of the matte* enclose the largest part of what {MATTE} found; the mask is held against all characters
-that this box holds, and so is {MATTE}'s own matte, in the last column. *IoU expected* is the network's guess.
+that this box holds, and so is {MATTE}'s own matte (last column). *IoU expected* is the network's guess.
 
 ![masks on the film, boxes drawn in](images/masks.jpg)
 """

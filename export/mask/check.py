@@ -57,8 +57,8 @@ class Comparison:
         feeds: dict[str, NDArray[Any]] = {"boxes": self.boxes, **self.maps}
         feeds["size"] = np.array(self.frame.shape[1:3], np.int64)
         found: Any = session_of(graph).run(["mask"], feeds)
-        levels = (array.astype(np.float32) for array in (found[0], self.mask))
-        return _worst([difference_of(*levels)], model)
+        mask: Frames = found[0]
+        return _worst([difference_of(mask.astype(np.float32), self.mask.astype(np.float32))], model)
 
 
 def map_difference(found: Values, expected: Values) -> Difference:

@@ -13,7 +13,7 @@ Names = tuple[tuple[str, str], ...]
 
 _HEAD = r"(iou_prediction_head|output_hypernetworks_mlps\.\d|pred_obj_score_head)"
 
-# A head of three linear layers, an upscaling and a downscaling by numbered layers: the same in both networks.
+# Heads of three linear layers, an upscaling and a downscaling by numbered layers: the same in both.
 _SHARED: Names = (
     (_HEAD + r"\.layers\.0\.", r"\1.proj_in."),
     (_HEAD + r"\.layers\.2\.", r"\1.proj_out."),

@@ -53,7 +53,7 @@ def networks_of(network: MobileSam, name: str) -> MaskNetworks:
 
 def _tables(network: MobileSam) -> PromptTables:
     prompts = network.prompt_encoder
-    kinds = torch.cat([table.weight for table in prompts.point_embeddings]).numpy()
+    kinds = torch.cat(list(prompts.point_embeddings.parameters())).numpy()
     return PromptTables(
         frequencies=prompts.pe_layer.positional_encoding_gaussian_matrix.numpy(),
         upper=kinds[2],

@@ -19,8 +19,8 @@ def image_graph_before(rule: Masking) -> onnx.ModelProto:
     """In: ``frame`` uint8 [B,H,W,3] RGB. Out: ``image`` float32 [B,3,side,side].
 
     The authors' code shrinks with an antialiased filter, which TensorRT has not. Here a frame that is to be
-    shrunk is resized to twice its size in the image and averaged; from four times that size on, a box filter
-    goes before.
+    shrunk is resized to twice its size in the image and averaged; from four times that size on, a box
+    filter goes before.
     """
     frame = argument(Tensor(np.uint8, ("batch", "height", "width", 3)))
     size = op.shape(frame, start=1, end=3)

@@ -127,8 +127,7 @@ def network_of(architecture: str) -> "nn.Module":
     from transformers import Sam2Config, Sam2Model, SamConfig, SamModel
 
     configuration: Any = copy.deepcopy(CONFIGURATIONS[architecture])  # the library keeps and changes it
-    if architecture == "sam_vit_b":
-        model: nn.Module = SamModel._from_config(SamConfig(**configuration), attn_implementation="eager")
-    else:
-        model = Sam2Model._from_config(Sam2Config(**configuration), attn_implementation="eager")
+    kind: Any = SamModel if architecture == "sam_vit_b" else Sam2Model
+    settings: Any = (SamConfig if architecture == "sam_vit_b" else Sam2Config)(**configuration)
+    model: nn.Module = kind._from_config(settings, attn_implementation="eager")
     return model

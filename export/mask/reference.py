@@ -61,7 +61,7 @@ class MaskReference:
         """boxes float32 [B,N,4] -> the decoder's tokens, float32 [B,N,P,C]."""
         tables, inner = self.networks.tables, self._inner(size)
         scale = torch.tensor([inner[1] / size[1], inner[0] / size[0]])
-        places = (boxes.unflatten(2, (2, 2)) * scale + 0.5) / self.rule.side
+        places = (boxes.reshape(*boxes.shape[:2], 2, 2) * scale + 0.5) / self.rule.side
         turns = 2 * math.pi * (2 * places - 1) @ torch.from_numpy(tables.frequencies)
         kinds = torch.stack([torch.from_numpy(kind) for kind in (tables.upper, tables.lower)])
         tokens = torch.cat([turns.sin(), turns.cos()], dim=-1) + kinds

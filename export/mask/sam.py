@@ -49,9 +49,9 @@ class DistanceBias(nn.Module):
 
     def forward(self, query: Tensor, *_: object) -> Tensor:
         """query [n,cells,d] -> [n,side,side,side,side], by the query's and the key's row and column."""
-        grid = query.unflatten(1, (self.side, self.side))
-        by_row = grid @ self.rows
-        by_column = (grid.transpose(1, 2) @ self.columns).transpose(1, 2)
+        grid = query.reshape(query.shape[0], self.side, self.side, -1)
+        by_row: Tensor = grid @ self.rows
+        by_column: Tensor = (grid.transpose(1, 2) @ self.columns).transpose(1, 2)
         return by_row[:, :, :, :, None] + by_column[:, :, :, None, :]
 
 

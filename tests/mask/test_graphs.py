@@ -13,6 +13,8 @@ from trt_anime.export.recipes.mask import Masking
 from trt_anime.limits import unbuildable
 from trt_anime.stage import StageInfo
 
+resize = torch.nn.functional.interpolate
+
 # Smaller than the network's image, larger, and from four times its size on, where tiles are padded.
 SIZES = [(40, 64), (75, 127), (127, 75), (180, 240), (243, 357), (60, 700), (530, 270)]
 
@@ -71,10 +73,8 @@ def _of_the_library(
         result = network(pixel_values=inputs, input_boxes=scaled, multimask_output=False)
     logits = result.pred_masks[:, :, 0]
     if corner:
-        logits = torch.nn.functional.interpolate(logits, (SIDE, SIDE), mode="bilinear")[
-            ..., : inner[0], : inner[1]
-        ]
-    logits = torch.nn.functional.interpolate(logits, (height, width), mode="bilinear")
+        logits = resize(logits, (SIDE, SIDE), mode="bilinear")[..., : inner[0], : inner[1]]
+    logits = resize(logits, (height, width), mode="bilinear")
     return 255 * logits.sigmoid().numpy(), result.iou_scores[:, :, 0].numpy()
 
 
@@ -91,7 +91,7 @@ def _processed(corner: bool, rule: Masking, frames: np.ndarray) -> torch.Tensor:
         result: torch.Tensor = processor(list(frames), return_tensors="pt")["pixel_values"]
         return result
     planes = torch.from_numpy(frames).permute(0, 3, 1, 2).float()
-    planes = torch.nn.functional.interpolate(planes, (SIDE, SIDE), mode="bilinear", antialias=True) / 255
+    planes = resize(planes, (SIDE, SIDE), mode="bilinear", antialias=True) / 255
     mean, std = (torch.tensor(values).reshape(1, 3, 1, 1) for values in (rule.mean, rule.std))
     return (planes - mean) / std
 

@@ -29,7 +29,8 @@ class RandomFrequencies(nn.Module):
         """[1,channels,height,width]: of the cells' centres."""
         y, x = (torch.arange(0.5, length) / length for length in (height, width))
         places = torch.stack([x.expand(height, width), y[:, None].expand(height, width)], dim=-1)
-        return self(places).permute(2, 0, 1)[None]
+        planes: Tensor = self(places).permute(2, 0, 1)
+        return planes[None]
 
 
 class Prompts(nn.Module):

@@ -162,8 +162,8 @@ class AttentionBlock(nn.Module):
         rows = x.permute(0, 2, 3, 1)
         mixed = (rows + self._attended(rows)).permute(0, 3, 1, 2)
         rows = self.local_conv(mixed).permute(0, 2, 3, 1)
-        rows = rows + self.mlp(rows)
-        return rows.permute(0, 3, 1, 2)
+        y: Tensor = (rows + self.mlp(rows)).permute(0, 3, 1, 2)
+        return y
 
     def _attended(self, rows: Tensor) -> Tensor:
         """The cells that fill the last windows up are zero before the norm, and are attended to."""
@@ -174,7 +174,7 @@ class AttentionBlock(nn.Module):
         grid = padded.reshape(-1, down, side, across, side, channels).transpose(2, 3)
         found = self.attn(grid.reshape(-1, side * side, channels))
         grid = found.reshape(-1, down, across, side, side, channels).transpose(2, 3)
-        whole = grid.reshape(-1, down * side, across * side, channels)
+        whole: Tensor = grid.reshape(-1, down * side, across * side, channels)
         return whole[:, :height, :width]
 
 
@@ -189,7 +189,7 @@ class Level(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         for block in self.blocks:
             x = block(x)
-        return x if self.downsample is None else self.downsample(x)
+        return x if self.downsample is None else cast(Tensor, self.downsample(x))
 
 
 class TinyVit(nn.Module):
