@@ -82,7 +82,8 @@ def frames_that_fit(network: onnx.ModelProto, inputs: Mapping[str, Any]) -> int:
             dimension.dim_value = size
     values = onnx.shape_inference.infer_shapes(model, data_prop=True).graph.value_info
     sizes = (prod(dim.dim_value for dim in value.type.tensor_type.shape.dim) for value in values)
-    return min(MOST_FRAMES, MOST_BYTES // max(4 * sum(sizes), 1))
+    size_bytes: int = 4 * sum(sizes)
+    return min(MOST_FRAMES, MOST_BYTES // max(size_bytes, 1))
 
 
 def nodes_in_fp32(typed: onnx.ModelProto) -> tuple[str, ...]:
