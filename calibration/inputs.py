@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8]
 
+_THRESHOLD = 0.5
+
 # Of a standing figure, in shares of the frame's height: (centre, radius across, radius along).
 _FIGURE = ((0.25, 0.12, 0.15), (0.7, 0.2, 0.45))
 
@@ -16,7 +18,10 @@ def inputs_for(stage: str, frame: Pixels) -> Mapping[str, Any]:
     """Inputs of the stage graph for one frame, uint8 [1,H,W,3].
 
     ``inpaint`` gets a hole, too: of a character's size and outline, its place drawn from the picture.
+    ``segment`` gets the published threshold.
     """
+    if stage == "segment":
+        return {"frame": frame, "threshold": np.full(len(frame), _THRESHOLD, np.float32)}
     if stage == "inpaint":
         return {"frame": frame, "hole": figure_hole(frame)}
     return {"frame": frame}

@@ -6,7 +6,8 @@
   for each pixel with the product of score and mask.
 - instance: a pair of query and class, the best ones by score; of those at or above the threshold whose mask
   covers a pixel, the last one has it.
-- semantic: a class; that with the most evidence has the pixel.
+- semantic: a class; that with the most evidence has the pixel, if it is more than ``threshold``. In the
+  published code each pixel is some class's, which is a threshold of 0.
 
 These are the rules of `post_process_*_segmentation` in the transformers library, of which the part that
 reads pixels is here and the rest, in `trt_anime.runtime.segmentation`, reads tables. The published code
@@ -20,9 +21,9 @@ import spox.opset.ai.onnx.v20 as op
 from spox import Tensor, Var, argument, build
 
 from trt_anime.export.geometry import integers, resized, scalar
-from trt_anime.export.segment.competition import best_rows, of_rows, winners, without
+from trt_anime.export.segment.competition import LEAST, best_rows, of_rows, probability, winners, without
 from trt_anime.export.segment.instance import instances
-from trt_anime.export.segment.recipe import Segmentation
+from trt_anime.export.recipes.segment import Segmentation
 
 _MASK_STRIDE = 4  # the network's masks are that much smaller than its input
 
@@ -31,7 +32,7 @@ def finish_graph(rule: Segmentation) -> onnx.ModelProto:
     """The graph after the network.
 
     In: ``size`` int64 [2], the frame's H and W; ``class_logits`` float32 [B,Q,C+1], the last one for "no
-    object"; ``mask_logits`` float32 [B,Q,h/4,w/4]; but for semantic heads ``threshold`` float32 [B], 0..1.
+    object"; ``mask_logits`` float32 [B,Q,h/4,w/4]; ``threshold`` float32 [B], 0..1.
 
     Out: ``index`` uint8 [B,H,W], a row, 255 for none; ``scores`` float32 [B,R]; ``labels`` int32 [B,R], C for
     "no object"; but for semantic heads ``areas`` int32 [B,R], the pixels of a row's own mask, 0 for a row
@@ -44,11 +45,9 @@ def finish_graph(rule: Segmentation) -> onnx.ModelProto:
         "size": argument(Tensor(np.int64, (2,))),
         "class_logits": argument(Tensor(np.float32, ("batch", queries, classes + 1))),
         "mask_logits": argument(Tensor(np.float32, ("batch", queries, *masks))),
+        "threshold": argument(Tensor(np.float32, ("batch",))),
     }
-    if rule.task == "semantic":
-        return build(inputs, _semantic(*inputs.values(), rule))
-    inputs["threshold"] = argument(Tensor(np.float32, ("batch",)))
-    outputs = _panoptic if rule.task == "panoptic" else instances
+    outputs = {"panoptic": _panoptic, "instance": instances, "semantic": _semantic}[rule.task]
     return build(inputs, outputs(*inputs.values(), rule))
 
 
@@ -64,9 +63,11 @@ def _panoptic(
     height, width = rule.network_size
     logits = resized(of_rows(mask_logits, rows, rule.queries), integers(height), integers(width))
     absent = op.not_(of_rows(candidate, rows, rule.queries))
-    planes = without(op.sigmoid(logits), absent)
+    planes = without(probability(logits), absent)
     weights = op.where(absent, scalar(1), of_rows(scores, rows, rule.queries))
-    index, counted = winners(planes, weights, rows, size, threshold=rule.mask_threshold)
+    index, counted = winners(
+        planes, weights, rows, size, floor=scalar(LEAST), counted_from=rule.mask_threshold
+    )
     assert counted is not None
     areas = counted if rows.count == rule.queries else _spread(counted, rows.numbers, candidate, rule.queries)
     return {"index": index, "scores": scores, "labels": labels, "areas": areas}
@@ -82,18 +83,21 @@ def _spread(areas: Var, numbers: Var, candidate: Var, queries: int) -> Var:
     return op.sub(placed, op.mul(wanted, op.sub(op.const(np.int32(1)), kept)))
 
 
-def _semantic(size: Var, class_logits: Var, mask_logits: Var, rule: Segmentation) -> dict[str, Var]:
+def _semantic(
+    size: Var, class_logits: Var, mask_logits: Var, threshold: Var, rule: Segmentation
+) -> dict[str, Var]:
     height, width = rule.network_size
     classes = len(rule.labels)
     chances = op.slice(op.softmax(class_logits, axis=2), integers(0), integers(classes), integers(2))
-    masks = op.sigmoid(resized(mask_logits, integers(height), integers(width)))
+    masks = probability(resized(mask_logits, integers(height), integers(width)))
     flat = op.matmul(op.transpose(chances, perm=[0, 2, 1]), op.reshape(masks, integers(0, 0, -1)))
     most = op.reduce_max(flat, integers(1), keepdims=True)
     # How near a class comes to winning a pixel: 0 where it does.
     rank = op.reduce_max(op.sub(flat, most), integers(2), keepdims=False)
     rows = best_rows(rank, classes, rule.slots)
     evidence = op.reshape(of_rows(flat, rows, classes), integers(0, 0, height, width))
-    index, _ = winners(evidence, None, rows, size, threshold=None)
+    floor = op.unsqueeze(threshold, integers(1, 2, 3))
+    index, _ = winners(evidence, None, rows, size, floor=floor, counted_from=None)
     scores = op.reduce_max(flat, integers(2), keepdims=False)
     labels = op.expand(op.const(np.arange(classes, dtype=np.int32)[None]), op.shape(scores))
     return {"index": index, "scores": scores, "labels": labels}

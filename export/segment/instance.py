@@ -6,7 +6,7 @@ from spox import Var
 
 from trt_anime.export.geometry import integers, resized, scalar
 from trt_anime.export.segment.competition import NOBODY
-from trt_anime.export.segment.recipe import Segmentation
+from trt_anime.export.recipes.segment import Segmentation
 
 _GROUP = 20  # masks at the network's size at a time
 

@@ -6,7 +6,7 @@ import spox.opset.ai.onnx.v20 as op
 from spox import Tensor, Var, argument, build
 
 from trt_anime.export.geometry import extent, integers, planes_from_pixels, resized, scalar, shape_of
-from trt_anime.export.segment.recipe import Segmentation
+from trt_anime.export.recipes.segment import Segmentation
 
 
 def prepare_graph(rule: Segmentation) -> onnx.ModelProto:

@@ -12,7 +12,7 @@ from transformers.models.mask2former.modeling_mask2former import (
 )
 
 from tests.segment.proposals import Proposals
-from trt_anime.export.segment.recipe import Segmentation
+from trt_anime.export.recipes.segment import Segmentation
 
 _WRITTEN = (384, 384)  # into the library, as the size of all pictures
 

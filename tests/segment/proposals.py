@@ -36,7 +36,7 @@ def scene(batch: int, queries: int, classes: int, size: tuple[int, int], seed: i
     for frame in range(batch):
         order = rng.permutation(queries)
         names[frame, :, classes] += 8
-        for query in order[: queries * 2 // 3]:
+        for query in order[: min(queries * 2 // 3, 24)]:
             kind = rng.integers(5)
             if kind == 0:  # a strip of stuff, as wide as the picture
                 middle, half = rng.uniform(0, height), rng.uniform(1, height / 8)

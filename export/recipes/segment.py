@@ -1,7 +1,7 @@
-"""What a published Mask2Former is and how it wants its pictures: data."""
+"""What segmentation networks are and want."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 RGB = tuple[float, float, float]
 Task = Literal["panoptic", "instance", "semantic"]
@@ -13,7 +13,7 @@ _ASPECT = 16 / 9
 
 @dataclass(frozen=True, kw_only=True)
 class Segmentation:
-    """One published head on one backbone.
+    """One published head of Mask2Former on one backbone.
 
     input = (picture / 255 - mean) / std, N x 3 x H x W, RGB, float32, the whole frame stretched to
     `network_size`. The published processors stretch it to 384 x 384; film is 16:9, so here it becomes as
@@ -33,6 +33,8 @@ class Segmentation:
         mean, std: per channel, RGB, after the division by 255.
     """
 
+    STAGE: ClassVar[str] = "segment"
+
     task: Task
     backbone: Backbone
     queries: int
@@ -41,6 +43,7 @@ class Segmentation:
     short_side: int = 384
     slots: int = 32
     mask_threshold: float = 0.5
+    deformable_attention: Literal["gather", "grid_sample"] = "gather"
     mean: RGB = (0.485, 0.456, 0.406)
     std: RGB = (0.229, 0.224, 0.225)
 
@@ -53,3 +56,13 @@ class Segmentation:
         """The size rule in words, for people."""
         height, width = self.network_size
         return f"stretch to {width}x{height}"
+
+    def facts(self) -> list[tuple[str, str]]:
+        """For people."""
+        mean, std = (", ".join(map(str, values)) for values in (self.mean, self.std))
+        return [
+            ("input", self.describe()),
+            ("values", f"RGB / 255, minus {mean}, divided by {std}"),
+            ("task", f"{self.task}, {self.queries} queries"),
+            ("names", f"{len(self.labels)} classes, from {self.labels[0]} to {self.labels[-1]}"),
+        ]

@@ -1,0 +1,47 @@
+"""Weights that nobody trained, in the published layout: to try everything where the real ones aren't."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors.torch import save_file
+
+from trt_anime.export.catalogue import Model
+from trt_anime.export.recipes.segment import Segmentation
+from trt_anime.export.segment.checkpoint import weights_of
+from trt_anime.export.segment.network import Mask2Former, network_for
+from trt_anime.export.segment.variants import config_for
+
+if TYPE_CHECKING:
+    from torch import nn
+
+# Standard deviations, over many pictures, of what the network ends in: as sure of itself as a trained one.
+_CLASS_LOGITS, _MASK_LOGITS = 4.0, 6.0
+_OFFSETS = 0.5  # of the offsets' weights: untrained, all pixels look at the same neighbours
+
+
+def synthetic_checkpoint(row: Model, path: Path, *, seed: int) -> None:
+    """Write a ``model.safetensors`` for a row of the catalogue; equal seeds give equal files."""
+    rule = row.recipe_as(Segmentation)
+    torch.manual_seed(seed)
+    network = network_for(config_for(rule))
+    unsettle(network)
+    tensors = {name: tensor.contiguous() for name, tensor in weights_of(network).items()}
+    save_file(tensors, path, metadata={"format": "pt"})
+
+
+def unsettle(network: Mask2Former) -> None:
+    """Give a network with initial weights something to say; draws from torch's generator."""
+    published: Any = network.published
+    for layer in published.model.pixel_level_module.decoder.encoder.layers:
+        torch.nn.init.normal_(layer.self_attn.sampling_offsets.weight, std=_OFFSETS)
+    classes, masks = network(torch.randn(1, 3, 64, 96))
+    embedder: Any = published.model.transformer_module.decoder.mask_predictor.mask_embedder
+    last: nn.Linear = embedder.layers[-1].layers[0]
+    for linear, values, wanted in (
+        (published.class_predictor, classes, _CLASS_LOGITS),
+        (last, masks, _MASK_LOGITS),
+    ):
+        factor = wanted / values.std()
+        linear.weight.mul_(factor)
+        linear.bias.mul_(factor)
