@@ -13,9 +13,9 @@ from trt_anime.export.segment.network import Mask2Former, network_for
 from trt_anime.export.segment.variants import config_for
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
-# Standard deviations, over many pictures, of what the network ends in: as sure of itself as a trained one.
+# Standard deviations, from query to query, of what the network ends in: as decided as a trained one's.
 _CLASS_LOGITS, _MASK_LOGITS = 4.0, 6.0
 _OFFSETS = 0.5  # of the offsets' weights: untrained, all pixels look at the same neighbours
 
@@ -35,13 +35,15 @@ def unsettle(network: Mask2Former) -> None:
     published: Any = network.published
     for layer in published.model.pixel_level_module.decoder.encoder.layers:
         torch.nn.init.normal_(layer.self_attn.sampling_offsets.weight, std=_OFFSETS)
-    classes, masks = network(torch.randn(1, 3, 64, 96))
     embedder: Any = published.model.transformer_module.decoder.mask_predictor.mask_embedder
-    last: nn.Linear = embedder.layers[-1].layers[0]
-    for linear, values, wanted in (
-        (published.class_predictor, classes, _CLASS_LOGITS),
-        (last, masks, _MASK_LOGITS),
-    ):
-        factor = wanted / values.std()
+    linears: tuple[nn.Linear, ...] = (published.class_predictor, embedder.layers[-1].layers[0])
+    picture = torch.randn(1, 3, 64, 96)
+    for index, (linear, wanted) in enumerate(zip(linears, (_CLASS_LOGITS, _MASK_LOGITS), strict=True)):
+        said: list[Tensor] = []
+        listening = linear.register_forward_hook(lambda module, given, result: said.append(result))
+        found = network(picture)[index]
+        listening.remove()
+        linear.bias.sub_(said[-1].reshape(-1, linear.out_features).mean(0))  # what all queries say alike
+        factor = wanted / (found - found.mean(1, keepdim=True)).std()
         linear.weight.mul_(factor)
         linear.bias.mul_(factor)
