@@ -36,9 +36,7 @@ def _row(backbone: Backbone, task: Task) -> Model:
                 sources=(f"hf:{repository}@main#model.safetensors",),
             ),
         ),
-        recipe=Segmentation(
-            task=task, backbone=backbone, queries=queries, labels=labels, things=things
-        ),
+        recipe=Segmentation(task=task, backbone=backbone, queries=queries, labels=labels, things=things),
     )
 
 

@@ -61,7 +61,9 @@ def load_weights(network: "Mask2Former", path: Path) -> None:
     own = weights_of(network)
     complaint = _first_difference(found, own)
     if complaint is not None:
-        raise CheckpointError(f"{path} does not hold the weights of this Mask2Former: {complaint}; {REMEDY}.")
+        raise CheckpointError(
+            f"{path} does not hold the weights of this Mask2Former: {complaint}; {REMEDY}."
+        )
     for name, tensor in own.items():
         tensor.copy_(found[name])
 

@@ -57,9 +57,7 @@ def segment_graph(
         # A product of matrices is the network's, wherever it is: SM75 has it in FP16 only.
         if node.op_type == "MatMul" and node.name.startswith(FINISH):
             node.name = NETWORK + node.name.removeprefix(FINISH)
-    whole = with_lowerings(
-        with_positions_named(whole), {"deformable_attention": rule.deformable_attention}
-    )
+    whole = with_lowerings(with_positions_named(whole), {"deformable_attention": rule.deformable_attention})
     onnx.checker.check_model(whole)
     return whole
 

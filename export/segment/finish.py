@@ -69,7 +69,9 @@ def _panoptic(
         planes, weights, rows, size, floor=scalar(LEAST), counted_from=rule.mask_threshold
     )
     assert counted is not None
-    areas = counted if rows.count == rule.queries else _spread(counted, rows.numbers, candidate, rule.queries)
+    areas = (
+        counted if rows.count == rule.queries else _spread(counted, rows.numbers, candidate, rule.queries)
+    )
     return {"index": index, "scores": scores, "labels": labels, "areas": areas}
 
 

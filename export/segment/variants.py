@@ -69,9 +69,7 @@ def config_of(
     """A configuration, with attention written out: what torch's exporter can read."""
     from transformers import Mask2FormerConfig, SwinConfig
 
-    swin = SwinConfig(
-        **backbone, drop_path_rate=0.3, out_features=["stage1", "stage2", "stage3", "stage4"]
-    )
+    swin = SwinConfig(**backbone, drop_path_rate=0.3, out_features=["stage1", "stage2", "stage3", "stage4"])
     config = Mask2FormerConfig(backbone_config=swin, **head, num_queries=queries, num_labels=classes)
     config._attn_implementation = "eager"
     return config

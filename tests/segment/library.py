@@ -30,7 +30,9 @@ def merged(proposals: Proposals, rule: Segmentation, size: tuple[int, int], thre
             return list(processor.post_process_semantic_segmentation(outputs, target_sizes=sizes))
         if rule.task == "instance":
             return list(
-                processor.post_process_instance_segmentation(outputs, threshold=threshold, target_sizes=sizes)
+                processor.post_process_instance_segmentation(
+                    outputs, threshold=threshold, target_sizes=sizes
+                )
             )
         stuff = set(range(rule.things, len(rule.labels)))
         return list(

@@ -56,7 +56,10 @@ def test_forms_are_equal(task: str) -> None:
 
 
 def test_the_forms_are_what_they_say() -> None:
-    for form, kind, other in (("gather", "GatherND", "GridSample"), ("grid_sample", "GridSample", "GatherND")):
+    for form, kind, other in (
+        ("gather", "GatherND", "GridSample"),
+        ("grid_sample", "GridSample", "GatherND"),
+    ):
         graph = graph_for(replace(rule_for("panoptic", CLASSES), deformable_attention=form))
         kinds = {node.op_type for node in graph.graph.node}
         assert kind in kinds and other not in kinds

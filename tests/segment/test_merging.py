@@ -149,7 +149,9 @@ def test_candidates_without_a_slot_are_told() -> None:
         scores, areas = whole["scores"][frame], few["areas"][frame]
         candidates = (scores > 0.5) & (whole["labels"][frame] < len(rule.labels))
         best = np.argsort(np.where(candidates, -scores, 0), kind="stable")[:6]
-        assert set(np.flatnonzero(candidates & (areas == -1))) == set(np.flatnonzero(candidates)) - set(best)
+        assert set(np.flatnonzero(candidates & (areas == -1))) == set(np.flatnonzero(candidates)) - set(
+            best
+        )
         assert set(np.unique(few["index"][frame])) <= set(best)
         assert np.array_equal(areas[best], whole["areas"][frame][best])
 
@@ -189,7 +191,9 @@ def test_each_frame_has_its_own_threshold() -> None:
         finish_graph(rule).SerializeToString(), providers=["CPUExecutionProvider"]
     )
     thresholds = np.array([0.5, 0.95], np.float32)
-    results: Any = session.run(["index"], {**vars(both), "size": np.array([48, 80]), "threshold": thresholds})
+    results: Any = session.run(
+        ["index"], {**vars(both), "size": np.array([48, 80]), "threshold": thresholds}
+    )
     lone = [outputs_of(rule, proposals, (48, 80), float(value))["index"][0] for value in thresholds]
     assert not np.array_equal(*lone)
     assert np.array_equal(results[0], np.stack(lone))
