@@ -1,7 +1,7 @@
 """From the tables of the stage `segment` to segments: the part of the merging that reads no pixel twice.
 
-The graph has decided who wins each pixel; here winners with too little of their mask left are dropped, stuff
-of one class becomes one segment, and ids are given.
+The graph has decided who wins each pixel; here winners with too little of their mask left are dropped,
+stuff of one class becomes one segment, and ids are given.
 """
 
 from collections.abc import Collection

@@ -23,10 +23,10 @@ def _row(backbone: Backbone, task: Task) -> Model:
         stage="segment",
         architecture="mask2former",
         title=f"Mask2Former on Swin {backbone}, {what}, {len(labels)} classes",
-        licence="MIT",
+        licence="CC-BY-NC-4.0",
         licence_note=(
-            "the licence is that of the authors' code; the hub's page says `other` of the weights, which were"
-            " made from pictures whose licences vary"
+            "the authors' model zoo puts all its weights under this licence: not for commercial use; their"
+            " code is MIT"
         ),
         page=f"https://huggingface.co/{repository}",
         files=(

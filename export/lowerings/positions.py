@@ -1,4 +1,4 @@
-"""Which nodes compute where GridSample looks: they are told by name, as FP16 would round to whole pixels."""
+"""Which nodes compute where GridSample looks: they are told by name, as FP16 would round to pixels."""
 
 from collections.abc import Iterator
 

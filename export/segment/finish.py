@@ -2,8 +2,8 @@
 
 `index` names a row of the tables, and what a row is depends on the head:
 
-- panoptic: a query. Queries that name an object, and are surer of it than the frame's ``threshold``, compete
-  for each pixel with the product of score and mask.
+- panoptic: a query. Queries that name an object, and are surer of it than the frame's ``threshold``,
+  compete for each pixel with the product of score and mask.
 - instance: a pair of query and class, the best ones by score; of those at or above the threshold whose mask
   covers a pixel, the last one has it.
 - semantic: a class; that with the most evidence has the pixel, if it is more than ``threshold``. In the
@@ -21,9 +21,9 @@ import spox.opset.ai.onnx.v20 as op
 from spox import Tensor, Var, argument, build
 
 from trt_anime.export.geometry import integers, resized, scalar
+from trt_anime.export.recipes.segment import Segmentation
 from trt_anime.export.segment.competition import LEAST, best_rows, of_rows, probability, winners, without
 from trt_anime.export.segment.instance import instances
-from trt_anime.export.recipes.segment import Segmentation
 
 _MASK_STRIDE = 4  # the network's masks are that much smaller than its input
 
@@ -34,9 +34,10 @@ def finish_graph(rule: Segmentation) -> onnx.ModelProto:
     In: ``size`` int64 [2], the frame's H and W; ``class_logits`` float32 [B,Q,C+1], the last one for "no
     object"; ``mask_logits`` float32 [B,Q,h/4,w/4]; ``threshold`` float32 [B], 0..1.
 
-    Out: ``index`` uint8 [B,H,W], a row, 255 for none; ``scores`` float32 [B,R]; ``labels`` int32 [B,R], C for
-    "no object"; but for semantic heads ``areas`` int32 [B,R], the pixels of a row's own mask, 0 for a row
-    that takes no part, -1 for one that should but found all slots taken. R is Q, or C for semantic heads.
+    Out: ``index`` uint8 [B,H,W], a row, 255 for none; ``scores`` float32 [B,R]; ``labels`` int32 [B,R], C
+    for "no object"; but for semantic heads ``areas`` int32 [B,R], the pixels of a row's own mask, 0 for a
+    row that takes no part, -1 for one that should but found all slots taken. R is Q, or C for semantic
+    heads.
     """
     height, width = rule.network_size
     classes, queries = len(rule.labels), rule.queries

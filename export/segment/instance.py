@@ -5,8 +5,8 @@ import spox.opset.ai.onnx.v20 as op
 from spox import Var
 
 from trt_anime.export.geometry import integers, resized, scalar
-from trt_anime.export.segment.competition import NOBODY
 from trt_anime.export.recipes.segment import Segmentation
+from trt_anime.export.segment.competition import NOBODY
 
 _GROUP = 20  # masks at the network's size at a time
 
@@ -84,7 +84,7 @@ def _seen(lines: Var, columns: Var, rule: Segmentation) -> tuple[Var, Var]:
 
 
 def _pixels(masks: Var, lines: Var, columns: Var) -> Var:
-    """int32 [B,n]: pixels of the masks at frame size; a line's sum is exact in FP32, the frame's in int32."""
+    """int32 [B,n]: pixels of the masks at frame size; FP32 counts a line exactly, a frame only int32."""
     along = op.reduce_sum(op.mul(masks, columns), integers(3), keepdims=True)
     each = op.cast(op.mul(along, lines), to=np.int32)
     return op.reduce_sum(each, integers(2, 3), keepdims=False)

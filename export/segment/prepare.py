@@ -42,5 +42,5 @@ def _shrunk(planes: Var, rule: Segmentation) -> Var:
 
 
 def _boxes(length: Var, target: int) -> Var:
-    """int64 [1]: how many pixels of the larger picture make one of the network's, `length` / `target` up."""
+    """int64 [1]: how many pixels of the larger picture make one of the network's."""
     return op.div(op.add(length, integers(target - 1)), integers(target))

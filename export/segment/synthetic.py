@@ -39,11 +39,20 @@ def unsettle(network: Mask2Former) -> None:
     linears: tuple[nn.Linear, ...] = (published.class_predictor, embedder.layers[-1].layers[0])
     picture = torch.randn(1, 3, 64, 96)
     for index, (linear, wanted) in enumerate(zip(linears, (_CLASS_LOGITS, _MASK_LOGITS), strict=True)):
-        said: list[Tensor] = []
-        listening = linear.register_forward_hook(lambda module, given, result: said.append(result))
-        found = network(picture)[index]
-        listening.remove()
-        linear.bias.sub_(said[-1].reshape(-1, linear.out_features).mean(0))  # what all queries say alike
-        factor = wanted / (found - found.mean(1, keepdim=True)).std()
+        said, found = _heard(network, linear, picture)
+        linear.bias.sub_(said.reshape(-1, linear.out_features).mean(0))  # what all queries say alike
+        result = found[index]
+        factor = wanted / (result - result.mean(1, keepdim=True)).std()
         linear.weight.mul_(factor)
         linear.bias.mul_(factor)
+
+
+def _heard(
+    network: Mask2Former, linear: "nn.Linear", picture: "Tensor"
+) -> "tuple[Tensor, tuple[Tensor, Tensor]]":
+    """What the layer said last, and what the network gives."""
+    said: list[Tensor] = []
+    listening = linear.register_forward_hook(lambda module, given, result: said.append(result))
+    found = network(picture)
+    listening.remove()
+    return said[-1], found

@@ -27,7 +27,7 @@ def noise(batch: int, queries: int, classes: int, size: tuple[int, int], seed: i
 
 
 def scene(batch: int, queries: int, classes: int, size: tuple[int, int], seed: int = 0) -> Proposals:
-    """A sky and a ground, several queries for each, objects before them, doubts, and queries for nothing."""
+    """Strips of stuff, objects before them, doubts, and queries for nothing."""
     rng = np.random.default_rng(seed)
     height, width = size
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)

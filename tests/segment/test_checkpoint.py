@@ -112,7 +112,7 @@ def test_other_weights(published: Path, change: dict[str, Tensor | None], said: 
 
 def test_damaged(published: Path) -> None:
     published.write_bytes(published.read_bytes()[:1000])
-    with pytest.raises(CheckpointError, match="not a readable weights file.*download it again"):
+    with pytest.raises(CheckpointError, match=r"not a readable weights file.*download it again"):
         load_weights(fresh(), published)
 
 
@@ -123,5 +123,5 @@ def test_not_there(tmp_path: Path) -> None:
 
 def test_pickles_are_not_read(tmp_path: Path) -> None:
     (tmp_path / "pytorch_model.bin").write_bytes(b"")
-    with pytest.raises(CheckpointError, match="read from the published model.safetensors"):
+    with pytest.raises(CheckpointError, match=r"read from the published model\.safetensors"):
         load_weights(fresh(), tmp_path / "pytorch_model.bin")

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from tests.segment import library
 from tests.segment.pieces import Square, rule_for
 from tests.segment.proposals import Proposals, noise, scene
-from trt_anime.export.segment.finish import finish_graph
 from trt_anime.export.recipes.segment import Segmentation
+from trt_anime.export.segment.finish import finish_graph
 from trt_anime.runtime.segmentation import (
     Segments,
     instance_segments,

@@ -39,7 +39,7 @@ def test_equal_to_pytorch(size: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("size", [(270, 480), (540, 960), (720, 1280), (300, 200)], ids=str)
 def test_near_to_the_published_processor(size: tuple[int, int]) -> None:
-    """It stretches to 384x384 with a filter that TensorRT lacks: ours is as near as a level or two of 255."""
+    """It stretches to 384x384 with a filter that TensorRT lacks: ours is near to that."""
     rule = Square(**{**vars(rule_for("panoptic")), "short_side": 384})
     [frame] = drawings(1, *size)
     resized = Image.fromarray(frame).resize((384, 384), Image.Resampling.BILINEAR)
