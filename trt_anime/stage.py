@@ -17,6 +17,9 @@ SCHEMA = 1
 # Nodes of the network have names that begin so; what is typed to less than FP32 is told by it.
 NETWORK = "net/"
 
+# The input, int64 [2], that says the frame's height and width where no frame goes in.
+SIZE = "size"
+
 # In the names of nodes that compute positions in pixels: FP16 would round those to whole pixels and worse.
 COORDINATES = "/coordinates/"
 _PREFIX = "trt_anime."
@@ -40,6 +43,8 @@ class StageInfo:
             ``{"deformable_attention": "gather"}``.
         task: of stages whose networks do one of several, which: ``panoptic``, ``instance``, ``semantic``.
         things: of the labels, how many come first that name things which can be counted.
+        capacity: dimensions of inputs, other than batch, height and width, that a session may choose and an
+            engine fixes: their name, and to which length, such as ``{"prompts": 8}``.
     """
 
     stage: str
@@ -54,6 +59,7 @@ class StageInfo:
     lowerings: dict[str, str] = field(default_factory=dict)
     task: str = ""
     things: int = 0
+    capacity: dict[str, int] = field(default_factory=dict)
 
     def to_metadata(self) -> dict[str, str]:
         """As ONNX metadata: string keys, JSON values."""

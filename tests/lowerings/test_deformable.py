@@ -36,7 +36,7 @@ def test_equal_to_pytorch(name: str, form: str) -> None:
     exported = network(name)
     results = outputs(FORMS[form](exported.model), exported)
     for output, expected in exported.expected.items():
-        np.testing.assert_allclose(results[output], expected, rtol=2e-5, atol=2e-5, err_msg=output)
+        np.testing.assert_allclose(results[output], expected, rtol=2e-5, atol=1e-4, err_msg=output)
 
 
 @NAMES
@@ -44,7 +44,7 @@ def test_forms_are_equal(name: str) -> None:
     exported = network(name)
     one, other = (outputs(lower(exported.model), exported) for lower in FORMS.values())
     for output in exported.expected:
-        np.testing.assert_allclose(one[output], other[output], rtol=2e-5, atol=2e-5, err_msg=output)
+        np.testing.assert_allclose(one[output], other[output], rtol=2e-5, atol=1e-4, err_msg=output)
 
 
 @NAMES
