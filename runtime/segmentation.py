@@ -128,4 +128,4 @@ def _segments(
         ids[rows] = number
         first, pixels = rows[0], int(won[rows].sum())
         found.append(Segment(number, int(labels[first]), float(scores[first]), tuple(rows), pixels))
-    return Segments(cv2.LUT(index, ids), tuple(found))
+    return Segments(np.asarray(cv2.LUT(index, ids), np.uint8), tuple(found))

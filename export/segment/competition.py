@@ -22,7 +22,7 @@ class Rows(NamedTuple):
     """The rows of a table that take part: their numbers, int64 [B or 1,S], ascending; S of them."""
 
     numbers: Var
-    count: int
+    slots: int
 
 
 def best_rows(rank: Var, rows: int, slots: int) -> Rows:
@@ -39,7 +39,7 @@ def best_rows(rank: Var, rows: int, slots: int) -> Rows:
 
 def of_rows(table: Var, rows: Rows, length: int) -> Var:
     """The chosen rows of a table [B,length,...]."""
-    if rows.count == length:
+    if rows.slots == length:
         return table
     return op.gather_nd(table, op.unsqueeze(rows.numbers, integers(2)), batch_dims=1)
 
@@ -75,8 +75,8 @@ def winners(
     """
     height, width = op.split(size, integers(1, 1), axis=0)
     best, index, areas = floor, scalar(NOBODY), []
-    for start in range(0, rows.count, _GROUP):
-        span = integers(start), integers(min(start + _GROUP, rows.count)), integers(1)
+    for start in range(0, rows.slots, _GROUP):
+        span = integers(start), integers(min(start + _GROUP, rows.slots)), integers(1)
         values = resized(op.slice(planes, *span), height, width)
         if weights is not None:
             values = op.mul(values, op.unsqueeze(op.slice(weights, *span), integers(2, 3)))
@@ -91,7 +91,7 @@ def winners(
 
 
 def _single(values: Var, start: int, rows: Rows) -> list[Var]:
-    count = min(_GROUP, rows.count - start)
+    count = min(_GROUP, rows.slots - start)
     return list(op.split(values, integers(*[1] * count), axis=1)) if count > 1 else [values]
 
 

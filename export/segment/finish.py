@@ -42,14 +42,18 @@ def finish_graph(rule: Segmentation) -> onnx.ModelProto:
     height, width = rule.network_size
     classes, queries = len(rule.labels), rule.queries
     masks = (height // _MASK_STRIDE, width // _MASK_STRIDE)
+    size = argument(Tensor(np.int64, (2,)))
+    class_logits = argument(Tensor(np.float32, ("batch", queries, classes + 1)))
+    mask_logits = argument(Tensor(np.float32, ("batch", queries, *masks)))
+    threshold = argument(Tensor(np.float32, ("batch",)))
+    merged = {"panoptic": _panoptic, "instance": instances, "semantic": _semantic}[rule.task]
     inputs = {
-        "size": argument(Tensor(np.int64, (2,))),
-        "class_logits": argument(Tensor(np.float32, ("batch", queries, classes + 1))),
-        "mask_logits": argument(Tensor(np.float32, ("batch", queries, *masks))),
-        "threshold": argument(Tensor(np.float32, ("batch",))),
+        "size": size,
+        "class_logits": class_logits,
+        "mask_logits": mask_logits,
+        "threshold": threshold,
     }
-    outputs = {"panoptic": _panoptic, "instance": instances, "semantic": _semantic}[rule.task]
-    return build(inputs, outputs(*inputs.values(), rule))
+    return build(inputs, merged(size, class_logits, mask_logits, threshold, rule))
 
 
 def _panoptic(
@@ -71,7 +75,7 @@ def _panoptic(
     )
     assert counted is not None
     areas = (
-        counted if rows.count == rule.queries else _spread(counted, rows.numbers, candidate, rule.queries)
+        counted if rows.slots == rule.queries else _spread(counted, rows.numbers, candidate, rule.queries)
     )
     return {"index": index, "scores": scores, "labels": labels, "areas": areas}
 

@@ -69,7 +69,9 @@ def config_of(
     """A configuration, with attention written out: what torch's exporter can read."""
     from transformers import Mask2FormerConfig, SwinConfig
 
-    swin = SwinConfig(**backbone, drop_path_rate=0.3, out_features=["stage1", "stage2", "stage3", "stage4"])
-    config = Mask2FormerConfig(backbone_config=swin, **head, num_queries=queries, num_labels=classes)
+    stages = ["stage1", "stage2", "stage3", "stage4"]
+    rest: dict[str, Any] = {"drop_path_rate": 0.3, "out_features": stages}
+    sizes: dict[str, Any] = {**head, "num_queries": queries, "num_labels": classes}
+    config = Mask2FormerConfig(backbone_config=SwinConfig(**backbone, **rest), **sizes)
     config._attn_implementation = "eager"
     return config

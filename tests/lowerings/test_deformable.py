@@ -81,7 +81,8 @@ def _build(name: str, form: str, capability: int) -> None:
 
 @cache
 def typed(name: str, form: str) -> bytes:
-    return fp16_from_fp32(FORMS[form](network(name).model)).SerializeToString()
+    half: bytes = fp16_from_fp32(FORMS[form](network(name).model)).SerializeToString()
+    return half
 
 
 @cache

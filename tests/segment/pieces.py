@@ -61,7 +61,7 @@ def network() -> Mask2Former:
     torch.manual_seed(0)
     config = config_of(BACKBONE, SMALL_HEAD, queries=30, classes=CLASSES)
     made = network_for(config)
-    unsettle(made)
+    unsettle(made, rule_for("panoptic"))
     return made
 
 

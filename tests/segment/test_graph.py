@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import onnx
@@ -19,7 +19,7 @@ from trt_anime.export.segment.reference import SegmentReference
 from trt_anime.stage import COORDINATES, NETWORK, StageInfo
 
 TASK = pytest.mark.parametrize("task", ["panoptic", "instance", "semantic"])
-FORMS = ("gather", "grid_sample")
+FORMS: tuple[Literal["gather", "grid_sample"], ...] = ("gather", "grid_sample")
 
 
 def run(session: ort.InferenceSession, frames: NDArray[np.uint8], threshold: float) -> dict[str, Any]:
@@ -56,10 +56,8 @@ def test_forms_are_equal(task: str) -> None:
 
 
 def test_the_forms_are_what_they_say() -> None:
-    for form, kind, other in (
-        ("gather", "GatherND", "GridSample"),
-        ("grid_sample", "GridSample", "GatherND"),
-    ):
+    operators = ("GatherND", "GridSample")
+    for form, kind, other in zip(FORMS, operators, operators[::-1], strict=True):
         graph = graph_for(replace(rule_for("panoptic", CLASSES), deformable_attention=form))
         kinds = {node.op_type for node in graph.graph.node}
         assert kind in kinds and other not in kinds
