@@ -41,7 +41,7 @@ def test_equal_to_pytorch(task: str) -> None:
         found = run(session, frames, 0.0)
         assert found["index"].shape == (batch, height, width)
         assert len(np.unique(expected)) > 2
-        assert (found["index"] != expected).mean() < 2e-4
+        assert (found["index"] != expected).mean() < 1e-3
 
 
 @TASK
@@ -50,7 +50,7 @@ def test_forms_are_equal(task: str) -> None:
     one, other = (
         run(session_of(graph_for(replace(rule, deformable_attention=form))), frames, 0.2) for form in FORMS
     )
-    assert (one["index"] != other["index"]).mean() < 2e-4
+    assert (one["index"] != other["index"]).mean() < 1e-3
     np.testing.assert_allclose(one["scores"], other["scores"], atol=1e-5)
     assert np.array_equal(one["labels"], other["labels"])
 
@@ -68,7 +68,7 @@ def test_comparison_with_torch() -> None:
     rule = rule_for("panoptic", CLASSES)
     model, graph = row(rule), graph_for(rule)
     check_nodes(graph, model)
-    assert compare_with_torch(graph, model, network()).mean < 2e-4
+    assert compare_with_torch(graph, model, network()).mean < 1e-3
 
 
 def test_another_winner_in_one_pixel_of_fifty_is_a_mistake() -> None:
