@@ -25,6 +25,7 @@ REVISION = 6
 MAKERS: dict[Stage, str] = {
     "matte": "trt_anime.export.matte.making",
     "inpaint": "trt_anime.export.inpaint.making",
+    "segment": "trt_anime.export.segment.making",
     "temporal": "trt_anime.export.temporal.making",
 }
 
