@@ -18,15 +18,17 @@ Links = Sequence[tuple[str, str]]
 
 
 def joined(
-    before: onnx.ModelProto,
+    before: onnx.ModelProto | None,
     network: onnx.ModelProto,
-    after: onnx.ModelProto,
+    after: onnx.ModelProto | None,
     *,
-    into: Links,
-    onward: Links,
+    into: Links = (),
+    onward: Links = (),
     info: StageInfo,
 ) -> onnx.ModelProto:
     """The three parts as one graph that describes itself; the parts are left unchanged.
+
+    Where the network reads its input as it comes, or nothing is left to do, there is no part for that.
 
     The names of their nodes and values begin with `PREPARE`, `NETWORK` and `FINISH` from then on, those of
     the graph's own inputs and outputs excepted.
@@ -35,16 +37,18 @@ def joined(
         into: what the network reads of the part before it, as (output of that, input of the network).
         onward: what the last part reads, as (name, its input); names begin with the prefix of their part.
     """
-    passed_on = [name for name, _ in onward]
-    front = merge.merge_models(
-        _part(before, PREPARE),
-        _part(network, NETWORK),
-        io_map=[(PREPARE + source, NETWORK + name) for source, name in into],
-        outputs=passed_on,
-    )
-    whole = merge.merge_models(
-        front, _part(after, FINISH), io_map=[(source, FINISH + name) for source, name in onward]
-    )
+    whole = _part(network, NETWORK)
+    if before is not None:
+        whole = merge.merge_models(
+            _part(before, PREPARE),
+            whole,
+            io_map=[(PREPARE + source, NETWORK + name) for source, name in into],
+            outputs=[name for name, _ in onward] or None,
+        )
+    if after is not None:
+        whole = merge.merge_models(
+            whole, _part(after, FINISH), io_map=[(source, FINISH + name) for source, name in onward]
+        )
     for value in (*whole.graph.input, *whole.graph.output):
         rename_value(whole, value.name, value.name.partition("/")[2])
     whole.graph.name = f"{info.stage}-{info.model}"

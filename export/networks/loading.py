@@ -1,7 +1,7 @@
 """Published weight files into our networks, strictly."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
 from pathlib import Path
 
@@ -26,7 +26,9 @@ COUNTER = ".num_batches_tracked"  # not there in files older than PyTorch 0.4.1,
 REMEDY = "choose the network that the file was made for, or download the file again"
 
 
-def load_checkpoint(network: nn.Module, path: Path) -> None:
+def load_checkpoint(
+    network: nn.Module, path: Path, *, rename: Callable[[str], str | None] | None = None
+) -> None:
     """Copy the weights in the file `path` into `network`, strictly: every tensor fits, none is left over.
 
     Reads `.pth`, `.pt`, `.ckpt` (tensors only, code in a pickle or a TorchScript archive is never run) and
@@ -34,12 +36,16 @@ def load_checkpoint(network: nn.Module, path: Path) -> None:
     missing, and a tensor that the network holds under two names (MODNet's backbone) may be there once.
     Values are cast to the network's dtype and device; its training mode stays.
 
+    `rename` gives the network's name for one in the file, or None for a tensor that is to be left out.
+
     Raises MissingError when there is no such file and CheckpointError when it does not hold exactly this
     network's weights. The network is left unchanged on error.
     """
     if not path.exists():
         raise MissingError(f"The weights file {path} does not exist; download it or correct the path.")
     found = _bare_names(_read(path), path)
+    if rename is not None:
+        found = {name: tensor for old, tensor in found.items() if (name := rename(old)) is not None}
     _fill(found, network, path)
     complaint = _first_difference(found, network.state_dict())
     if complaint is not None:
