@@ -8,11 +8,15 @@ from trt_anime.errors import EngineError
 _LEFT_TO_TENSORRT = ("graph_fusion", "subexpression_elimination", "weight_tying")
 
 
+# What else may be free in a stage graph -> how much of it an engine has; the runtime fills up what it lacks.
+CAPACITIES = {"prompts": 8}
+
+
 def specialised(model: onnx.ModelProto, *, height: int, width: int) -> onnx.ModelProto:
     """The graph for frames of one size in pixels; the batch stays as free as it was.
 
-    Dimensions named ``height`` and ``width`` of inputs and outputs are pinned, the arithmetic on
-    them becomes constants. Computes the same values; `model` is left unchanged. Metadata and the
+    Dimensions named ``height`` and ``width`` of inputs and outputs are pinned, those of `CAPACITIES` too,
+    and the arithmetic on them becomes constants. Computes the same values; `model` is left unchanged. Metadata and the
     names of the nodes that stay are kept.
 
     Raises:
@@ -22,7 +26,7 @@ def specialised(model: onnx.ModelProto, *, height: int, width: int) -> onnx.Mode
 
     result = onnx.ModelProto()
     result.CopyFrom(model)
-    _pin(result, {"height": height, "width": width})
+    _pin(result, {"height": height, "width": width, **CAPACITIES})
     _drop_unused_outputs(result.graph)
     more = True
     while more:

@@ -22,7 +22,7 @@ _WORDS = {
 
 # As in the `config.json` of openai/clip-vit-base-patch32 and openai/clip-vit-large-patch14, the values that
 # change a result.
-CLIP: Mapping[str, Mapping[str, Any]] = {
+CLIP: dict[str, Mapping[str, Any]] = {
     "clip-b32": {
         "projection_dim": 512,
         "text_config": {
@@ -74,7 +74,7 @@ _DINO = {
 }
 
 # As in the `config.json` of facebook/dinov2-small, -base and -large.
-DINO: Mapping[str, Mapping[str, Any]] = {
+DINO: dict[str, Mapping[str, Any]] = {
     "dinov2-s": {**_DINO, "hidden_size": 384, "num_hidden_layers": 12, "num_attention_heads": 6},
     "dinov2-b": {**_DINO, "hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12},
     "dinov2-l": {**_DINO, "hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16},
