@@ -8,7 +8,7 @@ from trt_anime.errors import EngineError
 _LEFT_TO_TENSORRT = ("graph_fusion", "subexpression_elimination", "weight_tying")
 
 
-# What else may be free in a stage graph -> how much of it an engine has; the runtime fills up what it lacks.
+# What else may be free in a stage graph -> how much of it an engine has; the runtime fills it up.
 CAPACITIES = {"prompts": 8}
 
 
@@ -16,8 +16,8 @@ def specialised(model: onnx.ModelProto, *, height: int, width: int) -> onnx.Mode
     """The graph for frames of one size in pixels; the batch stays as free as it was.
 
     Dimensions named ``height`` and ``width`` of inputs and outputs are pinned, those of `CAPACITIES` too,
-    and the arithmetic on them becomes constants. Computes the same values; `model` is left unchanged. Metadata and the
-    names of the nodes that stay are kept.
+    and the arithmetic on them becomes constants. Computes the same values; `model` is left unchanged.
+    Metadata and the names of the nodes that stay are kept.
 
     Raises:
         EngineError: a size still depends on something other than the batch.

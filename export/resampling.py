@@ -1,8 +1,8 @@
 """An antialiased resize as two products of matrices.
 
-TensorRT has no antialiased resize, and published encoders of pictures were trained behind one. It is linear,
-and by rows and columns: `out = rows @ picture @ columns`. Both matrices follow from the sizes alone, so in an
-engine, which has one size, they are constants.
+TensorRT has no antialiased resize, and published encoders of pictures were trained behind one. It is
+linear, and by rows and columns: `out = rows @ picture @ columns`. Both matrices follow from the sizes, so
+in an engine, which has one size, they are constants.
 """
 
 from typing import Literal
@@ -23,8 +23,7 @@ from trt_anime.export.parts import NETWORK, PREPARE
 
 Kernel = Literal["linear", "cubic"]
 
-# How far each kernel reaches, in pixels of the smaller picture.
-_CUBIC = -0.5  # Pillow's parameter; OpenCV's is -0.75
+_CUBIC = -0.5  # the kernel's parameter as in Pillow; OpenCV's is -0.75
 
 
 def resampled(frame: Var, rows: Var, columns: Var) -> Var:

@@ -1,4 +1,4 @@
-"""prepare + network + finish = the stage graphs `prompt` and `effects`, ONNX files that describe themselves."""
+"""prepare + network + finish = the stage graphs `prompt` and `effects`, which describe themselves."""
 
 import onnx
 

@@ -18,9 +18,7 @@ class ClipSegHeat(nn.Module):
         vision = library.clip.vision_model
         self.tokens, self.norm = PatchTokens(vision.embeddings, side), vision.pre_layrnorm
         self.wanted = [*library.extract_layers]
-        self.layers = vision.encoder.layers[
-            : max(self.wanted) + 1
-        ]  # those behind the last wanted one: unused
+        self.layers = vision.encoder.layers[: max(self.wanted) + 1]
         self.decoder = library.decoder
         self.grid = side // vision.embeddings.patch_size
 

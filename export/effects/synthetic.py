@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def synthetic_checkpoint(row: Model, path: Path, *, seed: int) -> None:
-    """Write a file for a catalogue row of this stage: the same names and shapes, other values. Needs torch."""
+    """Write a file for a row of this stage: the published names and shapes, other values. Needs torch."""
     from trt_anime.export.effects.published import CLIPSEG, new_clipseg
 
     write_clipseg(new_clipseg(CLIPSEG[row.architecture]), path, seed=seed)

@@ -1,4 +1,4 @@
-"""prepare + network + finish = the stage graphs `embed` and `embed_text`, ONNX files that describe themselves."""
+"""prepare + network + finish = the stage graphs `embed` and `embed_text`, which describe themselves."""
 
 import onnx
 

@@ -88,7 +88,7 @@ class DinoPicture(nn.Module):
 
 
 def _codes(embeddings: nn.Module, side: int, patch: int, width: int) -> nn.Buffer:
-    """Where each patch is: float32 [1,1+patches,width], as the library interpolates it for such a picture."""
+    """Where each patch is: float32 [1,1+patches,width], as the library interpolates it for that side."""
     like_tokens = torch.empty(1, (side // patch) ** 2 + 1, width)
     with torch.no_grad():
         codes = embeddings.interpolate_pos_encoding(like_tokens, side, side)

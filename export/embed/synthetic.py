@@ -1,4 +1,4 @@
-"""Weights files in the published layouts, with random values: structure can be proved without the weights."""
+"""Weights files in the published layouts, with random values: proof of structure without the weights."""
 
 import re
 from collections.abc import Mapping
@@ -10,6 +10,9 @@ from trt_anime.export.catalogue import Model
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+# So that the heat of a random CLIPSeg goes from cold to hot.
+_CONTRAST = 3.0
+
 # How the names of the library's modules are spelled in the published DINOv2 files.
 _PUBLISHED = {
     ".attention.q_proj.": ".attention.attention.query.",
@@ -20,7 +23,7 @@ _PUBLISHED = {
 
 
 def synthetic_checkpoint(row: Model, path: Path, *, seed: int) -> None:
-    """Write a file for a catalogue row of this stage: the same names and shapes, other values. Needs torch."""
+    """Write a file for a row of this stage: the published names and shapes, other values. Needs torch."""
     from trt_anime.export.embed.published import CLIP, DINO, new_clip, new_dino
 
     if row.architecture in CLIP:
@@ -57,6 +60,8 @@ def _values(name: str, old: "Tensor", noise: Any) -> "Tensor":
         return 1 + values if re.search(r"(norm\d?|layrnorm)\.weight$|lambda1$", name) else values
     if "embedding" in name and "patch" not in name:
         return values * 0.5
+    if re.search(r"transposed_convolution\.([24]\.)?weight$", name):
+        return values * (_CONTRAST * old.shape[0] ** -0.5)
     return values * (old[0].numel() ** -0.5)
 
 
