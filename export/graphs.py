@@ -27,6 +27,7 @@ MAKERS: dict[Stage, str] = {
     "inpaint": "trt_anime.export.inpaint.making",
     "effects": "trt_anime.export.effects.making",
     "embed": "trt_anime.export.embed.making",
+    "temporal": "trt_anime.export.temporal.making",
 }
 
 

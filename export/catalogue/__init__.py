@@ -3,7 +3,7 @@
 import difflib
 
 from trt_anime.errors import InputError
-from trt_anime.export.catalogue import effects, embed, inpaint, matte
+from trt_anime.export.catalogue import effects, embed, inpaint, matte, temporal
 from trt_anime.export.catalogue.rows import Checkpoint, File, Format, Model, Stage
 
 __all__ = ["CATALOGUE", "Checkpoint", "File", "Format", "Model", "Stage", "get"]
@@ -15,6 +15,7 @@ CATALOGUE: dict[str, Model] = {
         *inpaint.ROWS,
         *effects.ROWS,
         *embed.ROWS,
+        *temporal.ROWS,
     )
 }
 

@@ -10,6 +10,8 @@ from trt_anime.export.recipes.effects import Effects
 from trt_anime.export.resampling import name_products
 from trt_anime.stage import StageInfo
 
+ENGINE_PROMPTS = 8  # that an engine takes at once; the graph takes any number
+
 
 def effects_stage(
     network: onnx.ModelProto, model: Model, *, checkpoint_sha256: str, licence: str
@@ -33,6 +35,7 @@ def effects_stage(
         size_rule=picture.describe(),
         output_ranges={"heat": (0, 255)},
         network_size=(picture.side, picture.side),
+        capacity={"prompts": ENGINE_PROMPTS},
     )
     whole = joined(
         picture_graph(picture),

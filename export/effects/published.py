@@ -30,7 +30,7 @@ CLIPSEG: dict[str, Mapping[str, Any]] = {
 def clipseg_from_checkpoint(configuration: Mapping[str, Any], path: Path) -> "CLIPSegForImageSegmentation":
     """CLIPSeg with the weights of `path`, in eval mode, with plain attention. Raises CheckpointError."""
     network = new_clipseg(configuration)
-    load_checkpoint(network, path, rename=without_positions)
+    load_checkpoint(network, path, renamed=without_positions)
     return network
 
 

@@ -1,6 +1,5 @@
 """The encoders as they are published: their configurations, and weights files into them, strictly."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +8,7 @@ from trt_anime.export.networks.library import network_of_library
 from trt_anime.export.networks.loading import load_checkpoint
 
 if TYPE_CHECKING:
+    from torch import Tensor
     from transformers import CLIPModel, Dinov2Model
 
 CONTEXT = 77  # tokens, of all CLIP models
@@ -81,25 +81,25 @@ DINO: dict[str, Mapping[str, Any]] = {
 }
 
 # Of a published DINOv2 file -> of the library's module, which has other names since its release 5.
-_DINO_NAMES = {
-    r"\.attention\.attention\.query\.": ".attention.q_proj.",
-    r"\.attention\.attention\.key\.": ".attention.k_proj.",
-    r"\.attention\.attention\.value\.": ".attention.v_proj.",
-    r"\.attention\.output\.dense\.": ".attention.o_proj.",
+DINO_NAMES = {
+    ".attention.attention.query.": ".attention.q_proj.",
+    ".attention.attention.key.": ".attention.k_proj.",
+    ".attention.attention.value.": ".attention.v_proj.",
+    ".attention.output.dense.": ".attention.o_proj.",
 }
 
 
 def clip_from_checkpoint(configuration: Mapping[str, Any], path: Path) -> "CLIPModel":
     """CLIP with the weights of `path`, in eval mode, with plain attention. Raises CheckpointError."""
     network = new_clip(configuration)
-    load_checkpoint(network, path, rename=without_positions)
+    load_checkpoint(network, path, renamed=without_positions)
     return network
 
 
 def dino_from_checkpoint(configuration: Mapping[str, Any], path: Path) -> "Dinov2Model":
     """DINOv2 with the weights of `path`, in eval mode, with plain attention. Raises CheckpointError."""
     network = new_dino(configuration)
-    load_checkpoint(network, path, rename=_dino_name)
+    load_checkpoint(network, path, renamed=_dino_names)
     return network
 
 
@@ -115,12 +115,16 @@ def new_dino(configuration: Mapping[str, Any]) -> "Dinov2Model":
     return network
 
 
-def without_positions(name: str) -> str | None:
+def without_positions(tensors: "dict[str, Tensor]") -> "dict[str, Tensor]":
     """Older files hold the numbers 0, 1, 2... as if they had been learned."""
-    return None if name.endswith(".position_ids") else name
+    return {name: tensor for name, tensor in tensors.items() if not name.endswith(".position_ids")}
+
+
+def _dino_names(tensors: "dict[str, Tensor]") -> "dict[str, Tensor]":
+    return {_dino_name(name): tensor for name, tensor in tensors.items()}
 
 
 def _dino_name(name: str) -> str:
-    for published, ours in _DINO_NAMES.items():
-        name = re.sub(published, ours, name)
+    for published, ours in DINO_NAMES.items():
+        name = name.replace(published, ours)
     return name

@@ -13,14 +13,6 @@ if TYPE_CHECKING:
 # So that the heat of a random CLIPSeg goes from cold to hot.
 _CONTRAST = 3.0
 
-# How the names of the library's modules are spelled in the published DINOv2 files.
-_PUBLISHED = {
-    ".attention.q_proj.": ".attention.attention.query.",
-    ".attention.k_proj.": ".attention.attention.key.",
-    ".attention.v_proj.": ".attention.attention.value.",
-    ".attention.o_proj.": ".attention.output.dense.",
-}
-
 
 def synthetic_checkpoint(row: Model, path: Path, *, seed: int) -> None:
     """Write a file for a row of this stage: the published names and shapes, other values. Needs torch."""
@@ -39,7 +31,14 @@ def write_clip(library: "nn.Module", path: Path, *, seed: int) -> None:
 
 def write_dino(library: "nn.Module", path: Path, *, seed: int) -> None:
     """The layout of facebook/dinov2-*."""
-    save({_published(name): tensor for name, tensor in random_weights(library, seed).items()}, path)
+    from trt_anime.export.embed.published import DINO_NAMES
+
+    def published(name: str) -> str:
+        for theirs, ours in DINO_NAMES.items():
+            name = name.replace(ours, theirs)
+        return name
+
+    save({published(name): tensor for name, tensor in random_weights(library, seed).items()}, path)
 
 
 def random_weights(library: "nn.Module", seed: int) -> "dict[str, Tensor]":
@@ -82,9 +81,3 @@ def save(weights: "Mapping[str, Tensor]", path: Path) -> None:
         save_file(whole, path)
     else:
         torch.save(whole, path)
-
-
-def _published(name: str) -> str:
-    for ours, theirs in _PUBLISHED.items():
-        name = name.replace(ours, theirs)
-    return name

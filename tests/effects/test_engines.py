@@ -11,8 +11,9 @@ from tests.embed.engines import built
 from tests.embed.pieces import Small, pictures, rows_of_ids
 from tests.engines.calibrated import typed_bytes
 from trt_anime.engines.manifest import Precision
-from trt_anime.engines.specialise import CAPACITIES, specialised
+from trt_anime.engines.specialise import specialised
 from trt_anime.export.check import session_of
+from trt_anime.export.effects.compose import ENGINE_PROMPTS
 from trt_anime.runtime.effects import filled_up
 
 pytest.importorskip("tensorrt_rtx")
@@ -43,12 +44,12 @@ def test_an_engine_takes_a_fixed_number_of_prompts(clipseg: Small) -> None:
     }
     assert shapes == {
         "frame": ["batch", 96, 160, 3],
-        "prompts": [CAPACITIES["prompts"], DEPTH],
-        "heat": ["batch", CAPACITIES["prompts"], 96, 160],
+        "prompts": [ENGINE_PROMPTS, DEPTH],
+        "heat": ["batch", ENGINE_PROMPTS, 96, 160],
     }
     frames = pictures(96, 160)
     prompts = clipseg.run("prompt", ids=rows_of_ids()[:3])
-    padded = filled_up(prompts, CAPACITIES["prompts"])
+    padded = filled_up(prompts, ENGINE_PROMPTS)
     heat = session_of(fixed).run(None, {"frame": frames, "prompts": padded})[0][:, :3].astype(int)
     assert np.abs(heat - clipseg.run("effects", frame=frames, prompts=prompts)).max() <= 1
 
@@ -58,9 +59,7 @@ def test_in_fp16_the_heat_is_nearly_the_same(clipseg: Small) -> None:
     prompts = clipseg.run("prompt", ids=ids)
     found = {}
     for stage, feeds in (("prompt", {"ids": ids}), ("effects", {"frame": frames, "prompts": prompts})):
-        typed = onnx.load_from_string(
-            typed_bytes(clipseg.paths[stage].read_bytes(), "fp16", "tensorrt")
-        )
+        typed = onnx.load_from_string(typed_bytes(clipseg.paths[stage].read_bytes(), "fp16", "tensorrt"))
         found[stage] = session_of(typed).run(None, feeds)[0]
     np.testing.assert_allclose(found["prompt"], prompts, atol=0.02 * np.abs(prompts).max())
     gap = np.abs(found["effects"].astype(int) - clipseg.run("effects", frame=frames, prompts=prompts))

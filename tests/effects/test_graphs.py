@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from torch.nn import functional as F
+from torch.nn import functional
 
 from tests.effects.pieces import DEPTH, SMALL
 from tests.embed.pieces import Small, pictures, rows_of_ids
@@ -38,9 +38,13 @@ def test_heat_is_the_librarys(clipseg: Small, size: tuple[int, int]) -> None:
         rows = torch.from_numpy(ids[[number, number]]).long()
         with torch.no_grad():
             share = clipseg.library(pixel_values=pixels, input_ids=rows).logits.sigmoid()
-        expected = F.interpolate(share[:, None], size=size, mode="bilinear")[:, 0].numpy() * 255
+        expected = functional.interpolate(share[:, None], size=size, mode="bilinear")[:, 0].numpy() * 255
         gap = np.abs(heat[:, number] - expected)
-        assert np.percentile(gap, 99) < 3 and gap.mean() < 0.6, (gap.max(), np.percentile(gap, 99), gap.mean())
+        assert np.percentile(gap, 99) < 3 and gap.mean() < 0.6, (
+            gap.max(),
+            np.percentile(gap, 99),
+            gap.mean(),
+        )
         assert np.ptp(expected) > 60  # there is something to see
 
 
@@ -86,6 +90,7 @@ def test_the_graphs_describe_themselves(clipseg: Small) -> None:
             size_rule=rules[stage],
             output_ranges={"heat": (0, 255)} if stage == "effects" else {},
             network_size=(352, 352) if stage == "effects" else None,
+            capacity={"prompts": 8} if stage == "effects" else {},
         )
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from torch.nn import functional as F
+from torch.nn import functional
 
 from tests.embed.pieces import END, SIZES, Small, cosines, pictures, rows_of_ids
 from tests.embed.test_prepare import PUBLISHED
@@ -38,7 +38,7 @@ def test_a_frame_becomes_the_librarys_vector(name: str, small: Small, size: tupl
             raw = small.library.get_image_features(pixel_values=pixels).pooler_output
         else:
             raw = small.library(pixel_values=pixels).pooler_output
-    expected = F.normalize(raw, dim=1).numpy()
+    expected = functional.normalize(raw, dim=1).numpy()
     assert found.dtype == np.float16 and found.shape == expected.shape
     np.testing.assert_allclose(np.linalg.norm(found.astype(np.float64), axis=1), 1, atol=2e-3)
     assert cosines(found, expected).min() > 0.9995
@@ -57,7 +57,7 @@ def test_a_text_becomes_the_librarys_vector(clip: Small) -> None:
         raw = clip.library.get_text_features(input_ids=torch.from_numpy(ids).long()).pooler_output
     found = clip.run("embed_text", ids=ids)
     assert found.dtype == np.float16 and found.shape == (4, SMALL_DEPTH)
-    np.testing.assert_allclose(found, F.normalize(raw, dim=1).numpy(), atol=5e-4)
+    np.testing.assert_allclose(found, functional.normalize(raw, dim=1).numpy(), atol=5e-4)
     assert cosines(found[:3], found[1:]).max() < 0.99
 
 

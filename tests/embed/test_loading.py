@@ -72,13 +72,13 @@ def test_published_dino_layout(tmp_path: Path) -> None:
 
 def test_another_networks_file(tmp_path: Path) -> None:
     write_dino(new_dino(SMALL_DINO), tmp_path / "dino.safetensors", seed=2)
-    with pytest.raises(CheckpointError, match=r"dino.safetensors does not hold the weights of CLIPModel: '"):
+    with pytest.raises(CheckpointError, match=r"dino.safetensors does not hold the weights of CLIPModel"):
         clip_from_checkpoint(SMALL_CLIP, tmp_path / "dino.safetensors")
     write_clip(new_clip(SMALL_CLIP), tmp_path / "clip.pth", seed=2)
-    with pytest.raises(CheckpointError, match=r"weights of Dinov2Model: '.*' .* is missing; choose the net"):
+    with pytest.raises(CheckpointError, match=r"weights of Dinov2Model: '.*' .* is missing; choose"):
         dino_from_checkpoint(SMALL_DINO, tmp_path / "clip.pth")
     larger = {**SMALL_CLIP, "projection_dim": 32}
-    with pytest.raises(CheckpointError, match=r"'visual_projection.weight' has the shape \(24, 48\), expec"):
+    with pytest.raises(CheckpointError, match=r"'visual_projection.weight' has the shape \(24, 48\), ex"):
         clip_from_checkpoint(larger, tmp_path / "clip.pth")
 
 
@@ -98,5 +98,5 @@ def test_a_tensor_too_many_or_too_few(tmp_path: Path) -> None:
 def test_a_library_that_this_was_not_written_for(monkeypatch: pytest.MonkeyPatch) -> None:
     for found in ("4.57.1", "5.19.0", "6.0.0"):
         monkeypatch.setattr(library, "version", lambda name, found=found: found)
-        with pytest.raises(MissingError, match=rf"transformers {found} is installed, .* of 5.20 to 6.0: pip"):
+        with pytest.raises(MissingError, match=rf"transformers {found} is installed, .* of 5.20 to 6.0:"):
             new_clip(SMALL_CLIP)

@@ -70,5 +70,5 @@ def test_prompts_are_filled_up_for_an_engine() -> None:
     filled = filled_up(prompts, 8)
     assert filled.shape == (8, 5) and filled.dtype == np.float32
     assert filled[:3].all() and not filled[3:].any()
-    with pytest.raises(InputError, match="there are 3 effect prompts, the engine takes 2 at once; give fewer"):
+    with pytest.raises(InputError, match="there are 3 effect prompts, the engine takes 2 at once"):
         filled_up(prompts, 2)
