@@ -47,7 +47,6 @@ def effects_stage(
     )
     name_products(whole)
     set_shape(whole.graph.output[0], ("batch", "prompts", "height", "width"))
-    onnx.checker.check_model(whole)
     return whole
 
 
@@ -64,6 +63,4 @@ def prompt_stage(
         size_rule=f"prompts of {model.recipe_as(Effects).context} tokens at most",
         output_ranges={},
     )
-    whole = joined(None, network, None, info=info)
-    onnx.checker.check_model(whole)
-    return whole
+    return joined(None, network, None, info=info)

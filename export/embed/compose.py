@@ -36,7 +36,8 @@ def picture_stage(
         info=info,
     )
     name_products(whole)
-    return _checked(whole, depth)
+    set_shape(whole.graph.output[0], ("batch", depth))
+    return whole
 
 
 def text_stage(
@@ -55,7 +56,8 @@ def text_stage(
     words = f"texts of {context} tokens at most"
     info = _info("embed_text", model, checkpoint_sha256, licence, words, None)
     whole = joined(None, network, vector_graph(depth), onward=[(f"{NETWORK}raw", "raw")], info=info)
-    return _checked(whole, depth)
+    set_shape(whole.graph.output[0], ("batch", depth))
+    return whole
 
 
 def depth_of(network: onnx.ModelProto) -> int:
@@ -75,9 +77,3 @@ def _info(
         output_ranges={"embedding": (-1, 1)},
         network_size=size,
     )
-
-
-def _checked(whole: onnx.ModelProto, depth: int) -> onnx.ModelProto:
-    set_shape(whole.graph.output[0], ("batch", depth))
-    onnx.checker.check_model(whole)
-    return whole
