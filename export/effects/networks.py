@@ -1,7 +1,8 @@
 """CLIPSeg for several prompts at once: a frame is looked at once, whatever is asked about it."""
 
+from typing import Any
+
 from torch import Tensor, nn
-from transformers import CLIPSegForImageSegmentation
 
 from trt_anime.export.embed.networks import PatchTokens
 
@@ -13,7 +14,8 @@ class ClipSegHeat(nn.Module):
     pair. The prompt takes part from the decoder's first layer on (`conditional_layer` 0).
     """
 
-    def __init__(self, library: CLIPSegForImageSegmentation, side: int) -> None:
+    def __init__(self, library: Any, side: int) -> None:
+        """`library`: its CLIPSegForImageSegmentation."""
         super().__init__()
         vision = library.clip.vision_model
         self.tokens, self.norm = PatchTokens(vision.embeddings, side), vision.pre_layrnorm
@@ -33,8 +35,8 @@ class ClipSegHeat(nn.Module):
                 mixed = mixed + decoder.reduces[number](found[number])[:, None]
             mixed = layer(mixed.flatten(0, 1), None).unflatten(0, (batch, count))
         planes = mixed.flatten(0, 1)[:, 1:].transpose(1, 2).unflatten(2, (self.grid, self.grid))
-        logits: Tensor = decoder.transposed_convolution(planes)[:, 0]
-        return logits.unflatten(0, (batch, count))
+        logits: Tensor = decoder.transposed_convolution(planes)[:, 0].unflatten(0, (batch, count))
+        return logits
 
     def _activations(self, image: Tensor) -> list[Tensor]:
         tokens, found = self.norm(self.tokens(image)), []

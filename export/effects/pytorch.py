@@ -1,8 +1,9 @@
 """The library's CLIPSeg as ONNX."""
 
+from typing import Any
+
 import onnx
 import torch
-from transformers import CLIPSegForImageSegmentation
 
 from trt_anime.export.catalogue import Model
 from trt_anime.export.effects.networks import ClipSegHeat
@@ -14,7 +15,7 @@ from trt_anime.export.tracing import BATCH, onnx_from_inputs
 PROMPTS = torch.export.Dim("prompts", min=1, max=64)
 
 
-def onnx_of_heat(library: CLIPSegForImageSegmentation, model: Model) -> onnx.ModelProto:
+def onnx_of_heat(library: Any, model: Model) -> onnx.ModelProto:
     """``image`` float32 [batch,3,side,side], ``prompts`` float32 [prompts,D] -> ``logits`` float32
     [batch,prompts,side,side]."""
     side = model.recipe_as(Effects).picture.side
@@ -25,6 +26,6 @@ def onnx_of_heat(library: CLIPSegForImageSegmentation, model: Model) -> onnx.Mod
     return onnx_from_inputs(ClipSegHeat(library, side).eval(), inputs, output="logits", name=model.name)
 
 
-def onnx_of_prompt(library: CLIPSegForImageSegmentation, model: Model) -> onnx.ModelProto:
+def onnx_of_prompt(library: Any, model: Model) -> onnx.ModelProto:
     """``ids`` int32 [batch,context] -> ``prompts`` float32 [batch,D]."""
     return onnx_of_text(library.clip, model.name, output="prompts")

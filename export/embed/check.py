@@ -1,6 +1,6 @@
 """Do the graphs compute what the library computes?"""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import onnx
@@ -10,14 +10,11 @@ from trt_anime.export.catalogue import Model
 from trt_anime.export.check import Difference, Tolerance, check_difference, difference_of, run
 from trt_anime.export.recipes.embed import Embedding
 
-if TYPE_CHECKING:
-    from torch import nn
-
 # FP16 rounds a component by up to 2e-4; a pixel that two resizes round to neighbouring levels adds to it.
 COMPONENTS = Tolerance(p99=5e-4, maximum=2e-3, unit="of 1")
 
 
-def compare_pictures(graph: onnx.ModelProto, model: Model, library: "nn.Module") -> Difference:
+def compare_pictures(graph: onnx.ModelProto, model: Model, library: Any) -> Difference:
     """Run `embed` and the library on two frames. Raises ExportError beyond the tolerance. Needs torch."""
     import torch
 
@@ -30,7 +27,7 @@ def compare_pictures(graph: onnx.ModelProto, model: Model, library: "nn.Module")
     return _compared(graph, {"frame": frames}, expected, model)
 
 
-def compare_texts(graph: onnx.ModelProto, model: Model, library: "nn.Module", *, end: int) -> Difference:
+def compare_texts(graph: onnx.ModelProto, model: Model, library: Any, *, end: int) -> Difference:
     """Run `embed_text` and the library on rows of random ids. Raises as `compare_pictures`."""
     import torch
 

@@ -4,9 +4,10 @@ What depends on sizes only (position codes for that size, the mask that hides la
 here instead of in every run of the graph.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
-from transformers import CLIPModel, Dinov2Model
 
 HIDDEN = -1e4  # added to what must not be seen; e to its power is 0, and FP16 holds it
 
@@ -14,7 +15,8 @@ HIDDEN = -1e4  # added to what must not be seen; e to its power is 0, and FP16 h
 class ClipPicture(nn.Module):
     """image float32 [B,3,side,side] -> embedding float32 [B,D], not normalised."""
 
-    def __init__(self, clip: CLIPModel) -> None:
+    def __init__(self, clip: Any) -> None:
+        """`clip`: the library's CLIPModel."""
         super().__init__()
         self.tokens = PatchTokens(clip.vision_model.embeddings, clip.config.vision_config.image_size)
         self.vision, self.projection = clip.vision_model, clip.visual_projection
@@ -30,7 +32,7 @@ class ClipPicture(nn.Module):
 class PatchTokens(nn.Module):
     """image float32 [B,3,side,side] -> tokens float32 [B,1+patches,C]: CLIP's embeddings and CLIPSeg's."""
 
-    def __init__(self, embeddings: nn.Module, side: int) -> None:
+    def __init__(self, embeddings: Any, side: int) -> None:
         super().__init__()
         self.first, self.patches = embeddings.class_embedding, embeddings.patch_embedding
         self.codes = _codes(embeddings, side, embeddings.patch_size, embeddings.embed_dim)
@@ -47,7 +49,7 @@ class ClipText(nn.Module):
     one doesn't matter.
     """
 
-    def __init__(self, text_model: nn.Module, projection: nn.Module, *, end: int) -> None:
+    def __init__(self, text_model: Any, projection: Any, *, end: int) -> None:
         super().__init__()
         self.text, self.projection, self.end = text_model, projection, end
         context = text_model.embeddings.position_embedding.num_embeddings
@@ -71,7 +73,8 @@ class ClipText(nn.Module):
 class DinoPicture(nn.Module):
     """image float32 [B,3,side,side] -> embedding float32 [B,D]: the class token, not normalised."""
 
-    def __init__(self, dino: Dinov2Model, side: int) -> None:
+    def __init__(self, dino: Any, side: int) -> None:
+        """`dino`: the library's Dinov2Model."""
         super().__init__()
         embeddings = dino.embeddings
         self.codes = _codes(embeddings, side, dino.config.patch_size, dino.config.hidden_size)
@@ -87,7 +90,7 @@ class DinoPicture(nn.Module):
         return result
 
 
-def _codes(embeddings: nn.Module, side: int, patch: int, width: int) -> nn.Buffer:
+def _codes(embeddings: Any, side: int, patch: int, width: int) -> nn.Buffer:
     """Where each patch is: float32 [1,1+patches,width], as the library interpolates it for that side."""
     like_tokens = torch.empty(1, (side // patch) ** 2 + 1, width)
     with torch.no_grad():

@@ -1,7 +1,9 @@
 """The stage in plain PyTorch, out of the library's own networks: what the graphs are checked against."""
 
+from typing import Any
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from trt_anime.export.recipes.pictures import Picture
@@ -24,7 +26,7 @@ def prepared(frame: Tensor, picture: Picture) -> Tensor:
     return (resized / 255 - mean) / std
 
 
-def picture_vectors(library: nn.Module, image: Tensor) -> Tensor:
+def picture_vectors(library: Any, image: Tensor) -> Tensor:
     """float32 [B,D] of length 1 by the library's own way through CLIP or DINOv2."""
     if hasattr(library, "get_image_features"):
         raw = library.get_image_features(pixel_values=image).pooler_output
@@ -33,6 +35,6 @@ def picture_vectors(library: nn.Module, image: Tensor) -> Tensor:
     return F.normalize(raw, dim=1)
 
 
-def text_vectors(library: nn.Module, ids: Tensor) -> Tensor:
+def text_vectors(library: Any, ids: Tensor) -> Tensor:
     """float32 [N,D] of length 1 by the library's own way through CLIP."""
     return F.normalize(library.get_text_features(input_ids=ids.long()).pooler_output, dim=1)

@@ -52,16 +52,14 @@ def random_weights(library: "nn.Module", seed: int) -> "dict[str, Tensor]":
 def _values(name: str, old: "Tensor", noise: Any) -> "Tensor":
     import torch
 
-    values = torch.randn(old.shape, generator=noise)
-    if old.dim() < 2:
-        values *= 0.02
-        # Factors, unlike offsets, are near 1.
-        return 1 + values if re.search(r"(norm\d?|layrnorm)\.weight$|lambda1$", name) else values
+    scale, centre = old[0].numel() ** -0.5 if old.dim() > 1 else 0.02, 0
     if "embedding" in name and "patch" not in name:
-        return values * 0.5
+        scale = 0.5
     if re.search(r"transposed_convolution\.([24]\.)?weight$", name):
-        return values * (_CONTRAST * old.shape[0] ** -0.5)
-    return values * (old[0].numel() ** -0.5)
+        scale = _CONTRAST * old.shape[0] ** -0.5
+    if re.search(r"(norm\d?|layrnorm)\.weight$|lambda1$", name):
+        centre = 1  # factors, unlike offsets, are near it
+    return centre + scale * torch.randn(old.shape, generator=noise)
 
 
 def position_ids(library: "nn.Module") -> "dict[str, Tensor]":

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -42,7 +43,10 @@ def test_it_builds(
 
 
 def test_in_fp16_the_vectors_point_the_same_way(clip: Small, dino: Small) -> None:
-    feeds = {"embed": {"frame": pictures(360, 640)}, "embed_text": {"ids": rows_of_ids()}}
+    feeds: dict[str, dict[str, Any]] = {
+        "embed": {"frame": pictures(360, 640)},
+        "embed_text": {"ids": rows_of_ids()},
+    }
     for small in (clip, dino):
         for stage, path in small.paths.items():
             typed = onnx.load_from_string(typed_bytes(path.read_bytes(), "fp16", "tensorrt"))

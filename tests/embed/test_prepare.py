@@ -1,5 +1,7 @@
 """A frame reaches the network as the published preprocessing would bring it there."""
 
+from typing import Any
+
 import numpy as np
 import onnx
 import onnxruntime as ort
@@ -21,7 +23,7 @@ from trt_anime.export.recipes.embed import Embedding
 from trt_anime.export.recipes.pictures import Picture
 from trt_anime.export.resampling import Kernel, matrix, resampled
 
-IMAGENET = {"image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225]}
+IMAGENET: dict[str, Any] = {"image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225]}
 # As in the `preprocessor_config.json` of each repository.
 PUBLISHED = {
     "clip-b32": CLIPImageProcessorPil(),
