@@ -78,6 +78,10 @@ class Work:
         made = opened.calibrator.calibrated(precision, form=form, method=self._method)
         return self._installed(opened, made, precision, form)
 
+    def example(self, graph: Path) -> Mapping[str, Any]:
+        """Inputs of a graph for one of the frames that it is judged on. Raises what `prepare` raises."""
+        return self._opened(graph).example
+
     def _earlier(self, graph: Path, precision: str, form: Form) -> TypedGraph | None:
         if self._again:
             return None
