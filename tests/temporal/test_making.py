@@ -27,7 +27,7 @@ def small_networks(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The catalogue's rows for small frames, and their networks made small."""
     monkeypatch.setattr(networks, "create", small)
     for name in ("xmem", "deaot-t"):
-        row = replace(catalogue.get(name), recipe=Tracking(height=48, width=64))
+        row = replace(catalogue.get(name), recipe=Tracking(height=48, width=64, short_side=32))
         monkeypatch.setitem(catalogue.CATALOGUE, name, row)
 
 
