@@ -45,8 +45,8 @@ class PatchTokens(nn.Module):
 class ClipText(nn.Module):
     """ids int32 [N,context] -> embedding float32 [N,D], not normalised.
 
-    Each row ends in the end token, as `trt_anime.runtime.text.tokenizer` gives it; what is behind the first
-    one doesn't matter.
+    What is behind the first end token of a row doesn't matter. A position is picked by a product, where an
+    index would need a gather.
     """
 
     def __init__(self, text_model: Any, projection: Any, *, end: int) -> None:
@@ -62,9 +62,9 @@ class ClipText(nn.Module):
         tokens = embeddings.token_embedding(ids) + embeddings.position_embedding.weight
         for layer in self.text.encoder.layers:
             tokens = layer(tokens, self.mask)
-        ends = (ids == self.end).to(tokens.dtype) * self.countdown
-        # Only the first end token has the highest number. As a product, where an index would be a gather.
-        first = (ends == ends.amax(1, keepdim=True)).to(tokens.dtype)
+        # The first end token has the highest number; without one, as in the library, the first token has.
+        rank = (ids == self.end).to(tokens.dtype) * ids.shape[1] + self.countdown
+        first = (rank == rank.amax(1, keepdim=True)).to(tokens.dtype)
         pooled = torch.matmul(first[:, None], self.text.final_layer_norm(tokens))[:, 0]
         result: Tensor = self.projection(pooled)
         return result

@@ -61,6 +61,15 @@ def test_a_text_becomes_the_librarys_vector(clip: Small) -> None:
     assert cosines(found[:3], found[1:]).max() < 0.99
 
 
+def test_without_an_end_the_first_token_counts_as_in_the_library(clip: Small) -> None:
+    ids = rows_of_ids()[:2]
+    ids[ids == END] = 7
+    with torch.no_grad():
+        raw = clip.library.get_text_features(input_ids=torch.from_numpy(ids).long()).pooler_output
+    expected = functional.normalize(raw, dim=1).numpy()
+    np.testing.assert_allclose(clip.run("embed_text", ids=ids), expected, atol=5e-4)
+
+
 def test_what_is_behind_the_end_of_a_text_does_not_matter(clip: Small) -> None:
     ids = rows_of_ids()
     others = ids.copy()
