@@ -58,11 +58,17 @@ def matrix(length: Var, target: Var, kernel: Kernel, *, first: Var | None = None
     return op.div(weight, op.reduce_sum(weight, integers(1), keepdims=True))
 
 
-def name_products(stage: onnx.ModelProto) -> None:
-    """Count the resize's products before the network as the network's own: SM75 has none in FP32."""
+def count_as_network(stage: onnx.ModelProto) -> None:
+    """Name the resize's products before the network, and all from there on, as the network's own.
+
+    SM75 has no products in FP32, and what may be typed is all that lies between two points.
+    """
+    late: set[str] = set()
     for node in stage.graph.node:
-        if node.op_type == "MatMul" and node.name.startswith(PREPARE):
+        follows = node.op_type == "MatMul" or not late.isdisjoint(node.input)
+        if follows and node.name.startswith(PREPARE):
             node.name = f"{NETWORK}resize/{node.name.removeprefix(PREPARE)}"
+            late.update(node.output)
 
 
 def _weight(distance: Var, kernel: Kernel) -> Var:

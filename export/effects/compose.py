@@ -7,7 +7,7 @@ from trt_anime.export.effects.finish import heat_graph
 from trt_anime.export.embed.prepare import picture_graph
 from trt_anime.export.parts import NETWORK, PREPARE, joined, set_shape
 from trt_anime.export.recipes.effects import Effects
-from trt_anime.export.resampling import name_products
+from trt_anime.export.resampling import count_as_network
 from trt_anime.stage import StageInfo
 
 ENGINE_PROMPTS = 8  # that an engine takes at once; the graph takes any number
@@ -45,7 +45,7 @@ def effects_stage(
         onward=[(f"{NETWORK}logits", "logits"), (f"{PREPARE}size", "size")],
         info=info,
     )
-    name_products(whole)
+    count_as_network(whole)
     set_shape(whole.graph.output[0], ("batch", "prompts", "height", "width"))
     return whole
 

@@ -7,7 +7,7 @@ from trt_anime.export.embed.finish import vector_graph
 from trt_anime.export.embed.prepare import picture_graph
 from trt_anime.export.parts import NETWORK, joined, set_shape
 from trt_anime.export.recipes.embed import Embedding
-from trt_anime.export.resampling import name_products
+from trt_anime.export.resampling import count_as_network
 from trt_anime.stage import StageInfo
 
 
@@ -35,7 +35,7 @@ def picture_stage(
         onward=[(f"{NETWORK}raw", "raw")],
         info=info,
     )
-    name_products(whole)
+    count_as_network(whole)
     set_shape(whole.graph.output[0], ("batch", depth))
     return whole
 
