@@ -26,6 +26,8 @@ MAKERS: dict[Stage, str] = {
     "matte": "trt_anime.export.matte.making",
     "inpaint": "trt_anime.export.inpaint.making",
     "segment": "trt_anime.export.segment.making",
+    "effects": "trt_anime.export.effects.making",
+    "embed": "trt_anime.export.embed.making",
     "temporal": "trt_anime.export.temporal.making",
 }
 
