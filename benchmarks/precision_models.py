@@ -15,7 +15,7 @@ def stage_graph_of(model: str) -> Path:
     row = catalogue.get(model)
     if model in SYNTHETIC and checkpoints.find(row) is None:
         _import_synthetic(row, SYNTHETIC[model])
-    return graphs.ensure(model)
+    return graphs.ensure(model)["matte"]
 
 
 def _import_synthetic(row: catalogue.Model, network: str) -> None:

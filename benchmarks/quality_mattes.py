@@ -15,7 +15,7 @@ from trt_anime.export.matte.finish import finish_graph
 from trt_anime.export.matte.official import network_from_onnx
 from trt_anime.export.matte.options import RefineOptions
 from trt_anime.export.matte.prepare import prepare_graph
-from trt_anime.export.recipes import Preprocess
+from trt_anime.export.recipes.matte import Preprocess
 
 Pixels = NDArray[np.uint8]
 Map = NDArray[np.float32]
@@ -43,11 +43,11 @@ class NetworkMatting:
     def __init__(self, model: str, *, threads: int) -> None:
         """Raises DownloadError: the weights are not here, and no source gives them."""
         row = catalogue.get(model)
-        self._rule = row.preprocess
-        self._prepare = _session(prepare_graph(row.preprocess), threads)
+        self._rule = row.recipe_as(Preprocess)
+        self._prepare = _session(prepare_graph(row.recipe_as(Preprocess)), threads)
         network = network_from_onnx(checkpoints.pull(row, door="onnx"))
         self._network = _session(network, threads)
-        self._stage = _session(onnx.load(graphs.ensure(model)), threads)
+        self._stage = _session(onnx.load(graphs.ensure(model)["matte"]), threads)
 
     def layers(self, truth: GroundTruth) -> Layers:
         frame = truth.frame[None]
@@ -61,7 +61,7 @@ class OracleMatting:
     """In the network's place the truth itself, as small and as soft as a network would give it."""
 
     def __init__(self, *, threads: int) -> None:
-        self._rule = catalogue.get(ORACLE_RULE).preprocess
+        self._rule = catalogue.get(ORACLE_RULE).recipe_as(Preprocess)
         self._prepare = _session(prepare_graph(self._rule), threads)
         self._finish = _session(finish_graph(self._rule, RefineOptions()), threads)
 

@@ -74,7 +74,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _compared(sizes: list[str], frames: int, rounds: int, threads: int) -> tuple[Facts, list[Measured]]:
     machine.keep_to_cores(threads)
     model = checkpoints.pull(catalogue.get(MODEL), door="onnx")
-    graph = graphs.ensure(MODEL)
+    graph = graphs.ensure(MODEL)["matte"]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         rembg = prepare_rembg(model, home=folder / "rembg", threads=threads)

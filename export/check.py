@@ -17,41 +17,62 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 Frames = NDArray[np.uint8]
-Levels = NDArray[np.float32]
+Values = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """What a graph may differ by from its reference, in `unit`."""
+
+    p99: float
+    maximum: float
+    unit: str
+
+    def __str__(self) -> str:
+        return f"p99 {self.p99:g}, max {self.maximum:g} {self.unit}"
+
 
 # Rounding to 8 bits moves a value by one level; two operator orders inside a network, by a few more.
-P99_TOLERANCE = 1.0
-MAX_TOLERANCE = 4.0
+LEVELS = Tolerance(p99=1.0, maximum=4.0, unit="of 255")
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How far two results are apart, in levels of 0..255."""
+    """How far two results are apart, in the unit of their tolerance."""
 
     maximum: float
     p99: float
     mean: float
+    tolerance: Tolerance = LEVELS
 
     @property
     def passed(self) -> bool:
-        return self.p99 <= P99_TOLERANCE and self.maximum <= MAX_TOLERANCE
+        return self.p99 <= self.tolerance.p99 and self.maximum <= self.tolerance.maximum
 
     def __str__(self) -> str:
-        return f"max {self.maximum:.0f}, p99 {self.p99:.2f}, mean {self.mean:.4f} of 255"
+        return f"max {self.maximum:.2g}, p99 {self.p99:.2g}, mean {self.mean:.2g} {self.tolerance.unit}"
 
 
-def difference_of(found: Levels, expected: Levels) -> Difference:
-    """Compare two arrays of one shape, in levels of 0..255."""
+@dataclass(frozen=True, eq=False)
+class Made:
+    """A stage graph, checked node by node, and how far it is from PyTorch where that was compared."""
+
+    graph: onnx.ModelProto
+    difference: Difference | None
+
+
+def difference_of(found: Values, expected: Values, tolerance: Tolerance = LEVELS) -> Difference:
+    """Compare two arrays of one shape."""
     gap = np.abs(found - expected)
-    return Difference(float(gap.max()), float(np.percentile(gap, 99)), float(gap.mean()))
+    return Difference(float(gap.max()), float(np.percentile(gap, 99)), float(gap.mean()), tolerance)
 
 
 def check_difference(difference: Difference, model: Model) -> None:
     """Raises ExportError when it is more than the tolerance."""
     if not difference.passed:
         raise ExportError(
-            f"{model.name}: the graph differs from PyTorch by {difference} (allowed: p99"
-            f" {P99_TOLERANCE:.0f}, max {MAX_TOLERANCE:.0f}); it was not kept, please report it"
+            f"{model.name}: the graph differs from PyTorch by {difference} (allowed:"
+            f" {difference.tolerance}); it was not kept, please report it"
         )
 
 

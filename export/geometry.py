@@ -8,7 +8,7 @@ import numpy as np
 import spox.opset.ai.onnx.v20 as op
 from spox import Var
 
-from trt_anime.export.recipes import SizeRule
+from trt_anime.export.recipes.sizes import SizeRule
 
 TILE = 40  # 1280x720, 1920x1080, 2560x1440 and 3840x2160 are whole multiples: they need no padding
 

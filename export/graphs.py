@@ -4,6 +4,7 @@ import hashlib
 import importlib
 import importlib.util
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
@@ -15,9 +16,7 @@ from trt_anime.export.checkpoints import SILENT, Record, Report
 from trt_anime.files import replacing, sha256_of
 
 if TYPE_CHECKING:
-    import onnx
-
-    from trt_anime.export.check import Difference
+    from trt_anime.export.check import Difference, Made
 
 # Raise it when the graph's bytes change without a change of its options.
 REVISION = 5
@@ -33,34 +32,40 @@ class Maker(Protocol):
     """What a stage's module offers."""
 
     def settings(self, row: Model) -> dict[str, object]:
-        """All that the graph depends on besides the checkpoint and this release, as JSON takes it."""
+        """All that the graphs depend on besides the checkpoint and this release, as JSON takes it."""
 
-    def graph_of(
-        self, row: Model, checkpoint: Path, record: Record, *, compare: bool
-    ) -> "tuple[onnx.ModelProto, Difference | None]":
-        """The stage graph, checked node by node, and how far it is from PyTorch if that is to be compared.
+    def graphs_of(self, row: Model, checkpoint: Path, record: Record, *, compare: bool) -> "Iterable[Made]":
+        """The stage graphs, in the order of `Model.graphs`, compared with PyTorch if they are to be.
 
         Raises CheckpointError, ExportError, and MissingError where the checkpoint needs PyTorch.
         """
 
 
 @dataclass(frozen=True)
-class Exported:
+class Graph:
     """A stage graph on disk.
 
     Attributes:
+        name: as in `Model.graphs`.
         path: the ONNX file.
-        checkpoint: the weights it was made from.
         difference: from PyTorch; None where it wasn't compared.
     """
 
+    name: str
     path: Path
-    checkpoint: Path
     difference: "Difference | None"
 
 
-def ensure(model: str, *, report: Report = SILENT) -> Path:
-    """The stage graph of a catalogue entry, fetched and composed on first use.
+@dataclass(frozen=True)
+class Exported:
+    """The stage graphs of a model, and the weights that they were made from."""
+
+    checkpoint: Path
+    graphs: tuple[Graph, ...]
+
+
+def ensure(model: str, *, report: Report = SILENT) -> dict[str, Path]:
+    """The stage graphs of a catalogue entry, by name; weights are fetched and graphs made on first use.
 
     Takes the catalogue's first door, which needs no PyTorch where an .onnx file is published.
 
@@ -68,22 +73,24 @@ def ensure(model: str, *, report: Report = SILENT) -> Path:
     """
     row = catalogue.get(model)
     checkpoint = _checkpoint(row, None, report)
-    path = _path(row, sha256_of(checkpoint))
-    return path if path.is_file() else _export(row, checkpoint, path, compare=False).path
+    found = _paths(row, sha256_of(checkpoint))
+    if not _are_here(found):
+        _export(row, checkpoint, found, compare=False)
+    return found
 
 
-def existing(model: Model) -> Path | None:
-    """The stage graph that `ensure` would give, if nothing is to be fetched or made for it.
+def existing(model: Model) -> dict[str, Path] | None:
+    """The stage graphs that `ensure` would give, if nothing is to be fetched or made for them.
 
     The weights aren't read: their hash is the one that they were stored with.
     """
     record = next(iter(checkpoints.stored(model).values()), None)
-    path = _path(model, record.sha256) if record else None
-    return path if path and path.is_file() else None
+    found = _paths(model, record.sha256) if record else {}
+    return found if found and _are_here(found) else None
 
 
 def export(model: str, *, door: Format | None = None, report: Report = SILENT) -> Exported:
-    """Make the stage graph anew; check it node by node and, where PyTorch is installed, against it.
+    """Make the stage graphs anew; check them node by node and, where PyTorch is installed, against it.
 
     Args:
         door: the published file to start from: ``onnx`` needs no PyTorch, ``pth`` does.
@@ -93,28 +100,36 @@ def export(model: str, *, door: Format | None = None, report: Report = SILENT) -
     row = catalogue.get(model)
     compare = importlib.util.find_spec("torch") is not None
     checkpoint = _checkpoint(row, door, report)
-    return _export(row, checkpoint, _path(row, sha256_of(checkpoint)), compare=compare)
+    return _export(row, checkpoint, _paths(row, sha256_of(checkpoint)), compare=compare)
 
 
 def _checkpoint(row: Model, door: Format | None, report: Report) -> Path:
     return checkpoints.find(row, door=door) or checkpoints.pull(row, door=door, report=report)
 
 
-def _export(row: Model, checkpoint: Path, path: Path, *, compare: bool) -> Exported:
+def _export(row: Model, checkpoint: Path, target: Mapping[str, Path], *, compare: bool) -> Exported:
     import onnx
 
     record = checkpoints.stored(row)[checkpoint]
-    graph, difference = _maker(row).graph_of(row, checkpoint, record, compare=compare)
-    with replacing(path) as temporary:
-        onnx.save(graph, temporary)
-    return Exported(path, checkpoint, difference)
+    made = tuple(_maker(row).graphs_of(row, checkpoint, record, compare=compare))  # all, or none
+    for path, one in zip(target.values(), made, strict=True):
+        with replacing(path) as temporary:
+            onnx.save(one.graph, temporary)
+    graphs = (
+        Graph(name, path, one.difference) for (name, path), one in zip(target.items(), made, strict=True)
+    )
+    return Exported(checkpoint, tuple(graphs))
 
 
 def _maker(row: Model) -> Maker:
     return cast(Maker, importlib.import_module(MAKERS[row.stage]))
 
 
-def _path(row: Model, checkpoint_sha256: str) -> Path:
+def _paths(row: Model, checkpoint_sha256: str) -> dict[str, Path]:
     fields = {"revision": REVISION, "checkpoint": checkpoint_sha256, **_maker(row).settings(row)}
     digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
-    return paths.graphs() / f"{row.stage}-{row.name}-{digest[:12]}.onnx"
+    return {name: paths.graphs() / f"{name}-{row.name}-{digest[:12]}.onnx" for name in row.graphs}
+
+
+def _are_here(found: Mapping[str, Path]) -> bool:
+    return all(path.is_file() for path in found.values())

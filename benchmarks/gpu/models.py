@@ -16,7 +16,7 @@ def parity_on_cuda() -> str:
 
     if "CUDAExecutionProvider" not in ort.get_available_providers():
         raise MissingError("ONNX Runtime has no CUDA provider here; pip install 'trt-anime[gpu]'")
-    graph = str(graphs.ensure(MODEL))
+    graph = str(graphs.ensure(MODEL)["matte"])
     frames = example_frames()
     providers = ("CUDAExecutionProvider", "CPUExecutionProvider")
     sessions = [ort.InferenceSession(graph, providers=[provider]) for provider in providers]

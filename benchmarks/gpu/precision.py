@@ -40,7 +40,7 @@ def engine_parity(tables: list[Table]) -> str:
     if find_spec("modelopt") is None:
         raise MissingError("FP16 and INT8 need ModelOpt; pip install 'trt-anime[calibration]'")
     targets = _targets(native_target().compute_capability)
-    source = graphs.ensure(MODEL)
+    source = graphs.ensure(MODEL)["matte"]
     with _own_home() as home:
         graph = home / "graphs" / source.name
         graph.parent.mkdir()

@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 from trt_anime import paths
 from trt_anime.errors import DownloadError, InputError, OutputError
 from trt_anime.export import catalogue
-from trt_anime.export.catalogue import Checkpoint, Format, Model
+from trt_anime.export.catalogue import Checkpoint, File, Format, Model
 from trt_anime.export.checkpoints import records
 from trt_anime.export.checkpoints.records import IMPORTED, Record
 from trt_anime.export.checkpoints.sources import Advance, Job, SourceError, fetch, parse
@@ -96,11 +96,13 @@ def pull(model: Model, *, door: Format | None = None, force: bool = False, repor
     checkpoint = door_of(model, door)
     path = folder_of(model) / checkpoint.filename
     with _alone(model, report), _disk_errors(path):
-        here = None if force else records.read(path)
-        if here is None:
-            _from_sources(model, checkpoint, path, report)
-        elif not here.published:
-            report.say(f"{model.name}: your own file is here and stays; --force replaces it")
+        for file in (*checkpoint.companions, checkpoint):  # in this order: with the last one, all are here
+            place = folder_of(model) / file.filename
+            here = None if force else records.read(place)
+            if here is None:
+                _from_sources(model, checkpoint.format, file, place, report)
+            elif not here.published:
+                report.say(f"{model.name}: your own {file.filename} is here and stays; --force replaces it")
     return path
 
 
@@ -108,66 +110,76 @@ def import_file(model: Model, path: Path, *, report: Report = SILENT) -> Path:
     """Copy the user's own checkpoint into the store and return where it lies.
 
     Any file of a known format is taken, a fine-tune too; its record says whether it is the published one.
+    Those of its companions that lie beside it under their published names come along.
     Whether its tensors fit the network shows at export. Raises CheckpointError or OutputError.
     """
     format = format_of(path)
     published = next((file for file in model.files if file.format == format), None)
     target = folder_of(model) / (published.filename if published else f"{model.name}.{format}")
     with _alone(model, report), _disk_errors(target):
-        with replacing(target) as temporary:
-            shutil.copyfile(path, temporary)
-            sha256 = sha256_of(temporary)
-            records.forget(target)
-        same = published is not None and sha256 == published.sha256
-        _record(model, format, target, IMPORTED, sha256, published=same)
+        for file in published.companions if published else ():
+            if (beside := path.with_name(file.filename)).is_file():
+                _take(model, format, beside, folder_of(model) / file.filename, file)
+        same = _take(model, format, path, target, published)
     if not same:
         report.say(f"{model.name}: {path} is not the published file; taken as your own")
     return target
 
 
-def _from_sources(model: Model, checkpoint: Checkpoint, path: Path, report: Report) -> None:
+def _take(model: Model, format: Format, path: Path, target: Path, published: File | None) -> bool:
+    """Copy the user's own file to `target`; is it the published one?"""
+    with replacing(target) as temporary:
+        shutil.copyfile(path, temporary)
+        sha256 = sha256_of(temporary)
+        records.forget(target)
+    same = published is not None and sha256 == published.sha256
+    _record(model, format, target, IMPORTED, sha256, published=same)
+    return same
+
+
+def _from_sources(model: Model, format: Format, file: File, path: Path, report: Report) -> None:
     reasons = []
-    for source in checkpoint.sources:
+    for source in file.sources:
         try:
-            _from_source(source, model, checkpoint, path, report)
+            _from_source(source, model, format, file, path, report)
         except SourceError as error:
             reasons.append(f"  {source}\n    {error}")
-            if source != checkpoint.sources[-1]:
+            if source != file.sources[-1]:
                 report.say(f"{model.name}: {source}: {error}; trying the next source")
         else:
             shutil.rmtree(_partial_folder(path), ignore_errors=True)
             return
     raise DownloadError(
-        f"{checkpoint.filename}: no source gave the file; get it elsewhere and run"
+        f"{file.filename}: no source gave the file; get it elsewhere and run"
         f" `trt-anime models import {model.name} FILE`\n" + "\n".join(reasons)
     )
 
 
-def _from_source(source: str, model: Model, checkpoint: Checkpoint, path: Path, report: Report) -> None:
+def _from_source(source: str, model: Model, format: Format, file: File, path: Path, report: Report) -> None:
     """Fetch, check, and only then move into place. Raises SourceError."""
-    key = f"{model.name}/{checkpoint.filename}"
+    key = f"{model.name}/{file.filename}"
     partial = _partial_folder(path) / hashlib.sha256(source.encode()).hexdigest()[:12]
     partial.mkdir(parents=True, exist_ok=True)
     job = Job(
         source=parse(source),
         folder=partial,
-        filename=checkpoint.filename,
-        size_bytes=checkpoint.size_bytes,
+        filename=file.filename,
+        size_bytes=file.size_bytes,
         say=lambda line: report.say(f"{model.name}: {line}"),
         progress=lambda total: report.progress(model.name, total),
     )
-    file = fetch(job)
+    fetched = fetch(job)
     try:
-        sha256 = check_published(file, checkpoint, pinned=records.pinned(key))
+        sha256 = check_published(fetched, file, pinned=records.pinned(key))
     except SourceError:
         shutil.rmtree(partial)
         raise
-    if checkpoint.sha256 is None:
+    if file.sha256 is None:
         records.pin(key, sha256, source)
     with replacing(path) as temporary:
-        file.replace(temporary)
+        fetched.replace(temporary)
         records.forget(path)
-    _record(model, checkpoint.format, path, source, sha256, published=True)
+    _record(model, format, path, source, sha256, published=True)
 
 
 def _partial_folder(path: Path) -> Path:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from trt_anime.errors import CheckpointError
-from trt_anime.export.catalogue import Checkpoint, Format
+from trt_anime.export.catalogue import Checkpoint, File, Format
 from trt_anime.export.checkpoints.sources import SourceError
 
 # A PyTorch file from before 2020 starts with this number, pickled with protocol 2.
@@ -31,32 +31,33 @@ def format_of(path: Path) -> Format:
     return _onnx(path)
 
 
-def check_published(path: Path, checkpoint: Checkpoint, *, pinned: str | None) -> str:
+def check_published(path: Path, published: File, *, pinned: str | None) -> str:
     """Return the SHA-256 of a fetched file if it is the one that the catalogue means.
 
     Size and published hashes decide; without a SHA-256 in the catalogue the `pinned` one does; without
-    either, the file must at least be whole and of the right format. Raises SourceError.
+    either, the file must at least be whole and, if it holds weights, of the right format. Raises
+    SourceError.
     """
     with _said_of_the_source(path):
         _refuse_what_downloads_leave(path)
     size_bytes = path.stat().st_size
     sha256, md5 = _hashes(path)
     wrong = ""
-    if checkpoint.size_bytes not in (None, size_bytes):
-        wrong = f"{size_bytes} bytes instead of {checkpoint.size_bytes}"
-    elif checkpoint.sha256 not in (None, sha256):
-        wrong = f"SHA-256 {sha256[:12]}… instead of {(checkpoint.sha256 or '')[:12]}…"
-    elif checkpoint.md5 not in (None, md5):
-        wrong = f"MD5 {md5} instead of {checkpoint.md5}"
+    if published.size_bytes not in (None, size_bytes):
+        wrong = f"{size_bytes} bytes instead of {published.size_bytes}"
+    elif published.sha256 not in (None, sha256):
+        wrong = f"SHA-256 {sha256[:12]}… instead of {(published.sha256 or '')[:12]}…"
+    elif published.md5 not in (None, md5):
+        wrong = f"MD5 {md5} instead of {published.md5}"
     elif pinned not in (None, sha256):
         wrong = f"SHA-256 {sha256[:12]}… instead of {(pinned or '')[:12]}…, which lock.json pins"
     if wrong:
         raise SourceError(f"sent another file than the published one ({wrong})")
-    if checkpoint.sha256 is None:
+    if published.sha256 is None and isinstance(published, Checkpoint):
         with _said_of_the_source(path):
             found = format_of(path)
-        if found != checkpoint.format:
-            raise SourceError(f"sent something else: the file is .{found}, not .{checkpoint.format}")
+        if found != published.format:
+            raise SourceError(f"sent something else: the file is .{found}, not .{published.format}")
     return sha256
 
 

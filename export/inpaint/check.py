@@ -8,6 +8,7 @@ import onnx
 
 from trt_anime.export.catalogue import Model
 from trt_anime.export.check import Difference, Frames, check_difference, difference_of, run
+from trt_anime.export.recipes.inpaint import Inpainting
 
 if TYPE_CHECKING:
     import torch
@@ -36,7 +37,7 @@ def compare_with_torch(
 
     frames, holes = example()
     with torch.no_grad():
-        reference = InpaintReference(network, model.inpainting)
+        reference = InpaintReference(network, model.recipe_as(Inpainting))
         expected = reference(torch.from_numpy(frames), torch.from_numpy(holes)).numpy()
     result = difference(run(graph, {"frame": frames, "hole": holes}), expected)
     check_difference(result, model)

@@ -7,6 +7,7 @@ from trt_anime.export.inpaint.finish import finish_graph
 from trt_anime.export.inpaint.options import HoleOptions
 from trt_anime.export.inpaint.prepare import prepare_graph
 from trt_anime.export.parts import NETWORK, PREPARE, joined, set_shape
+from trt_anime.export.recipes.inpaint import Inpainting
 from trt_anime.stage import StageInfo
 
 
@@ -31,7 +32,7 @@ def inpaint_graph(
         ``frame`` uint8 [batch,height,width,3] RGB and ``hole`` uint8 [batch,height,width], 255 where it is
         to be filled -> ``plate`` uint8 [batch,height,width,3]; away from the hole the bytes of the frame.
     """
-    rule, options = model.inpainting, options or HoleOptions()
+    rule, options = model.recipe_as(Inpainting), options or HoleOptions()
     info = StageInfo(
         stage=model.stage,
         model=model.name,

@@ -14,7 +14,7 @@ from trt_anime.export.geometry import (
     scalar,
     shape_of,
 )
-from trt_anime.export.recipes import Inpainting
+from trt_anime.export.recipes.inpaint import Inpainting
 
 
 def finish_graph(rule: Inpainting) -> onnx.ModelProto:

@@ -1,6 +1,6 @@
 """From a checkpoint to the inpaint graph: what `graphs` calls for this stage."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,12 +9,13 @@ from trt_anime.errors import CheckpointError
 from trt_anime.export.catalogue import Model
 from trt_anime.export.checkpoints import Record
 from trt_anime.export.inpaint.options import HoleOptions
+from trt_anime.export.recipes.inpaint import Inpainting
 
 if TYPE_CHECKING:
     import onnx
     import torch
 
-    from trt_anime.export.check import Difference
+    from trt_anime.export.check import Made
 
     Network = Callable[[torch.Tensor], torch.Tensor]
 
@@ -24,21 +25,19 @@ _FROM_ONNX = {"migan"}
 
 def settings(row: Model) -> dict[str, object]:
     """All that the graph depends on besides the checkpoint and this release."""
-    return {"inpainting": asdict(row.inpainting), "options": asdict(HoleOptions())}
+    return {"recipe": asdict(row.recipe_as(Inpainting)), "options": asdict(HoleOptions())}
 
 
-def graph_of(
-    row: Model, checkpoint: Path, record: Record, *, compare: bool
-) -> "tuple[onnx.ModelProto, Difference | None]":
-    """The stage graph, checked node by node, and how far it is from PyTorch if that is to be compared."""
-    from trt_anime.export.check import check_nodes
+def graphs_of(row: Model, checkpoint: Path, record: Record, *, compare: bool) -> "Iterator[Made]":
+    """The one stage graph; see `graphs.Maker`."""
+    from trt_anime.export.check import Made, check_nodes
     from trt_anime.export.inpaint.check import compare_with_torch
     from trt_anime.export.inpaint.compose import inpaint_graph
 
     network, twin = _network(row, checkpoint)
     graph = inpaint_graph(network, row, checkpoint_sha256=record.sha256, licence=record.licence)
     check_nodes(graph, row)
-    return graph, compare_with_torch(graph, row, twin()) if compare else None
+    yield Made(graph, compare_with_torch(graph, row, twin()) if compare else None)
 
 
 def _network(row: Model, checkpoint: Path) -> "tuple[onnx.ModelProto, Callable[[], Network]]":

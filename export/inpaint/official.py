@@ -13,6 +13,7 @@ from onnx import TensorProto, helper, version_converter
 from trt_anime.errors import CheckpointError
 from trt_anime.export.catalogue import Model
 from trt_anime.export.parts import IR_VERSION, OPSET, rename_value
+from trt_anime.export.recipes.inpaint import Inpainting
 
 _INSIDE = "/model/"
 
@@ -25,7 +26,7 @@ def network_from_onnx(path: Path, model: Model) -> onnx.ModelProto:
     """
     import onnxslim
 
-    side = model.inpainting.size_rule.side
+    side = model.recipe_as(Inpainting).size_rule.side
     try:
         network = onnxslim.slim(version_converter.convert_version(_cut(onnx.load(path), side), OPSET))
         assert isinstance(network, onnx.ModelProto)  # it returns a path, a report or None when asked to

@@ -7,7 +7,7 @@ from spox import Tensor, Var, argument, build
 
 from trt_anime.export.geometry import extent, integers, network_size, padded, scalar, shape_of, shrunk
 from trt_anime.export.inpaint.options import HoleOptions
-from trt_anime.export.recipes import Inpainting
+from trt_anime.export.recipes.inpaint import Inpainting
 
 # Of a network pixel, the share in the hole that counts: less can't be seen.
 LEAST_SHARE = 1e-3

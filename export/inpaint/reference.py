@@ -13,7 +13,8 @@ from torch.nn import functional as F
 from trt_anime.export.geometry import SHRINK, TILE
 from trt_anime.export.inpaint.options import HoleOptions
 from trt_anime.export.inpaint.prepare import LEAST_SHARE
-from trt_anime.export.recipes import Inpainting, SizeRule
+from trt_anime.export.recipes.inpaint import Inpainting
+from trt_anime.export.recipes.sizes import SizeRule
 
 
 class InpaintReference(nn.Module):

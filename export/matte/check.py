@@ -6,7 +6,8 @@ import numpy as np
 import onnx
 
 from trt_anime.export.catalogue import Model
-from trt_anime.export.check import Difference, Frames, Levels, check_difference, difference_of, run
+from trt_anime.export.check import Difference, Frames, Values, check_difference, difference_of, run
+from trt_anime.export.recipes.matte import Preprocess
 
 _HEIGHT, _WIDTH = 403, 517  # no whole number of tiles, and more of them than are always refined
 
@@ -16,7 +17,7 @@ def difference(found: Frames, expected: Frames) -> Difference:
     return difference_of(_premultiplied(found), _premultiplied(expected))
 
 
-def _premultiplied(rgba: Frames) -> Levels:
+def _premultiplied(rgba: Frames) -> Values:
     result = rgba.astype(np.float32)
     result[..., :3] *= result[..., 3:] / 255
     return result
@@ -36,7 +37,7 @@ def compare_with_torch(graph: onnx.ModelProto, model: Model, network: Callable[.
 
     frames = example_frames()
     with torch.no_grad():
-        expected = MatteReference(network, model.preprocess)(torch.from_numpy(frames)).numpy()  # type: ignore[arg-type]
+        expected = MatteReference(network, model.recipe_as(Preprocess))(torch.from_numpy(frames)).numpy()  # type: ignore[arg-type]
     result = difference(run(graph, {"frame": frames}), expected)
     check_difference(result, model)
     return result

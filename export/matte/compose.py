@@ -7,6 +7,7 @@ from trt_anime.export.matte.finish import finish_graph
 from trt_anime.export.matte.options import RefineOptions
 from trt_anime.export.matte.prepare import prepare_graph
 from trt_anime.export.parts import NETWORK, PREPARE, joined, set_shape
+from trt_anime.export.recipes.matte import Preprocess
 from trt_anime.stage import StageInfo
 
 
@@ -30,7 +31,7 @@ def matte_graph(
     Returns:
         ``frame`` uint8 [batch,height,width,3] RGB -> ``rgba`` uint8 [batch,height,width,4], straight alpha.
     """
-    rule = model.preprocess
+    rule = model.recipe_as(Preprocess)
     info = StageInfo(
         stage=model.stage,
         model=model.name,

@@ -24,7 +24,7 @@ from trt_anime.export.geometry import (
 )
 from trt_anime.export.matte.options import LEAST_TILES, MOST_TILES, RefineOptions
 from trt_anime.export.matte.refine import GUIDE_TILE, PLANES, SCALE, bounded_alpha, coefficients, guide_of
-from trt_anime.export.recipes import Preprocess
+from trt_anime.export.recipes.matte import Preprocess
 
 _HALO_TILE = GUIDE_TILE + 2  # one guide pixel around, so that upsampling a tile needs no neighbour
 

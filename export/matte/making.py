@@ -1,6 +1,6 @@
 """From a checkpoint to the matte graph: what `graphs` calls for this stage."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,30 +9,29 @@ from trt_anime.errors import CheckpointError
 from trt_anime.export.catalogue import Model
 from trt_anime.export.checkpoints import Record
 from trt_anime.export.matte.options import RefineOptions
+from trt_anime.export.recipes.matte import Preprocess
 
 if TYPE_CHECKING:
     import onnx
 
-    from trt_anime.export.check import Difference
+    from trt_anime.export.check import Made
 
 
 def settings(row: Model) -> dict[str, object]:
     """All that the graph depends on besides the checkpoint and this release."""
-    return {"preprocess": asdict(row.preprocess), "options": asdict(RefineOptions())}
+    return {"recipe": asdict(row.recipe_as(Preprocess)), "options": asdict(RefineOptions())}
 
 
-def graph_of(
-    row: Model, checkpoint: Path, record: Record, *, compare: bool
-) -> "tuple[onnx.ModelProto, Difference | None]":
-    """The stage graph, checked node by node, and how far it is from PyTorch if that is to be compared."""
-    from trt_anime.export.check import check_nodes
+def graphs_of(row: Model, checkpoint: Path, record: Record, *, compare: bool) -> "Iterator[Made]":
+    """The one stage graph; see `graphs.Maker`."""
+    from trt_anime.export.check import Made, check_nodes
     from trt_anime.export.matte.check import compare_with_torch
     from trt_anime.export.matte.compose import matte_graph
 
     network, twin = _network(row, checkpoint)
     graph = matte_graph(network, row, checkpoint_sha256=record.sha256, licence=record.licence)
     check_nodes(graph, row)
-    return graph, compare_with_torch(graph, row, twin()) if compare else None
+    yield Made(graph, compare_with_torch(graph, row, twin()) if compare else None)
 
 
 def _network(row: Model, checkpoint: Path) -> "tuple[onnx.ModelProto, Callable[[], Callable[..., object]]]":
@@ -56,7 +55,7 @@ def _network(row: Model, checkpoint: Path) -> "tuple[onnx.ModelProto, Callable[[
 
 def _check_size(network: "onnx.ModelProto", row: Model, checkpoint: Path) -> None:
     """A size that the network is fixed to must be the one that frames are brought to."""
-    rule = row.preprocess.size_rule
+    rule = row.recipe_as(Preprocess).size_rule
     height, width = (d.dim_value for d in network.graph.input[0].type.tensor_type.shape.dim[2:])
     allowed = {0} if rule.fit == "short_side" else {0, rule.side}  # 0: free
     if not {height, width} <= allowed:

@@ -6,7 +6,7 @@ import spox.opset.ai.onnx.v20 as op
 from spox import Tensor, Var, argument, build
 
 from trt_anime.export.geometry import canvas_margins, extent, integers, network_size, padded, scalar, shrunk
-from trt_anime.export.recipes import Preprocess
+from trt_anime.export.recipes.matte import Preprocess
 
 
 def prepare_graph(rule: Preprocess) -> onnx.ModelProto:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from trt_anime.export.catalogue import Model
 from trt_anime.export.networks import create
 from trt_anime.export.networks.loading import load_checkpoint
+from trt_anime.export.recipes.matte import Preprocess
 from trt_anime.export.tracing import BATCH, onnx_from_module
 
 
@@ -46,7 +47,7 @@ def onnx_from_network(network: MatteNetwork, model: Model) -> onnx.ModelProto:
     Raises:
         ExportError: torch's exporter gave up.
     """
-    rule = model.preprocess.size_rule
+    rule = model.recipe_as(Preprocess).size_rule
     dynamic: dict[int, object] = {0: BATCH}
     example = torch.zeros(2, 3, rule.side, rule.side)
     if rule.fit == "short_side":

@@ -13,7 +13,8 @@ from torch.nn import functional as F
 from trt_anime.export.geometry import SHRINK, TILE
 from trt_anime.export.matte.options import LEAST_TILES, MOST_TILES, RefineOptions
 from trt_anime.export.matte.refine import EDGE_BLOCK, GUIDE_TILE, SCALE
-from trt_anime.export.recipes import Preprocess, SizeRule
+from trt_anime.export.recipes.matte import Preprocess
+from trt_anime.export.recipes.sizes import SizeRule
 
 
 class MatteReference(nn.Module):

@@ -156,7 +156,7 @@ class ModelState:
         here: formats of its checkpoints on this machine.
         own: formats among them that are the user's own files, not the published ones.
         hash: of the published file: known beforehand, pinned by the first download here, or neither.
-        graph: file name of its stage graph, empty if that isn't made yet.
+        graphs: file names of its stage graphs, none if they aren't made yet.
     """
 
     name: str
@@ -164,7 +164,7 @@ class ModelState:
     here: tuple[str, ...] = ()
     own: tuple[str, ...] = ()
     hash: Literal["published", "pinned", "none"]
-    graph: str = ""
+    graphs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

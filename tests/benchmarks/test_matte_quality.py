@@ -13,6 +13,7 @@ from benchmarks.quality_report import losses, report
 from benchmarks.quality_scores import Pair, Score, flicker, mean_pair, score
 from samples.scene import GroundTruth, Scene, SceneOptions
 from trt_anime.export import catalogue
+from trt_anime.export.recipes.matte import Preprocess
 
 NO_ERROR = Score(*[0.0] * 7)
 
@@ -50,7 +51,7 @@ def test_a_still_matte_of_a_still_figure_does_not_flicker(truth: GroundTruth) ->
 def test_the_plain_layer_stretches_the_map_by_the_models_rule(truth: GroundTruth) -> None:
     network_map = np.linspace(0.2, 0.6, 64, dtype=np.float32).reshape(8, 8)
     stretched, kept = (
-        plain_layer(truth.frame, network_map, catalogue.get(name).preprocess)[..., 3]
+        plain_layer(truth.frame, network_map, catalogue.get(name).recipe_as(Preprocess))[..., 3]
         for name in ("u2netp", "modnet")
     )
     assert (stretched.min(), stretched.max()) == (0, 255)

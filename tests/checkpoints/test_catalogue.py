@@ -1,7 +1,6 @@
 """The catalogue is data: every row has to make sense by itself."""
 
 import string
-from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -9,7 +8,9 @@ import pytest
 from trt_anime.errors import InputError
 from trt_anime.export.catalogue import CATALOGUE, Model, get
 from trt_anime.export.checkpoints.sources import FETCHERS, parse
-from trt_anime.export.recipes import Inpainting, Preprocess
+from trt_anime.export.recipes import Recipe
+from trt_anime.export.recipes.inpaint import Inpainting
+from trt_anime.export.recipes.matte import Preprocess
 
 
 @pytest.fixture(params=list(CATALOGUE.values()), ids=list(CATALOGUE))
@@ -23,33 +24,29 @@ def test_row(model: Model) -> None:
     assert model.page.startswith("https://") and model.title and model.licence
     formats = [file.format for file in model.files]
     assert formats and len(set(formats)) == len(formats)
-    rule = model.recipe.size_rule
-    assert rule.side % rule.multiple_of == 0
-    assert np.all(np.array(model.recipe.std) > 0)
+    assert model.graphs and len(set(model.graphs)) == len(model.graphs)
 
 
-STAGES = {"matte": Preprocess, "inpaint": Inpainting}
+@pytest.mark.parametrize("recipe", [row.recipe for row in CATALOGUE.values()], ids=list(CATALOGUE))
+def test_sizes(recipe: Recipe) -> None:
+    if isinstance(recipe, Preprocess | Inpainting):
+        rule = recipe.size_rule
+        assert rule.side % rule.multiple_of == 0
+        assert np.all(np.array(recipe.std) > 0)
 
 
 def test_recipe(model: Model) -> None:
-    """Each stage has one kind of recipe; asked for another, the row says what it is."""
-    recipes: dict[str, Callable[[], object]] = {
-        "matte": lambda: model.preprocess,
-        "inpaint": lambda: model.inpainting,
-    }
-    assert isinstance(model.recipe, STAGES[model.stage])
-    for stage, recipe in recipes.items():
-        if stage == model.stage:
-            assert recipe() is model.recipe
-        else:
-            with pytest.raises(
-                InputError, match=f"{model.name} is a network for the stage '{model.stage}'"
-            ):
-                recipe()
+    """Each stage has recipes of its own; asked for another's, the row says what it is."""
+    assert model.stage == model.recipe.STAGE
+    assert model.recipe_as(type(model.recipe)) is model.recipe
+    assert all(what and words for what, words in model.recipe.facts())
+    other = Inpainting if model.stage == "matte" else Preprocess
+    with pytest.raises(InputError, match=f"{model.name} is a network for the stage '{model.stage}'"):
+        model.recipe_as(other)
 
 
 def test_files(model: Model) -> None:
-    for file in model.files:
+    for file in [*model.files, *(other for first in model.files for other in first.companions)]:
         assert "/" not in file.filename and file.sources
         for digest, digits in ((file.sha256, 64), (file.md5, 32)):
             assert digest is None or (

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from tests.checkpoints.server import Answer, Server
 from tests.checkpoints.test_verify import LEGACY, SAFE
 from trt_anime.errors import CheckpointError, DownloadError, InputError, OutputError
 from trt_anime.export import checkpoints
+from trt_anime.export.catalogue import File, Model
 
 PULL = """
 import sys
@@ -139,7 +141,7 @@ def test_import_of_an_own_file(tmp_path: Path, server: Server, heard: Heard) -> 
     record = checkpoints.stored(model)[path]
     assert not record.published and record.licence == ""
     assert checkpoints.pull(model, report=heard.report).read_bytes() == tiny_onnx()
-    assert heard.lines[-1] == "toy: your own file is here and stays; --force replaces it"
+    assert heard.lines[-1] == "toy: your own weights.onnx is here and stays; --force replaces it"
     assert checkpoints.pull(model, force=True).read_bytes() == BODY
     assert checkpoints.stored(model)[path].published
 
@@ -168,3 +170,36 @@ def test_refused_import_leaves_the_file_in_place(tmp_path: Path, server: Server)
 
 def test_nothing_is_here_at_first() -> None:
     assert checkpoints.find(model_of("https://host/file")) is None
+
+
+def with_companion(model: Model, *sources: str, body: bytes) -> Model:
+    """The row with a second file that its weights need."""
+    words = File(filename="words.json", sources=sources, sha256=hashlib.sha256(body).hexdigest())
+    return replace(model, files=(replace(model.files[0], companions=(words,)),))
+
+
+def test_companions_come_with_the_weights(server: Server, heard: Heard) -> None:
+    weights, words = server.serve("/weights", Answer(BODY)), server.serve("/words", Answer(b'{"a": 1}'))
+    model = with_companion(model_of(weights), words, body=b'{"a": 1}')
+    path = checkpoints.pull(model, report=heard.report)
+    assert path.read_bytes() == BODY
+    assert path.with_name("words.json").read_bytes() == b'{"a": 1}'
+    heard.totals.clear()
+    assert checkpoints.pull(model, report=heard.report) == path and not heard.totals  # both are here
+
+
+def test_weights_without_their_companion_are_not_here(server: Server) -> None:
+    weights, words = server.serve("/weights", Answer(BODY)), server.serve("/words", Answer(b"another"))
+    model = with_companion(model_of(weights), words, body=b'{"a": 1}')
+    with pytest.raises(DownloadError, match=r"^words\.json: no source gave the file"):
+        checkpoints.pull(model)
+    assert checkpoints.find(model) is None
+
+
+def test_a_companion_beside_an_imported_file_is_taken_along(tmp_path: Path) -> None:
+    model = with_companion(model_of("https://host/x"), "https://host/words", body=b'{"a": 1}')
+    mine = tmp_path / "mine.onnx"
+    mine.write_bytes(tiny_onnx())
+    (tmp_path / "words.json").write_bytes(b'{"a": 2}')
+    path = checkpoints.import_file(model, mine)
+    assert path.with_name("words.json").read_bytes() == b'{"a": 2}'

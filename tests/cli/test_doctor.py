@@ -138,18 +138,18 @@ def test_a_disk_nearly_full(modules: Path, monkeypatch: pytest.MonkeyPatch, caps
 
 
 def test_models_and_graphs(home: Path, tmp_path: Path) -> None:
-    assert not any(model.here or model.graph for model in model_states())
+    assert not any(model.here or model.graphs for model in model_states())
     (tmp_path / "tuned.onnx").write_bytes(tiny_onnx())
     row = catalogue.CATALOGUE["u2netp"]
     checkpoints.import_file(row, tmp_path / "tuned.onnx")
     state = next(model for model in model_states() if model.name == "u2netp")
-    assert (state.here, state.own, state.hash, state.graph) == (("onnx",), ("onnx",), "published", "")
+    assert (state.here, state.own, state.hash, state.graphs) == (("onnx",), ("onnx",), "published", ())
     record = next(iter(checkpoints.stored(row).values()))
-    path = graphs._path(row, record.sha256)
+    path = graphs._paths(row, record.sha256)["matte"]
     path.parent.mkdir(parents=True)
     path.touch()
-    assert next(model for model in model_states() if model.name == "u2netp").graph == path.name
-    assert graphs.ensure("u2netp") == path == graphs.existing(row)
+    assert next(model for model in model_states() if model.name == "u2netp").graphs == (path.name,)
+    assert graphs.ensure("u2netp") == {"matte": path} == graphs.existing(row)
 
 
 REPORTS: dict[str, Facts] = {name: row[0] for name, row in PROBLEMS.items()}

@@ -16,13 +16,14 @@ from trt_anime.errors import EngineError
 from trt_anime.export.catalogue import get
 from trt_anime.export.inpaint.compose import inpaint_graph
 from trt_anime.export.inpaint.lama import onnx_from_lama
+from trt_anime.export.recipes.inpaint import Inpainting
 
 pytest.importorskip("tensorrt_rtx")
 
 
 def lama_stage() -> onnx.ModelProto:
     network = onnx_from_lama(lama_with_weights())
-    rule = get("lama").inpainting
+    rule = get("lama").recipe_as(Inpainting)
     return inpaint_graph(network, row(rule, "lama"), checkpoint_sha256="0" * 64, licence="")
 
 

@@ -18,7 +18,8 @@ from trt_anime.export.inpaint.compose import inpaint_graph
 from trt_anime.export.inpaint.options import HoleOptions
 from trt_anime.export.inpaint.reference import InpaintReference
 from trt_anime.export.networks.lama import Lama, LamaShape
-from trt_anime.export.recipes import Inpainting, SizeRule
+from trt_anime.export.recipes.inpaint import Inpainting
+from trt_anime.export.recipes.sizes import SizeRule
 
 Frames = NDArray[np.uint8]
 

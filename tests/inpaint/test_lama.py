@@ -19,6 +19,7 @@ from trt_anime.export.inpaint.lama import onnx_from_lama
 from trt_anime.export.inpaint.reference import InpaintReference
 from trt_anime.export.networks.lama import Lama, LamaShape
 from trt_anime.export.parts import OPSET
+from trt_anime.export.recipes.inpaint import Inpainting
 from trt_anime.limits import sm75_needs_fp16, unbuildable
 from trt_anime.stage import COORDINATES
 
@@ -77,7 +78,7 @@ def test_what_computes_angles_is_marked() -> None:
 def test_the_stage_equals_its_reference(size: tuple[int, int]) -> None:
     """With LaMa's own rule: frames of every shape, none of which is a multiple of 8."""
     network = lama_with_weights()
-    rule = get("lama").inpainting
+    rule = get("lama").recipe_as(Inpainting)
     graph = inpaint_graph(model(), row(rule, "lama"), checkpoint_sha256="0" * 64, licence="")
     assert unbuildable(graph) == []
     assert len(sm75_needs_fp16(graph)) == 4 * 2 * SMALL.blocks

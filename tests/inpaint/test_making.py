@@ -41,10 +41,11 @@ def described(path: Path) -> StageInfo:
 def test_a_torchscript_file_becomes_a_graph(name: str, small_lama: Lama, tmp_path: Path) -> None:
     checkpoint = checkpoints.import_file(get(name), published(tmp_path / "mine.pt", small_lama))
     made = graphs.export(name)
-    assert made.checkpoint == checkpoint and made.path.name.startswith(f"inpaint-{name}-")
-    assert made.difference is not None and made.difference.maximum <= 1
-    assert graphs.ensure(name) == made.path
-    assert described(made.path) == StageInfo(
+    (graph,) = made.graphs
+    assert made.checkpoint == checkpoint and graph.path.name.startswith(f"inpaint-{name}-")
+    assert graph.difference is not None and graph.difference.maximum <= 1
+    assert graphs.ensure(name) == {"inpaint": graph.path}
+    assert described(graph.path) == StageInfo(
         stage="inpaint",
         model=name,
         checkpoint_sha256=sha256_of(checkpoint),
@@ -64,7 +65,7 @@ def test_a_published_program_becomes_a_graph(tmp_path: Path, capsys: pytest.Capt
     out = capsys.readouterr().out
     assert "nodes: all can be built by TensorRT-RTX" in out
     assert "against PyTorch: max " in out
-    info = described(tmp_path / "out/migan.onnx")
+    info = described(tmp_path / "out/inpaint-migan.onnx")
     assert (info.stage, info.network_size) == ("inpaint", (512, 512))
 
 
@@ -85,6 +86,6 @@ def test_lama_in_full_size(tmp_path: Path) -> None:
     weights = {name: torch.from_numpy(value) for name, value in manifest("lama").weights().items()}
     network.load_state_dict(weights)
     checkpoints.import_file(get("lama"), published(tmp_path / "big-lama.pt", network))
-    made = graphs.export("lama")
-    assert made.difference is not None and made.difference.maximum <= 1
-    assert 200e6 < made.path.stat().st_size < 210e6
+    (graph,) = graphs.export("lama").graphs
+    assert graph.difference is not None and graph.difference.maximum <= 1
+    assert 200e6 < graph.path.stat().st_size < 210e6

@@ -17,12 +17,13 @@ from trt_anime.export import checkpoints
 from trt_anime.export.catalogue import Model, get
 from trt_anime.export.inpaint.official import network_from_onnx
 from trt_anime.export.parts import OPSET
+from trt_anime.export.recipes.inpaint import Inpainting
 
 SIDE = 64
 
 
 def small_row() -> Model:
-    rule = get("migan").inpainting
+    rule = get("migan").recipe_as(Inpainting)
     return row(replace(rule, size_rule=replace(rule.size_rule, side=SIDE, multiple_of=SIDE)))
 
 

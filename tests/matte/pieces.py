@@ -15,7 +15,8 @@ from trt_anime.export.catalogue import Model, get
 from trt_anime.export.matte.compose import matte_graph
 from trt_anime.export.matte.options import RefineOptions
 from trt_anime.export.matte.reference import MatteReference
-from trt_anime.export.recipes import Preprocess, SizeRule
+from trt_anime.export.recipes.matte import Preprocess
+from trt_anime.export.recipes.sizes import SizeRule
 
 Frames = NDArray[np.uint8]
 

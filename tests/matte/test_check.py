@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.matte.pieces import Frames
-from trt_anime.export.check import MAX_TOLERANCE, P99_TOLERANCE, Difference
+from trt_anime.export.check import LEVELS, Difference
 from trt_anime.export.matte.check import difference
 
 
@@ -25,16 +25,16 @@ def test_levels() -> None:
     found[0, 0, 0, 0] = 110
     result = difference(found, rgba(100, 255))
     assert (result.maximum, result.p99, round(result.mean, 6)) == (10, 0, 10 / 1600)
-    assert str(result) == "max 10, p99 0.00, mean 0.0063 of 255"
+    assert str(result) == "max 10, p99 0, mean 0.0063 of 255"
 
 
 @pytest.mark.parametrize(
     ("maximum", "p99", "passed"),
     [
         (0, 0, True),
-        (MAX_TOLERANCE, P99_TOLERANCE, True),
-        (MAX_TOLERANCE + 1, 0, False),
-        (2, P99_TOLERANCE + 0.01, False),
+        (LEVELS.maximum, LEVELS.p99, True),
+        (LEVELS.maximum + 1, 0, False),
+        (2, LEVELS.p99 + 0.01, False),
         (float("nan"), float("nan"), False),
     ],
 )

@@ -17,6 +17,7 @@ from trt_anime.errors import CheckpointError, ExportError, InputError
 from trt_anime.export import check, checkpoints, graphs
 from trt_anime.export.catalogue import Model, get
 from trt_anime.export.matte import pytorch
+from trt_anime.export.recipes.matte import Preprocess
 from trt_anime.files import sha256_of
 from trt_anime.stage import StageInfo
 
@@ -39,40 +40,44 @@ def imported(folder: Path, *, side: int = 320, seed: int = 0) -> Path:
     return checkpoints.import_file(get("u2netp"), file)
 
 
+def matte_graph() -> Path:
+    return graphs.ensure("u2netp")["matte"]
+
+
 def graphs_in(home: Path) -> list[str]:
     return sorted(path.name for path in (home / "graphs").glob("*"))
 
 
 def test_ensure_makes_it_once(tmp_path: Path, home: Path) -> None:
     imported(tmp_path)
-    path = graphs.ensure("u2netp")
+    path = matte_graph()
     assert path.parent == home / "graphs" and path.name.startswith("matte-u2netp-")
     before = path.stat()
-    assert graphs.ensure("u2netp") == path
+    assert matte_graph() == path
     assert (path.stat().st_mtime_ns, path.stat().st_ino) == (before.st_mtime_ns, before.st_ino)
     assert graphs_in(home) == [path.name]
 
 
 def test_another_checkpoint_is_another_graph(tmp_path: Path, home: Path) -> None:
     imported(tmp_path)
-    first = graphs.ensure("u2netp")
+    first = matte_graph()
     imported(tmp_path, seed=1)
-    second = graphs.ensure("u2netp")
+    second = matte_graph()
     assert graphs_in(home) == sorted([first.name, second.name])
     imported(tmp_path)
-    assert graphs.ensure("u2netp") == first
+    assert matte_graph() == first
 
 
 def test_another_revision_is_another_graph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     imported(tmp_path)
-    first = graphs.ensure("u2netp")
+    first = matte_graph()
     monkeypatch.setattr(graphs, "REVISION", graphs.REVISION + 1)
-    assert graphs.ensure("u2netp") != first
+    assert matte_graph() != first
 
 
 def test_the_graph_describes_itself(tmp_path: Path) -> None:
     checkpoint = imported(tmp_path)
-    path = graphs.ensure("u2netp")
+    path = matte_graph()
     model = onnx.load(path)
     onnx.checker.check_model(model, full_check=True)
     metadata = {item.key: item.value for item in model.metadata_props}
@@ -93,39 +98,40 @@ def test_the_graph_describes_itself(tmp_path: Path) -> None:
     ("model", "size"), [("u2net", (320, 320)), ("isnet-anime", (1024, 1024)), ("modnet", None)]
 )
 def test_the_size_that_a_network_sees(model: str, size: tuple[int, int] | None) -> None:
-    assert get(model).preprocess.size_rule.network_size == size
+    assert get(model).recipe_as(Preprocess).size_rule.network_size == size
 
 
 def test_export_compares(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     checkpoint = imported(tmp_path)
     made = graphs.export("u2netp")
-    assert made.checkpoint == checkpoint and made.path.is_file()
-    assert made.difference is not None and made.difference.passed
-    assert graphs.ensure("u2netp") == made.path
+    (graph,) = made.graphs
+    assert made.checkpoint == checkpoint and graph.path.is_file() and graph.name == "matte"
+    assert graph.difference is not None and graph.difference.passed
+    assert matte_graph() == graph.path
     with pytest.raises(SystemExit) as left:
         main(["export", "u2netp", "--output", str(tmp_path / "out")])
     assert not left.value.code
     out = capsys.readouterr().out
-    assert f"u2netp: {tmp_path / 'out/u2netp.onnx'} (" in out
-    assert f"against PyTorch: {made.difference}" in out
-    assert (tmp_path / "out/u2netp.onnx").read_bytes() == made.path.read_bytes()
+    assert f"u2netp: {tmp_path / 'out/matte-u2netp.onnx'} (" in out
+    assert f"against PyTorch: {graph.difference}" in out
+    assert (tmp_path / "out/matte-u2netp.onnx").read_bytes() == graph.path.read_bytes()
 
 
 def test_a_failed_comparison_leaves_nothing(
     tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     imported(tmp_path)
-    monkeypatch.setattr(check, "P99_TOLERANCE", -1.0)
-    with pytest.raises(ExportError, match=r"^u2netp: the graph differs from PyTorch by max \d+, p99 "):
+    monkeypatch.setattr(check.Difference, "passed", False)
+    with pytest.raises(ExportError, match=r"^u2netp: the graph differs from PyTorch by max [\d.]+, p99 "):
         graphs.export("u2netp")
     assert graphs_in(home) == []
 
 
 def test_a_failed_comparison_leaves_the_old_graph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     imported(tmp_path)
-    path = graphs.ensure("u2netp")
+    path = matte_graph()
     before = path.stat().st_mtime_ns
-    monkeypatch.setattr(check, "P99_TOLERANCE", -1.0)
+    monkeypatch.setattr(check.Difference, "passed", False)
     with pytest.raises(ExportError):
         graphs.export("u2netp")
     assert path.stat().st_mtime_ns == before
@@ -148,13 +154,15 @@ def test_unknown_names(tmp_path: Path) -> None:
 
 def test_pth_door(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def network(model: Model, path: Path) -> pytorch.MatteNetwork:
-        return pytorch.MatteNetwork(Maps(network_for(model.preprocess)), model.architecture).eval()
+        maps = Maps(network_for(model.recipe_as(Preprocess)))
+        return pytorch.MatteNetwork(maps, model.architecture).eval()
 
     monkeypatch.setattr(pytorch, "network_from_checkpoint", network)
     checkpoint = _pth(tmp_path)
     made = graphs.export("u2netp", door="pth")
     assert made.checkpoint == checkpoint
-    assert made.difference is not None and made.difference.passed
+    (difference,) = (graph.difference for graph in made.graphs)
+    assert difference is not None and difference.passed
 
 
 class Maps(torch.nn.Module):

@@ -12,7 +12,7 @@ from tests.matte.pieces import RULES, Network, first_output, network_for, row, s
 from trt_anime.errors import ExportError
 from trt_anime.export.matte.pytorch import MatteNetwork, onnx_from_network
 from trt_anime.export.parts import OPSET
-from trt_anime.export.recipes import Preprocess
+from trt_anime.export.recipes.matte import Preprocess
 
 
 class Many(nn.Module):

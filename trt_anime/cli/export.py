@@ -33,13 +33,11 @@ def export(
 
     for name in models:
         made = graphs.export(name, door=door.value if door else None, report=console_report())
-        path = made.path
-        if output:
-            path = output / f"{name}.onnx"
-            write_bytes(path, made.path.read_bytes())
-        print(f"{name}: {path} ({path.stat().st_size / 1e6:.1f} MB) from {made.checkpoint.name}")
-        print("  nodes: all can be built by TensorRT-RTX")
-        if made.difference:
-            print(f"  against PyTorch: {made.difference}")
-        else:
-            print("  against PyTorch: not compared, it is not installed")
+        for graph in made.graphs:
+            path = graph.path
+            if output:
+                path = output / f"{graph.name}-{name}.onnx"
+                write_bytes(path, graph.path.read_bytes())
+            print(f"{name}: {path} ({path.stat().st_size / 1e6:.1f} MB) from {made.checkpoint.name}")
+            print("  nodes: all can be built by TensorRT-RTX")
+            print(f"  against PyTorch: {graph.difference or 'not compared, it is not installed'}")

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from trt_anime.cli.progress import Advance
     from trt_anime.export.catalogue import Checkpoint, Model
     from trt_anime.export.checkpoints import Record, Report
-    from trt_anime.export.recipes import Inpainting, Preprocess, Recipe
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -68,7 +67,7 @@ def info(name: Name) -> None:
         ("licence", model.licence),
         ("", model.licence_note),
         ("page", model.page),
-        *_recipe_lines(model.recipe),
+        *model.recipe.facts(),
     )
     here = stored(model)
     for checkpoint in model.files:
@@ -164,42 +163,6 @@ def _print_pairs(*pairs: tuple[str, str]) -> None:
         for line in textwrap.wrap(value, 92, break_long_words=False, break_on_hyphens=False):
             print(indent + line)
             indent = " " * len(indent)
-
-
-def _recipe_lines(recipe: "Recipe") -> list[tuple[str, str]]:
-    from trt_anime.export.recipes import Inpainting
-
-    return _inpainting_lines(recipe) if isinstance(recipe, Inpainting) else _preprocess_lines(recipe)
-
-
-def _inpainting_lines(recipe: "Inpainting") -> list[tuple[str, str]]:
-    mask = {
-        "hole_last": "colours, then 1 in it",
-        "keep_first": "-0.5 in it and 0.5 elsewhere, then colours",
-    }
-    return [
-        ("input", recipe.size_rule.describe()),
-        ("values", f"RGB / 255, minus {recipe.mean}, divided by {recipe.std}, zero in the hole"),
-        ("hole", mask[recipe.mask]),
-    ]
-
-
-def _preprocess_lines(recipe: "Preprocess") -> list[tuple[str, str]]:
-    rule = recipe.size_rule
-    fit = {
-        "stretch": f"{rule.side} x {rule.side}, aspect ratio ignored",
-        "letterbox": f"{rule.side} x {rule.side}, aspect ratio kept, zeros around",
-        "short_side": f"short side {rule.side}, aspect ratio kept, multiples of {rule.multiple_of}",
-        "long_side": f"long side {rule.side}, aspect ratio kept, multiples of {rule.multiple_of}",
-    }[rule.fit]
-    divisor = {"image_max": "the picture's maximum", "255": "255"}[recipe.scale]
-    resize = {"linear": "linear", "linear_antialias": "anti-aliased linear", "area": "area"}
-    output = {"min_max": "stretched to 0..1 per picture", "sigmoid": "sigmoid", "none": "as it is"}
-    return [
-        ("input", f"{fit}, {resize[recipe.resample]} resize"),
-        ("values", f"RGB / {divisor}, minus {recipe.mean}, divided by {recipe.std}"),
-        ("output", output[recipe.output]),
-    ]
 
 
 def _facts(model: "Model") -> dict[str, object]:

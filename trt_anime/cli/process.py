@@ -130,16 +130,18 @@ def _processed(settings: "Settings", run: dict[str, Any], graph: Path | None) ->
                 f"stage {stage.number}: this release has no graph for it; leave it out of --stages, or see "
                 "what it would cost with --device null"
             )
-        return graph or _graph_of(settings.stage2a.model_type)
+        return graph or _matte_graph_of(settings.stage2a.model_type)
 
     return process_clip(options, graph=graph_of, notify=_notify, track=_track)
 
 
-def _graph_of(model: str) -> Path:
+def _matte_graph_of(model: str) -> Path:
     from trt_anime.cli.models import console_report
-    from trt_anime.export.graphs import ensure
+    from trt_anime.export import catalogue, graphs
+    from trt_anime.export.recipes.matte import Preprocess
 
-    return ensure(model, report=console_report())
+    catalogue.get(model).recipe_as(Preprocess)  # a network for another stage shows before it is fetched
+    return graphs.ensure(model, report=console_report())["matte"]
 
 
 def _fraction(rate: str) -> "Fraction":

@@ -53,7 +53,9 @@ CPU_ONLY = Facts(
     onnxruntime=OnnxRuntime(version="1.32.0", providers=(CPU_RUNS,)),
     openvino=OpenVino(installed=False),
     nvdec=Probed(installed=False),
-    models=(ModelState(name="u2netp", stage="matte", here=("onnx",), hash="published", graph="g.onnx"),),
+    models=(
+        ModelState(name="u2netp", stage="matte", here=("onnx",), hash="published", graphs=("g.onnx",)),
+    ),
     graph_files=1,
     engines=(),
 )

@@ -29,12 +29,12 @@ def _state(model: "Model") -> ModelState:
     found = stored(model).values()
     first = model.files[0]
     pinned = records.pinned(f"{model.name}/{first.filename}")
-    graph = graphs.existing(model)
+    made = graphs.existing(model) or {}
     return ModelState(
         name=model.name,
         stage=model.stage,
         here=tuple(record.format for record in found),
         own=tuple(record.format for record in found if not record.published),
         hash="published" if first.sha256 else "pinned" if pinned else "none",
-        graph=graph.name if graph else "",
+        graphs=tuple(path.name for path in made.values()),
     )

@@ -68,7 +68,7 @@ def _models(facts: Facts) -> Pairs:
 
 
 def _graphs(facts: Facts) -> Pairs:
-    made = [model.name for model in facts.models if model.graph]
+    made = [model.name for model in facts.models if model.graphs]
     yield "ready for", ", ".join(made) or "no model; they are made on first use"
     yield "files", str(facts.graph_files)
 

