@@ -25,6 +25,7 @@ REVISION = 5
 MAKERS: dict[Stage, str] = {
     "matte": "trt_anime.export.matte.making",
     "inpaint": "trt_anime.export.inpaint.making",
+    "detect": "trt_anime.export.detect.making",
 }
 
 

@@ -5,9 +5,9 @@ import onnx
 import spox.opset.ai.onnx.v20 as op
 from spox import Tensor, argument, build
 
-from trt_anime.export.detect.options import Detection
 from trt_anime.export.detect.prepare import Widths
 from trt_anime.export.geometry import integers, scalar
+from trt_anime.export.recipes.detect import Detection
 
 
 def finish_graph(rule: Detection, widths: Widths) -> onnx.ModelProto:

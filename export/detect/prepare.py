@@ -1,6 +1,7 @@
 """Before the network: a frame becomes the canvas that the network sees, and tables that describe it."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
@@ -8,8 +9,11 @@ import spox.opset.ai.onnx.v20 as op
 from spox import Tensor, Var, argument, build
 
 from trt_anime.export.detect.levels import tables
-from trt_anime.export.detect.options import Detection
 from trt_anime.export.geometry import extent, integers, padded, scalar, shrunk
+from trt_anime.export.recipes.detect import Detection
+
+if TYPE_CHECKING:
+    from transformers import GroundingDinoConfig
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,15 @@ class Widths:
     features: int
     temperature: float
     queries: int
+
+    @classmethod
+    def of(cls, config: "GroundingDinoConfig") -> "Widths":
+        return cls(
+            levels=config.num_feature_levels,
+            features=config.d_model,
+            temperature=config.positional_embedding_temperature,
+            queries=config.num_queries,
+        )
 
 
 def prepare_graph(rule: Detection, widths: Widths) -> onnx.ModelProto:

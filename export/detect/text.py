@@ -1,7 +1,7 @@
 """GroundingDINO's side of the text, once per prompt: which tokens are a phrase, and what they mean.
 
-A prompt is phrases between full stops, as in ``[CLS] fire . black smoke . [SEP]``. The tokens of a phrase and
-the stop behind it see each other and nothing else, and are counted from 0 within it.
+A prompt is phrases between full stops, as in ``[CLS] fire . black smoke . [SEP]``. The tokens of a phrase
+and the stop behind it see each other and nothing else, and are counted from 0 within it.
 """
 
 import math
@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import spox
 import spox.opset.ai.onnx.v20 as op
 import torch
 from spox import Var, argument, build
@@ -47,16 +48,16 @@ class PromptNetwork(nn.Module):
 
 def phrases_graph(context: int) -> onnx.ModelProto:
     """Before BERT. In: ``ids`` int64 [1,T], 0 behind the prompt's end. Out: ``tokens``, the same; ``order``
-    and ``mask`` as `PromptNetwork` takes them; ``blocks`` float32 [1,T,T] and ``valid`` float32 [1,T]."""
-    import spox
-
+    and ``mask`` as `PromptNetwork` takes them; ``together`` float32 [1,T,T], 1 where two tokens are of one
+    phrase; ``present`` float32 [1,T], 1 up to the prompt's end."""
     ids = argument(spox.Tensor(np.int64, (1, context)))
     values = op.cast(op.reshape(ids, integers(context)), to=np.float32)  # whole numbers below 2^24
     numbers = op.const(np.arange(context, dtype=np.float32))
     none, end = scalar(-1), scalar(context)
     kinds = op.const(np.array(SPECIAL_TOKENS, np.float32)[:, None])
     special = op.greater(
-        op.reduce_max(op.cast(op.equal(values, kinds), to=np.float32), integers(0), keepdims=False), scalar(0)
+        op.reduce_max(op.cast(op.equal(values, kinds), to=np.float32), integers(0), keepdims=False),
+        scalar(0),
     )
     places = np.arange(context)
     ahead, behind = op.const(places[None] >= places[:, None]), op.const(places[None] < places[:, None])
@@ -80,29 +81,27 @@ def phrases_graph(context: int) -> onnx.ModelProto:
             "tokens": op.identity(ids),
             "order": op.reshape(op.cast(order, to=np.int64), integers(1, context)),
             "mask": op.reshape(mask, integers(1, 1, context, context)),
-            "blocks": op.reshape(blocks, integers(1, context, context)),
-            "valid": op.reshape(valid, integers(1, context)),
+            "together": op.reshape(blocks, integers(1, context, context)),
+            "present": op.reshape(valid, integers(1, context)),
         },
     )
 
 
 def described_graph(context: int, features: int) -> onnx.ModelProto:
-    """After BERT. In: its ``text`` float32 [1,T,D]; ``order``, ``blocks``, ``valid`` of the part before.
+    """After BERT. In: its ``text`` float32 [1,T,D]; ``order``, ``together``, ``present`` from before it.
     Out: ``features`` float32 [1,T,D], 0 behind the prompt's end; ``positions`` float32 [1,T,D], the places
-    as sines and cosines; ``blocks`` uint8 [1,T,T]; ``valid`` uint8 [1,T]."""
-    import spox
-
+    as sines and cosines; ``blocks`` uint8 [1,T,T] and ``valid`` uint8 [1,T], 0 or 1."""
     text = argument(spox.Tensor(np.float32, (1, context, features)))
     order = argument(spox.Tensor(np.int64, (1, context)))
-    blocks = argument(spox.Tensor(np.float32, (1, context, context)))
-    valid = argument(spox.Tensor(np.float32, (1, context)))
+    together = argument(spox.Tensor(np.float32, (1, context, context)))
+    present = argument(spox.Tensor(np.float32, (1, context)))
     return build(
-        {"text": text, "order": order, "blocks": blocks, "valid": valid},
+        {"text": text, "order": order, "together": together, "present": present},
         {
-            "features": op.mul(text, op.unsqueeze(valid, integers(2))),
+            "features": op.mul(text, op.unsqueeze(present, integers(2))),
             "positions": _waves(op.cast(order, to=np.float32), context, features),
-            "marks": op.cast(blocks, to=np.uint8),
-            "lengths": op.cast(valid, to=np.uint8),
+            "blocks": op.cast(together, to=np.uint8),
+            "valid": op.cast(present, to=np.uint8),
         },
     )
 

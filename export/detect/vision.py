@@ -69,7 +69,7 @@ class DetectNetwork(nn.Module):
             Boxes, float32 [B,Q,4], centre and size, 0..1; logits, float32 [B,Q,T], of every token.
         """
         cells = self._cells(image)
-        text = text_features.expand(len(image), -1, -1)
+        text = text_features.expand(image.shape[0], -1, -1)
         hidden = (1 - text_valid) * MASKED  # [1,T]
         apart = ((1 - text_blocks) * MASKED)[:, None]
         outside = (1 - inside) * MASKED
@@ -101,7 +101,10 @@ class DetectNetwork(nn.Module):
     def _level_embeddings(self) -> Tensor:
         embeddings = self.network.model.level_embed
         return torch.cat(
-            [row.expand(height * width, -1) for row, (height, width) in zip(embeddings, self.sizes, strict=True)]
+            [
+                row.expand(height * width, -1)
+                for row, (height, width) in zip(embeddings, self.sizes, strict=True)
+            ]
         )
 
     def _first_boxes(
@@ -112,7 +115,7 @@ class DetectNetwork(nn.Module):
         objects = model.enc_output_norm(model.enc_output(cells * usable[..., None]))
         best = (objects @ text.transpose(1, 2) + hidden[:, None]).max(-1).values
         chosen = torch.topk(best, self.network.config.num_queries, dim=1).indices[..., None]
-        guesses = torch.gather(proposals.expand(len(cells), -1, -1), 1, chosen.expand(-1, -1, 4))
+        guesses = torch.gather(proposals.expand(cells.shape[0], -1, -1), 1, chosen.expand(-1, -1, 4))
         kept = torch.gather(objects, 1, chosen.expand(-1, -1, objects.shape[-1]))
         return (model.encoder_output_bbox_embed(kept) + guesses).sigmoid()
 
@@ -120,7 +123,7 @@ class DetectNetwork(nn.Module):
         self, cells: Tensor, text: Tensor, boxes: Tensor, inside: Tensor, ratios: Tensor, hidden: Tensor
     ) -> tuple[Tensor, Tensor]:
         model, decoder = self.network.model, self.network.model.decoder
-        states = model.query_position_embeddings.weight.expand(len(cells), -1, -1)
+        states = model.query_position_embeddings.weight.expand(cells.shape[0], -1, -1)
         scale = torch.cat([ratios, ratios], -1)[:, None]
         last = len(decoder.layers) - 1
         for number, layer in enumerate(decoder.layers):

@@ -1,13 +1,14 @@
-"""How a published detector wants its pictures and its text: data."""
+"""What open-vocabulary detectors want."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 RGB = tuple[float, float, float]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Detection:
-    """What the authors' own code does around GroundingDINO.
+    """What the authors' own code does before GroundingDINO.
 
     image = (picture / 255 - mean) / std, RGB, float32, on a canvas whose rest is 0 and masked.
 
@@ -18,19 +19,22 @@ class Detection:
         context: tokens that a prompt may have, its first and last included.
     """
 
+    STAGE: ClassVar[str] = "detect"
+
     canvas: tuple[int, int]
     mean: RGB
     std: RGB
     context: int
 
     def describe(self) -> str:
-        """The size rule in words, for people."""
+        """The size rule in words."""
         height, width = self.canvas
-        return f"fitted into {height}x{width}, the aspect ratio kept"
+        return f"fitted into {width}x{height}, aspect ratio kept"
 
-
-# The published rule is a short side of 800 unless the long side would be above 1333. At 16:9, which nearly
-# all frames have, that is 750x1333; the backbone pads and splits by the size, so its graph has one.
-PUBLISHED = Detection(
-    canvas=(750, 1333), mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), context=256
-)
+    def facts(self) -> list[tuple[str, str]]:
+        """For people."""
+        return [
+            ("input", self.describe()),
+            ("values", f"RGB / 255, minus {self.mean}, divided by {self.std}"),
+            ("prompt", f"at most {self.context} tokens"),
+        ]

@@ -1,0 +1,36 @@
+"""A checkpoint without training: the published layout, pseudo-random weights."""
+
+import tempfile
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import GroundingDinoForObjectDetection
+
+from trt_anime.export.catalogue import Model
+from trt_anime.export.detect.configurations import configuration
+
+# What the class of today has, and the published files of its time have not: nothing reads it.
+_YOUNGER = "model.backbone.conv_encoder.model.swin.layernorm."
+
+
+def synthetic_checkpoint(row: Model, path: Path, *, seed: int) -> None:
+    """Write `path`, a .safetensors file with the names and shapes of the published one.
+
+    Weights are those that the authors begin their training with, but for those that begin at 0, of which
+    nothing could be seen: boxes would be where they are guessed first.
+    """
+    torch.manual_seed(seed)
+    network = GroundingDinoForObjectDetection(configuration(row.architecture))
+    with torch.no_grad():
+        for weight in network.parameters():
+            if weight.dim() > 1 and not weight.any():
+                weight.normal_(std=0.02)
+        for layer in network.model.encoder.layers:
+            layer.fusion_layer.vision_param.fill_(0.1)  # else the picture hardly hears of the text
+            layer.fusion_layer.text_param.fill_(0.1)
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        network.save_pretrained(folder)
+        tensors = load_file(Path(folder) / "model.safetensors")
+        kept = {name: tensor for name, tensor in tensors.items() if not name.startswith(_YOUNGER)}
+        save_file(kept, path, metadata={"format": "pt"})
