@@ -26,7 +26,7 @@ def prompt_graph(network: onnx.ModelProto, model: Model, widths: Widths, origin:
     """The text side, once per prompt.
 
     Args:
-        network: see `pytorch.onnx_from_text`.
+        network: see `tracing.onnx_from_text`.
 
     Returns:
         ``ids`` int64 [1,T], 0 behind the prompt's end -> ``features`` and ``positions`` float32 [1,T,D],
@@ -50,7 +50,7 @@ def detect_graph(network: onnx.ModelProto, model: Model, widths: Widths, origin:
     """The picture's side, for every frame; deformable attention as GridSample.
 
     Args:
-        network: see `pytorch.onnx_from_vision`.
+        network: see `tracing.onnx_from_vision`.
 
     Returns:
         ``frame`` uint8 [batch,height,width,3] RGB and the prompt's four -> ``boxes`` float32 [batch,Q,4],

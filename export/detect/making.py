@@ -33,8 +33,9 @@ def graphs_of(row: Model, checkpoint: Path, record: Record, *, compare: bool) ->
     )
     from trt_anime.export.detect.compose import Origin, detect_graph, prompt_graph
     from trt_anime.export.detect.configurations import configuration
+    from trt_anime.export.detect.loading import network_from_checkpoint
     from trt_anime.export.detect.prepare import Widths
-    from trt_anime.export.detect.pytorch import network_from_checkpoint, onnx_from_text, onnx_from_vision
+    from trt_anime.export.detect.tracing import onnx_from_text, onnx_from_vision
 
     rule, config = row.recipe_as(Detection), configuration(row.architecture)
     network = network_from_checkpoint(row, checkpoint, config)

@@ -9,6 +9,7 @@ from transformers import GroundingDinoForObjectDetection
 
 from trt_anime.export.catalogue import Model
 from trt_anime.export.detect.configurations import configuration
+from trt_anime.export.detect.loading import quiet_transformers
 
 # What the class of today has, and the published files of its time have not: nothing reads it.
 _YOUNGER = "model.backbone.conv_encoder.model.swin.layernorm."
@@ -29,7 +30,12 @@ def synthetic_checkpoint(row: Model, path: Path, *, seed: int) -> None:
         for layer in network.model.encoder.layers:
             layer.fusion_layer.vision_param.fill_(0.1)  # else the picture hardly hears of the text
             layer.fusion_layer.text_param.fill_(0.1)
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+    published(network, path)
+
+
+def published(network: GroundingDinoForObjectDetection, path: Path) -> None:
+    """Write the network's weights to `path`, a .safetensors file, under the published names."""
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder, quiet_transformers():
         network.save_pretrained(folder)
         tensors = load_file(Path(folder) / "model.safetensors")
         kept = {name: tensor for name, tensor in tensors.items() if not name.startswith(_YOUNGER)}

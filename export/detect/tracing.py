@@ -1,8 +1,6 @@
-"""The published weights in transformers' network, and its two halves as ONNX."""
+"""Both halves of the network as ONNX."""
 
-import contextlib
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import onnx
@@ -12,14 +10,10 @@ from onnx import TensorProto
 from onnx_ir.passes import common as passes
 from onnxscript import opset20
 from onnxscript.optimizer import fold_constants
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
-from transformers import GroundingDinoConfig, GroundingDinoForObjectDetection
-from transformers.utils import logging
+from transformers import GroundingDinoForObjectDetection
 
-from trt_anime.errors import CheckpointError, ExportError
-from trt_anime.export.catalogue import Model
+from trt_anime.errors import ExportError
 from trt_anime.export.detect.coordinates import mark_coordinates
 from trt_anime.export.detect.levels import level_sizes
 from trt_anime.export.detect.text import PromptNetwork
@@ -27,40 +21,6 @@ from trt_anime.export.detect.vision import INPUTS, DetectNetwork
 from trt_anime.export.parts import OPSET
 from trt_anime.export.recipes.detect import Detection
 from trt_anime.export.tracing import BATCH, quiet_exporter
-
-
-def network_from_checkpoint(
-    model: Model, path: Path, config: GroundingDinoConfig
-) -> GroundingDinoForObjectDetection:
-    """The network with the weights of `path`, which has the published names, in eval mode.
-
-    Raises:
-        CheckpointError: not a readable .safetensors file, or not exactly this network's weights.
-    """
-    again = f"run `trt-anime models pull {model.name} --force`"
-    if path.suffix != ".safetensors":
-        raise CheckpointError(f"{path}: {model.name} is published as .safetensors; {again}")
-    try:
-        tensors = load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path} is damaged, or no .safetensors file; {again}") from error
-    with _quiet():
-        network, report = GroundingDinoForObjectDetection.from_pretrained(
-            None,
-            config=config,
-            state_dict=tensors,
-            output_loading_info=True,
-            ignore_mismatched_sizes=True,  # they are reported with the others
-            attn_implementation="eager",
-        )
-    wrong = _complaints(report)
-    if wrong:
-        more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
-        raise CheckpointError(
-            f"{path} does not hold the weights of {model.name}: {wrong[0]}{more}; {again}"
-        )
-    result: GroundingDinoForObjectDetection = network.eval().requires_grad_(False)
-    return result
 
 
 def onnx_from_text(network: GroundingDinoForObjectDetection, rule: Detection, name: str) -> onnx.ModelProto:
@@ -76,7 +36,7 @@ def onnx_from_text(network: GroundingDinoForObjectDetection, rule: Detection, na
 def onnx_from_vision(
     network: GroundingDinoForObjectDetection, rule: Detection, name: str
 ) -> onnx.ModelProto:
-    """The inputs of `DetectNetwork` -> ``shares`` float32 [B,Q,4] and ``logits`` float32 [B,Q,T], B free."""
+    """Inputs of `DetectNetwork` -> ``shares`` float32 [B,Q,4] and ``logits`` float32 [B,Q,T], B free."""
     config, tokens = network.config, rule.context
     levels, width = config.num_feature_levels, config.d_model
     cells = sum(height * width_ for height, width_ in level_sizes(rule.canvas, levels))
@@ -100,16 +60,6 @@ def onnx_from_vision(
     )
     mark_coordinates(model)
     return model
-
-
-def _complaints(report: Mapping[str, Any]) -> list[str]:
-    shapes = [
-        f"'{name}' has the shape {tuple(found)}, expected {tuple(expected)}"
-        for name, found, expected in sorted(report["mismatched_keys"])
-    ]
-    missing = [f"'{name}' is missing" for name in sorted(report["missing_keys"])]
-    surplus = [f"'{name}' is unexpected" for name in sorted(report["unexpected_keys"])]
-    return [*shapes, *missing, *surplus, *report["error_msgs"]]
 
 
 def _exported(
@@ -166,17 +116,3 @@ def _is_all_true(values: Any) -> Any:
     operators: Any = opset20
     least = operators.ReduceMin(operators.Cast(values, to=TensorProto.INT32), keepdims=0)
     return operators.Cast(least, to=TensorProto.BOOL)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """transformers prints a table of what didn't fit, which is told in one sentence here, and a bar."""
-    verbosity, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity(logging.CRITICAL)
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if bar:
-            logging.enable_progress_bar()
