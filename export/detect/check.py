@@ -46,7 +46,8 @@ def example() -> NDArray[np.uint8]:
     picture[np.abs((x + 0.7 * y) % 60 - 30) < 6] *= 0.5
     picture[np.hypot(x - 200, y - 150) < 50] = (230, 90, 20)
     picture += rng.normal(0, 6, (height, width, 1))
-    return np.clip(picture, 0, 255).astype(np.uint8)[None]
+    frame: NDArray[np.uint8] = np.clip(picture, 0, 255).astype(np.uint8)
+    return frame[None]
 
 
 def compare_prompt(graph: onnx.ModelProto, model: Model, expected: Found) -> Difference:

@@ -8,7 +8,7 @@ from typing import Any
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from transformers import GroundingDinoConfig, GroundingDinoForObjectDetection
-from transformers.utils import logging
+from transformers.utils import logging as transformers_logging
 
 from trt_anime.errors import CheckpointError
 from trt_anime.export.catalogue import Model
@@ -29,8 +29,9 @@ def network_from_checkpoint(
         tensors = load_file(path)
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path} is damaged, or no .safetensors file; {again}") from error
+    loader: Any = GroundingDinoForObjectDetection  # its annotation doesn't know of the report
     with quiet_transformers():
-        network, report = GroundingDinoForObjectDetection.from_pretrained(
+        network, report = loader.from_pretrained(
             None,
             config=config,
             state_dict=tensors,
@@ -61,6 +62,7 @@ def _complaints(report: Mapping[str, Any]) -> list[str]:
 @contextlib.contextmanager
 def quiet_transformers() -> Iterator[None]:
     """It prints a table of what didn't fit, which is told in one sentence here, and bars."""
+    logging: Any = transformers_logging
     verbosity, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity(logging.CRITICAL)
     logging.disable_progress_bar()

@@ -8,11 +8,13 @@ BERT runs with "sdpa" here.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 from transformers import GroundingDinoForObjectDetection
+from transformers.models.grounding_dino import modeling_grounding_dino
 
 from trt_anime.export.geometry import SHRINK, TILE
 from trt_anime.export.recipes.detect import Detection
@@ -59,12 +61,9 @@ def _masked(network: GroundingDinoForObjectDetection) -> Iterator[None]:
 
 
 def _features(network: GroundingDinoForObjectDetection, ids: Tensor) -> Tensor:
-    from transformers.models.grounding_dino.modeling_grounding_dino import (
-        generate_masks_with_special_tokens_and_transfer_map,
-    )
-
-    model = network.model
-    mask, order = generate_masks_with_special_tokens_and_transfer_map(ids, model.special_tokens)
+    model: Any = network.model
+    library: Any = modeling_grounding_dino
+    mask, order = library.generate_masks_with_special_tokens_and_transfer_map(ids, model.special_tokens)
     text = model.text_backbone(ids, mask[:, None], torch.zeros_like(ids), order)
     result: Tensor = model.text_projection(text.last_hidden_state)
     return result

@@ -117,7 +117,8 @@ class DetectNetwork(nn.Module):
         chosen = torch.topk(best, self.network.config.num_queries, dim=1).indices[..., None]
         guesses = torch.gather(proposals.expand(cells.shape[0], -1, -1), 1, chosen.expand(-1, -1, 4))
         kept = torch.gather(objects, 1, chosen.expand(-1, -1, objects.shape[-1]))
-        return (model.encoder_output_bbox_embed(kept) + guesses).sigmoid()
+        boxes: Tensor = (model.encoder_output_bbox_embed(kept) + guesses).sigmoid()
+        return boxes
 
     def _decoded(
         self, cells: Tensor, text: Tensor, boxes: Tensor, inside: Tensor, ratios: Tensor, hidden: Tensor

@@ -66,18 +66,25 @@ def small_row(name: str = "grounding-dino-tiny") -> Model:
 def lively_network(seed: int = 0) -> GroundingDinoForObjectDetection:
     """Of `ARCHITECTURE`, with weights that make every part count: scores are spread over 0..1."""
     torch.manual_seed(seed)
-    network = GroundingDinoForObjectDetection._from_config(
+    kind: Any = GroundingDinoForObjectDetection
+    network: GroundingDinoForObjectDetection = kind._from_config(
         configuration("small"), attn_implementation="eager"
     )
     with torch.no_grad():
         for weight in network.parameters():
             if weight.dim() > 1:
                 weight.normal_(std=0.12)
+        layer: Any
         for layer in network.model.encoder.layers:
             layer.fusion_layer.vision_param.fill_(0.5)
             layer.fusion_layer.text_param.fill_(0.5)
         network.model.decoder.layer_norm.weight.fill_(0.3)
-    return network.eval().requires_grad_(False)
+    return freeze(network)
+
+
+def freeze(network: Any) -> GroundingDinoForObjectDetection:
+    result: GroundingDinoForObjectDetection = network.eval().requires_grad_(False)
+    return result
 
 
 def frames(batch: int, height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:

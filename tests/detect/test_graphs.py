@@ -8,9 +8,7 @@ import onnx
 import pytest
 import torch
 from onnxruntime import InferenceSession
-from transformers.models.grounding_dino.modeling_grounding_dino import (
-    generate_masks_with_special_tokens_and_transfer_map,
-)
+from transformers.models.grounding_dino import modeling_grounding_dino
 
 from tests.detect.conftest import Small
 from tests.detect.pieces import CANVAS, CONTEXT, PROMPTS, QUERIES, Arrays, frames, small_row
@@ -86,7 +84,8 @@ def test_prompts(small: Small, ids: tuple[int, ...]) -> None:
     wanted, prompt = expected(small, pictures, ids), prompt_of(small, ids)
     assert np.abs(prompt["features"][:, :length] - wanted.features.numpy()).max() < 1e-5
     assert not prompt["features"][:, length:].any()
-    blocks, _ = generate_masks_with_special_tokens_and_transfer_map(
+    library: Any = modeling_grounding_dino
+    blocks, _ = library.generate_masks_with_special_tokens_and_transfer_map(
         torch.tensor([list(ids)]), small.network.model.special_tokens
     )
     np.testing.assert_array_equal(prompt["blocks"][:, :length, :length], blocks.numpy())
@@ -116,7 +115,7 @@ def test_the_empty_part_of_the_canvas_is_masked(small: Small) -> None:
     def forgetful(*given: Any, pixel_mask: Any, **more: Any) -> Any:
         return original(*given, **more)
 
-    small.network.forward = forgetful  # type: ignore[method-assign]
+    small.network.forward = forgetful
     try:
         unmasked = expected(small, pictures, PROMPTS["one"])
     finally:

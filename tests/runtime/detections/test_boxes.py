@@ -29,9 +29,10 @@ def outputs(seed: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def by_the_processor(logits: torch.Tensor, boxes: torch.Tensor, **thresholds: float) -> Any:
+    processor: Any = GroundingDinoProcessor
     tokens = SimpleNamespace(batch_decode=lambda ids: [tuple(int(one) for one in row) for row in ids])
     given = SimpleNamespace(logits=logits, pred_boxes=boxes, input_ids=torch.tensor([IDS]))
-    (found,) = GroundingDinoProcessor.post_process_grounded_object_detection(
+    (found,) = processor.post_process_grounded_object_detection(
         tokens, given, target_sizes=[(720, 1280)], **thresholds
     )
     return found
