@@ -26,6 +26,7 @@ MAKERS: dict[Stage, str] = {
     "matte": "trt_anime.export.matte.making",
     "inpaint": "trt_anime.export.inpaint.making",
     "detect": "trt_anime.export.detect.making",
+    "temporal": "trt_anime.export.temporal.making",
 }
 
 

@@ -3,7 +3,7 @@
 import difflib
 
 from trt_anime.errors import InputError
-from trt_anime.export.catalogue import detect, inpaint, matte
+from trt_anime.export.catalogue import detect, inpaint, matte, temporal
 from trt_anime.export.catalogue.rows import Checkpoint, File, Format, Model, Stage
 
 __all__ = ["CATALOGUE", "Checkpoint", "File", "Format", "Model", "Stage", "get"]
@@ -14,6 +14,7 @@ CATALOGUE: dict[str, Model] = {
         *matte.ROWS,
         *inpaint.ROWS,
         *detect.ROWS,
+        *temporal.ROWS,
     )
 }
 

@@ -41,12 +41,6 @@ Run = Callable[..., Outcome]
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("TRT_ANIME_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
-
-
-@pytest.fixture
 def graph(home: Path, tmp_path: Path) -> Path:
     return saved(bright_matte(), tmp_path)
 
@@ -273,12 +267,12 @@ def test_one_model_of_two_fails(
     from trt_anime.cli.engines import sources
     from trt_anime.errors import DownloadError
 
-    def made(model: str) -> sources.Source:
+    def made(model: str) -> list[sources.Source]:
         if model == "modnet":
-            return sources.Source(model, error=DownloadError("no source gave modnet; try again"))
-        return sources.Source(model, graph)
+            return [sources.Source(model, error=DownloadError("no source gave modnet; try again"))]
+        return [sources.Source(model, graph)]
 
-    monkeypatch.setattr(sources, "_source", made)
+    monkeypatch.setattr(sources, "_of_model", made)
     done = run("modnet", "u2netp", "--frames", clip, "--precision", "fp16")
     assert done.code == 1
     assert done.errors == [

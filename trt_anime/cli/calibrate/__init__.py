@@ -57,7 +57,10 @@ def calibrate(
     if not frames:
         raise InputError("--frames: name a clip or a folder of frames like those that you will process")
     found = sources(models or [], everything=False, graph=graph)
-    work = Work(frames, seed=seed, method=method.value if method else None, again=again, say=_say)
+    before = {source.graph: source.before for source in found if source.graph}
+    work = Work(
+        frames, before=before, seed=seed, method=method.value if method else None, again=again, say=_say
+    )
     tally = _Tally(len(found) * len(kinds))
     try:
         for source in found:

@@ -9,11 +9,16 @@ from trt_anime.errors import InputError, MissingError, TrtAnimeError
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """A model and its stage graph, or the `error` because of which it has none."""
+    """A stage graph of a model, or the `error` because of which it has none.
+
+    Attributes:
+        before: the model's graphs that make inputs of this one, in order.
+    """
 
     model: str
     graph: Path | None = None
     error: TrtAnimeError | None = None
+    before: tuple[Path, ...] = ()
 
 
 def sources(models: list[str], *, everything: bool, graph: Path | None) -> list[Source]:
@@ -44,7 +49,8 @@ def _of_model(model: str) -> list[Source]:
     from trt_anime.export import graphs
 
     try:
-        return [Source(model, path) for path in graphs.ensure(model, report=console_report()).values()]
+        found = tuple(graphs.ensure(model, report=console_report()).values())
+        return [Source(model, path, before=found[:number]) for number, path in enumerate(found)]
     except TrtAnimeError as error:
         return [Source(model, error=error)]
 
