@@ -48,6 +48,7 @@ def graphs_of(row: Model, checkpoint: Path, record: Record, *, compare: bool) ->
     yield Made(text, compare_prompt(text, row, expected) if expected else None)
 
     picture = detect_graph(onnx_from_vision(network, rule, row.name), row, widths, origin)
+    del network  # all of its weights are in the two graphs
     check_nodes(picture, row)
     prompt = prompt_of(text, EXAMPLE_IDS, rule.context)
     yield Made(picture, compare_detect(picture, prompt, row, expected) if expected else None)

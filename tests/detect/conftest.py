@@ -10,7 +10,7 @@ import torch
 from onnxruntime import InferenceSession
 from transformers import GroundingDinoForObjectDetection
 
-from tests.detect.pieces import ARCHITECTURE, lively_network, small_row
+from tests.detect.pieces import ARCHITECTURE, NAME, lively_network, small_row
 from trt_anime.export import checkpoints, graphs
 from trt_anime.export.catalogue import CATALOGUE
 from trt_anime.export.check import session_of
@@ -41,10 +41,10 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="package", autouse=True)
 def architecture() -> Iterator[None]:
-    """The catalogue's row is of the small network."""
+    """The catalogue has the small network, too."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(configurations.ARCHITECTURES, "small", ARCHITECTURE)
-        patch.setitem(CATALOGUE, "grounding-dino-tiny", small_row())
+        patch.setitem(CATALOGUE, NAME, small_row())
         yield
 
 
@@ -55,8 +55,8 @@ def small(architecture: None, tmp_path_factory: pytest.TempPathFactory) -> Small
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TRT_ANIME_HOME", str(folder / "home"))
         published(network, folder / "mine.safetensors")
-        checkpoint = checkpoints.import_file(CATALOGUE["grounding-dino-tiny"], folder / "mine.safetensors")
-        exported = graphs.export("grounding-dino-tiny")
+        checkpoint = checkpoints.import_file(CATALOGUE[NAME], folder / "mine.safetensors")
+        exported = graphs.export(NAME)
     models = [onnx.load(graph.path) for graph in exported.graphs]
     prompt, detect = models
     return Small(network, checkpoint, exported, prompt, detect, session_of(prompt), session_of(detect))

@@ -14,6 +14,7 @@ from trt_anime.export.recipes.detect import Detection
 
 Arrays = dict[str, NDArray[Any]]
 
+NAME = "grounding-dino-small"
 CANVAS, CONTEXT, QUERIES = (75, 133), 16, 20
 
 # All that the published ones have: shifted windows, a level that the backbone doesn't give, refined boxes.
@@ -56,11 +57,11 @@ PROMPTS = {
 }
 
 
-def small_row(name: str = "grounding-dino-tiny") -> Model:
-    """The catalogue's row with the small network, a small canvas and a short context."""
-    row = get(name)
+def small_row() -> Model:
+    """A row of the catalogue with the small network, a small canvas and a short context."""
+    row = get("grounding-dino-tiny")
     rule = replace(row.recipe_as(Detection), canvas=CANVAS, context=CONTEXT)
-    return replace(row, architecture="small", recipe=rule)
+    return replace(row, name=NAME, architecture="small", recipe=rule)
 
 
 def lively_network(seed: int = 0) -> GroundingDinoForObjectDetection:

@@ -11,7 +11,7 @@ from onnxruntime import InferenceSession
 from transformers.models.grounding_dino import modeling_grounding_dino
 
 from tests.detect.conftest import Small
-from tests.detect.pieces import CANVAS, CONTEXT, PROMPTS, QUERIES, Arrays, frames, small_row
+from tests.detect.pieces import CANVAS, CONTEXT, NAME, PROMPTS, QUERIES, Arrays, frames, small_row
 from trt_anime.export.check import session_of
 from trt_anime.export.detect.check import PROMPT, padded_ids
 from trt_anime.export.detect.reference import Found, found_by_transformers
@@ -133,7 +133,7 @@ def test_descriptions(small: Small) -> None:
     prompt, detect = (info(graph.path) for graph in small.exported.graphs)
     assert (prompt.stage, detect.stage) == ("prompt", "detect")
     for one in (prompt, detect):
-        assert one.model == "grounding-dino-tiny"
+        assert one.model == NAME
         assert one.checkpoint_sha256 == sha256_of(small.checkpoint)
     assert detect.network_size == CANVAS and prompt.network_size is None
     assert detect.lowerings == {"deformable_attention": "grid_sample"}

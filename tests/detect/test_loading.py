@@ -83,7 +83,7 @@ def test_other_weights_are_refused(
 ) -> None:
     path = tmp_path / "mine.safetensors"
     save_file(change(load_file(small.checkpoint)), path)
-    start = f"^{path} does not hold the weights of grounding-dino-tiny: "
+    start = f"^{path} does not hold the weights of grounding-dino-small: "
     with pytest.raises(CheckpointError, match=start + words):
         load(path)
 
