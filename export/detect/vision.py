@@ -57,16 +57,11 @@ class DetectNetwork(nn.Module):
         text_blocks: Tensor,
         text_valid: Tensor,
     ) -> tuple[Tensor, Tensor]:
-        """
-        Args:
-            image: float32 [B,3,h,w].
-            inside ... usable: see `levels.Tables`.
-            text_features, text_positions: float32 [1,T,D].
-            text_blocks: float32 [1,T,T], 1 where two tokens belong to one phrase.
-            text_valid: float32 [1,T], 1 where the prompt has a token.
+        """`image` float32 [B,3,h,w]; `inside` to `usable` as in `levels.Tables`; float32, of the prompt:
+        `text_features` and `text_positions` [1,T,D], `text_blocks` [1,T,T], 1 where two tokens are of one
+        phrase, `text_valid` [1,T], 1 up to its end.
 
-        Returns:
-            Boxes, float32 [B,Q,4], centre and size, 0..1; logits, float32 [B,Q,T], of every token.
+        Returns boxes, float32 [B,Q,4], centre and size, 0..1, and logits, float32 [B,Q,T], of every token.
         """
         cells = self._cells(image)
         text = text_features.expand(image.shape[0], -1, -1)
