@@ -20,8 +20,8 @@ def models_here(asked: str) -> list[str]:
     here = names_here()
     if not here:
         raise MissingError(
-            f"{asked}: no model's weights are on this machine; bring one with `trt-anime models pull u2netp`,"
-            " or name a model, which fetches it"
+            f"{asked}: no model's weights are on this machine; bring one with"
+            " `trt-anime models pull u2netp`, or name a model, which fetches it"
         )
     if out := [name for name in CATALOGUE if name not in here]:
         print(

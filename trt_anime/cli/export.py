@@ -24,9 +24,7 @@ class Door(StrEnum):
 def export(
     models: Annotated[
         list[str],
-        typer.Argument(
-            metavar="MODEL...", help="Such as u2netp, or all whose weights are on this machine."
-        ),
+        typer.Argument(metavar="MODEL...", help="Such as u2netp; or all, whose weights are here."),
     ],
     door: Annotated[
         Door | None,

@@ -12,10 +12,11 @@ class Source:
     """A stage graph of a model, or the `error` because of which it has none.
 
     Attributes:
+        title: name of the model, and of the graph where the model has several.
         before: the model's graphs that make inputs of this one, in order.
     """
 
-    model: str
+    title: str
     graph: Path | None = None
     error: TrtAnimeError | None = None
     before: tuple[Path, ...] = ()
@@ -49,7 +50,12 @@ def _of_model(model: str) -> list[Source]:
     from trt_anime.export import graphs
 
     try:
-        found = tuple(graphs.ensure(model, report=console_report()).values())
-        return [Source(model, path, before=found[:number]) for number, path in enumerate(found)]
+        found = graphs.ensure(model, report=console_report())
     except TrtAnimeError as error:
         return [Source(model, error=error)]
+    paths = tuple(found.values())
+    titles = [f"{model} {name}" for name in found] if len(found) > 1 else [model]
+    return [
+        Source(title, path, before=paths[:number])
+        for number, (title, path) in enumerate(zip(titles, paths, strict=True))
+    ]
