@@ -5,10 +5,12 @@ from dataclasses import dataclass
 import onnx
 
 from trt_anime.export.catalogue import Model
+from trt_anime.export.check import check_nodes
 from trt_anime.export.detect.finish import finish_graph
 from trt_anime.export.detect.prepare import Widths, prepare_graph
 from trt_anime.export.detect.text import described_graph, phrases_graph
 from trt_anime.export.detect.vision import INPUTS
+from trt_anime.export.detect.weights import with_weights_aside
 from trt_anime.export.parts import NETWORK, PREPARE, joined, set_shape
 from trt_anime.export.recipes.detect import Detection
 from trt_anime.stage import StageInfo
@@ -23,7 +25,7 @@ class Origin:
 
 
 def prompt_graph(network: onnx.ModelProto, model: Model, widths: Widths, origin: Origin) -> onnx.ModelProto:
-    """The text side, once per prompt.
+    """The text side, once per prompt; checked node by node.
 
     Args:
         network: see `tracing.onnx_from_text`.
@@ -33,21 +35,25 @@ def prompt_graph(network: onnx.ModelProto, model: Model, widths: Widths, origin:
         ``blocks`` uint8 [1,T,T] and ``valid`` uint8 [1,T]: inputs of `detect`.
     """
     rule = model.recipe_as(Detection)
+    ranges: dict[str, tuple[float, float]] = {"positions": (-1, 1), "blocks": (0, 1), "valid": (0, 1)}
     passed_on = [(PREPARE + name, name) for name in ("order", "together", "present")]
-    whole = joined(
-        phrases_graph(rule.context),
-        network,
-        described_graph(rule.context, widths.features),
-        into=[("tokens", "ids"), ("order", "order"), ("mask", "mask")],
-        onward=[(NETWORK + "text", "text"), *passed_on],
-        info=_info("prompt", model, origin, {"positions": (-1, 1), "blocks": (0, 1), "valid": (0, 1)}),
-    )
-    onnx.checker.check_model(whole)
-    return whole
+
+    def composed(light: onnx.ModelProto) -> onnx.ModelProto:
+        whole = joined(
+            phrases_graph(rule.context),
+            light,
+            described_graph(rule.context, widths.features),
+            into=[("tokens", "ids"), ("order", "order"), ("mask", "mask")],
+            onward=[(NETWORK + "text", "text"), *passed_on],
+            info=_info("prompt", model, origin, ranges),
+        )
+        return _checked(whole, model)
+
+    return with_weights_aside(network, composed)
 
 
 def detect_graph(network: onnx.ModelProto, model: Model, widths: Widths, origin: Origin) -> onnx.ModelProto:
-    """The picture's side, for every frame; deformable attention as GridSample.
+    """The picture's side, for every frame; checked node by node. Deformable attention is GridSample's.
 
     Args:
         network: see `tracing.onnx_from_vision`.
@@ -58,19 +64,29 @@ def detect_graph(network: onnx.ModelProto, model: Model, widths: Widths, origin:
         float32 [batch,Q,T], 0..1, of which ``scores`` are the largest.
     """
     rule = model.recipe_as(Detection)
+    ranges: dict[str, tuple[float, float]] = {"scores": (0, 1), "tokens": (0, 1)}
     passed_on = [(PREPARE + name, name) for name in ("extent", "text_valid")]
-    whole = joined(
-        prepare_graph(rule, widths),
-        network,
-        finish_graph(rule, widths),
-        into=[(name, name) for name in INPUTS],
-        onward=[(NETWORK + name, name) for name in ("shares", "logits")] + passed_on,
-        info=_info("detect", model, origin, {"scores": (0, 1), "tokens": (0, 1)}),
-    )
-    for value, rest in zip(whole.graph.output, ((4,), (), (rule.context,)), strict=True):
-        set_shape(value, ("batch", widths.queries, *rest))
-    onnx.checker.check_model(whole)
-    return whole
+
+    def composed(light: onnx.ModelProto) -> onnx.ModelProto:
+        whole = joined(
+            prepare_graph(rule, widths),
+            light,
+            finish_graph(rule, widths),
+            into=[(name, name) for name in INPUTS],
+            onward=[(NETWORK + name, name) for name in ("shares", "logits")] + passed_on,
+            info=_info("detect", model, origin, ranges),
+        )
+        for value, rest in zip(whole.graph.output, ((4,), (), (rule.context,)), strict=True):
+            set_shape(value, ("batch", widths.queries, *rest))
+        return _checked(whole, model)
+
+    return with_weights_aside(network, composed)
+
+
+def _checked(graph: onnx.ModelProto, model: Model) -> onnx.ModelProto:
+    onnx.checker.check_model(graph)
+    check_nodes(graph, model)
+    return graph
 
 
 def _info(stage: str, model: Model, origin: Origin, ranges: dict[str, tuple[float, float]]) -> StageInfo:

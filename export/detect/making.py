@@ -23,7 +23,7 @@ def graphs_of(row: Model, checkpoint: Path, record: Record, *, compare: bool) ->
     from trt_anime.export.networks import require_torch
 
     require_torch()
-    from trt_anime.export.check import Made, check_nodes
+    from trt_anime.export.check import Made
     from trt_anime.export.detect.check import (
         EXAMPLE_IDS,
         compare_detect,
@@ -44,11 +44,14 @@ def graphs_of(row: Model, checkpoint: Path, record: Record, *, compare: bool) ->
     expected = expected_of(network, row) if compare else None
 
     text = prompt_graph(onnx_from_text(network, rule, row.name), row, widths, origin)
-    check_nodes(text, row)
     yield Made(text, compare_prompt(text, row, expected) if expected else None)
 
-    picture = detect_graph(onnx_from_vision(network, rule, row.name), row, widths, origin)
-    del network  # all of its weights are in the two graphs
-    check_nodes(picture, row)
-    prompt = prompt_of(text, EXAMPLE_IDS, rule.context)
-    yield Made(picture, compare_detect(picture, prompt, row, expected) if expected else None)
+    traced = onnx_from_vision(network, rule, row.name)
+    del network  # all of its weights are in the graphs
+    picture = detect_graph(traced, row, widths, origin)
+    del traced
+    if expected is None:
+        yield Made(picture, None)
+    else:
+        prompt = prompt_of(text, EXAMPLE_IDS, rule.context)
+        yield Made(picture, compare_detect(picture, prompt, row, expected))
