@@ -28,6 +28,7 @@ MAKERS: dict[Stage, str] = {
     "segment": "trt_anime.export.segment.making",
     "effects": "trt_anime.export.effects.making",
     "embed": "trt_anime.export.embed.making",
+    "detect": "trt_anime.export.detect.making",
     "temporal": "trt_anime.export.temporal.making",
 }
 

@@ -3,7 +3,7 @@
 import difflib
 
 from trt_anime.errors import InputError
-from trt_anime.export.catalogue import effects, embed, inpaint, matte, segment, temporal
+from trt_anime.export.catalogue import detect, effects, embed, inpaint, matte, segment, temporal
 from trt_anime.export.catalogue.rows import Checkpoint, File, Format, Model, Stage
 
 __all__ = ["CATALOGUE", "Checkpoint", "File", "Format", "Model", "Stage", "get"]
@@ -16,6 +16,7 @@ CATALOGUE: dict[str, Model] = {
         *segment.ROWS,
         *effects.ROWS,
         *embed.ROWS,
+        *detect.ROWS,
         *temporal.ROWS,
     )
 }
