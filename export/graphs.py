@@ -29,6 +29,7 @@ MAKERS: dict[Stage, str] = {
     "effects": "trt_anime.export.effects.making",
     "embed": "trt_anime.export.embed.making",
     "detect": "trt_anime.export.detect.making",
+    "mask": "trt_anime.export.mask.making",
     "temporal": "trt_anime.export.temporal.making",
 }
 

@@ -3,7 +3,7 @@
 import difflib
 
 from trt_anime.errors import InputError
-from trt_anime.export.catalogue import detect, effects, embed, inpaint, matte, segment, temporal
+from trt_anime.export.catalogue import detect, effects, embed, inpaint, mask, matte, segment, temporal
 from trt_anime.export.catalogue.rows import Checkpoint, File, Format, Model, Stage
 
 __all__ = ["CATALOGUE", "Checkpoint", "File", "Format", "Model", "Stage", "get"]
@@ -17,6 +17,7 @@ CATALOGUE: dict[str, Model] = {
         *effects.ROWS,
         *embed.ROWS,
         *detect.ROWS,
+        *mask.ROWS,
         *temporal.ROWS,
     )
 }
