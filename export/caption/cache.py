@@ -13,7 +13,7 @@ from trt_anime.export.caption.graph import Graph, Shape, Value
 from trt_anime.export.caption.layers import UNSEEN, attention
 from trt_anime.export.recipes.caption import Captioning
 
-ROWS, CACHED, PICTURES = "batch", "cached", "pictures"
+ROWS, PICTURES = "batch", "pictures"
 
 
 def shape_of_cache(recipe: Captioning, rows: str) -> Shape:
@@ -56,7 +56,7 @@ class Step:
         return cls(origin, here, bias)
 
     def written(self, g: Graph, cache: Value, new: Value) -> Value:
-        """The rows' own copies of the cache [cached,H,capacity,d], with `new` [B,H,1,d] in its slot."""
+        """The rows' own copies of the cache [B,H,capacity,d], with `new` [B,H,1,d] in its slot."""
         return g.node("Where", self.here, new, g.node("Gather", cache, self.origin, axis=0))
 
 

@@ -44,12 +44,12 @@ class Graph:
         self._nodes.append(helper.make_node("Identity", [value], [name], f"{NETWORK}{name}"))
         self._outputs.append(_info(name, dtype, shape))
 
-    def node(self, operator: str, *inputs: Value, **attributes: object) -> Value:
+    def node(self, operator: str, *inputs: Value, **attributes: Any) -> Value:
         """One output, named after its place in the graph."""
         return self.nodes(operator, inputs, 1, **attributes)[0]
 
     def nodes(
-        self, operator: str, inputs: Sequence[Value], count: int, **attributes: object
+        self, operator: str, inputs: Sequence[Value], count: int, **attributes: Any
     ) -> tuple[Value, ...]:
         """Several outputs."""
         name = f"{NETWORK}{operator}_{len(self._nodes)}"
@@ -100,6 +100,15 @@ class Graph:
         return self.node(
             "Cast", self.node("MatMul", self.cast(a, half), self.cast(b, half)), to=TensorProto.FLOAT
         )
+
+    @property
+    def cached(self) -> type[np.generic]:
+        """Type of what is kept for later products."""
+        return np.float32 if self.precision == "fp32" else np.float16
+
+    def as_cached(self, value: Value) -> Value:
+        """A float32 value as it is kept."""
+        return value if self.precision == "fp32" else self.cast(value, TensorProto.FLOAT16)
 
     def include(self, model: onnx.ModelProto, prefix: str, inputs: Mapping[str, Value]) -> dict[str, Value]:
         """Another graph's nodes as part of this one; its outputs by name.

@@ -10,7 +10,6 @@ import numpy as np
 import onnx
 
 from trt_anime.export.caption.cache import (
-    CACHED,
     PICTURES,
     ROWS,
     Step,
@@ -61,8 +60,9 @@ def prefill_graph(
     In: ``prefix`` float32 [batch,length,width]; ``tokens`` int32 [batch,prompt], padded on the right with
     anything; ``length`` int32 [batch], how many of them are the prompt. Out: ``logits`` float32
     [batch,vocabulary] of the token that follows; ``position`` int32 [batch], the slot that is its; for each
-    layer N ``key_N``, ``value_N`` float32 [batch,heads,capacity,head_width], and where the picture isn't
-    part of the sequence ``picture_key_N``, ``picture_value_N`` float32 [batch,heads,length,head_width].
+    layer N ``key_N``, ``value_N`` [batch,heads,capacity,head_width], and where the picture isn't
+    part of the sequence ``picture_key_N``, ``picture_value_N`` [batch,heads,length,head_width].
+    These are of the type that products are computed in, so that nothing is lost by keeping them.
 
     Raises CheckpointError: a tensor is missing, or has another shape.
     """
@@ -93,9 +93,10 @@ def prefill_graph(
     g.output(logits, "logits", np.float32, (ROWS, language.vocabulary(g)))
     g.output(position, "position", np.int32, (ROWS,))
     for name, value in kept.items():
-        g.output(padded(g, value, slots, recipe.capacity), name, np.float32, shape_of_cache(recipe, ROWS))
+        full = padded(g, g.as_cached(value), slots, recipe.capacity)
+        g.output(full, name, g.cached, shape_of_cache(recipe, ROWS))
     for name, value in pictures.items():
-        g.output(value, name, np.float32, shape_of_picture(recipe, ROWS))
+        g.output(g.as_cached(value), name, g.cached, shape_of_picture(recipe, ROWS))
     return g.finished(info)
 
 
@@ -106,9 +107,9 @@ def step_graph(
 
     In: ``token`` int32 [batch]; ``position`` int32 [batch], its slot; ``origin`` int32 [batch], the row of
     the cache that each row goes on from: so beams change places, and a picture becomes several beams;
-    ``key_N``, ``value_N`` as `prefill_graph` gives them, with ``cached`` rows; ``picture_key_N`` and
-    ``picture_value_N`` with ``pictures`` rows, each for batch / pictures rows that lie together. Out:
-    ``logits`` float32 [batch,vocabulary]; ``new_key_N``, ``new_value_N`` [batch,heads,capacity,head_width].
+    ``key_N``, ``value_N`` as `prefill_graph` gives them (rows that no ``origin`` names may hold anything);
+    ``picture_key_N``, ``picture_value_N`` [pictures,...], each for batch / pictures rows that lie together.
+    Out: ``logits`` float32 [batch,vocabulary]; ``new_key_N``, ``new_value_N`` like ``key_N``.
 
     Raises CheckpointError: a tensor is missing, or has another shape.
     """
@@ -124,19 +125,19 @@ def step_graph(
         def attend(query: Value, key: Value, value: Value, layer: int = layer) -> Value:
             full = []
             for name, new in ((f"key_{layer}", key), (f"value_{layer}", value)):
-                old = g.input(name, np.float32, shape_of_cache(recipe, CACHED))
-                kept[f"new_{name}"] = step.written(g, old, new)
+                old = g.input(name, g.cached, shape_of_cache(recipe, ROWS))
+                kept[f"new_{name}"] = step.written(g, old, g.as_cached(new))
                 full.append(kept[f"new_{name}"])
             return attention(g, query, *full, scale=scale, bias=step.bias)
 
         def look(query: Value, layer: int = layer) -> Value:
             names = f"picture_key_{layer}", f"picture_value_{layer}"
-            seen = (g.input(name, np.float32, shape_of_picture(recipe, PICTURES)) for name in names)
+            seen = (g.input(name, g.cached, shape_of_picture(recipe, PICTURES)) for name in names)
             return grouped_attention(g, query, *seen, recipe=recipe)
 
         x = language.layer(g, layer, x, attend, look)
     logits = language.logits(g, g.node("Squeeze", x, column))
     g.output(logits, "logits", np.float32, (ROWS, language.vocabulary(g)))
     for name, value in kept.items():
-        g.output(value, name, np.float32, shape_of_cache(recipe, ROWS))
+        g.output(value, name, g.cached, shape_of_cache(recipe, ROWS))
     return g.finished(info)

@@ -19,7 +19,7 @@ from trt_anime.export.recipes.caption import Captioning
 def config_of(recipe: Captioning) -> PreTrainedConfig:
     """The library's configuration of a recipe."""
     v, q, d = recipe.vision, recipe.qformer, recipe.decoder
-    vision = {
+    vision: dict[str, object] = {
         "hidden_size": v.width,
         "intermediate_size": v.hidden,
         "num_hidden_layers": v.layers,
@@ -28,7 +28,7 @@ def config_of(recipe: Captioning) -> PreTrainedConfig:
         "patch_size": v.patch,
         "layer_norm_eps": v.norm_eps,
     }
-    text = {
+    text: dict[str, object] = {
         "vocab_size": d.vocabulary,
         "hidden_size": d.width,
         "num_hidden_layers": d.layers,

@@ -15,7 +15,7 @@ from trt_anime.export.networks import require_torch
 Array = NDArray[Any]
 
 INDEX_SUFFIX = ".safetensors.index.json"
-_TYPES = {"F16": np.dtype(np.float16), "F32": np.dtype(np.float32)}
+_TYPES: dict[str, np.dtype[Any]] = {"F16": np.dtype(np.float16), "F32": np.dtype(np.float32)}
 _NAMES = {"torch.float16": "F16", "torch.float32": "F32", "torch.int64": "I64"}
 _CURE = "choose the model that the file was made for, or download it again"
 
@@ -93,8 +93,9 @@ class Checkpoint:
 
     def _type(self, name: str) -> np.dtype[Any]:
         kind = self._files[name].kind(name)
-        if kind in _TYPES:
-            return _TYPES[kind]
+        found = _TYPES.get(kind)
+        if found is not None:
+            return found
         if kind.startswith("I"):  # position_ids and their like
             return np.dtype(np.int64)
         raise self.error(f"'{name}' is {kind}; convert the file to F16 or F32")
@@ -113,10 +114,10 @@ class _Tensors(Protocol):
 class _Safetensors:
     def __init__(self, path: Path) -> None:
         try:
-            self._file: Any = safe_open(path, framework="numpy")
+            file: Any = safe_open(path, framework="numpy")
         except (SafetensorError, OSError) as error:
             raise CheckpointError(f"{path}: not a readable .safetensors file ({error}); {_CURE}") from error
-        self.names = tuple(self._file.keys())
+        self._file, self.names = file, tuple(file.keys())
 
     def shape(self, name: str) -> tuple[int, ...]:
         return tuple(self._file.get_slice(name).get_shape())

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from trt_anime.errors import InputError
+
 
 @dataclass(frozen=True, kw_only=True)
 class Vision:
@@ -82,6 +84,15 @@ class Captioning:
     decoder: Decoder
     prompt: int = 16
     capacity: int = 96
+
+    def __post_init__(self) -> None:
+        """Raises InputError: the cache has no room for a caption, or more than the model knows places."""
+        least, most = self.prefix_slots + self.prompt + 1, self.decoder.positions
+        if not least <= self.capacity <= most:
+            raise InputError(
+                f"a cache of {self.capacity} tokens was asked for; picture and prompt take {least - 1} of"
+                f" them, and the model knows {most} places"
+            )
 
     @property
     def prefix(self) -> tuple[int, int]:
