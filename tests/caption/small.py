@@ -54,25 +54,38 @@ RECIPES = {
 NAMES = tuple(RECIPES)
 
 
-def row(name: str) -> Model:
+def row(name: str, recipe: Captioning | None = None) -> Model:
     """The catalogue's row with a small recipe."""
-    return replace(get(name), recipe=RECIPES[name])
+    return replace(get(name), recipe=recipe or RECIPES[name])
 
 
-def checkpoint(name: str, folder: Path, *, seed: int = 3, dtype: str = "float16") -> Checkpoint:
+def checkpoint(
+    name: str, folder: Path, *, seed: int = 3, dtype: str = "float16", recipe: Captioning | None = None
+) -> Checkpoint:
     """Written in the published layout, opened."""
-    path = folder / row(name).files[0].filename
-    synthetic_checkpoint(row(name), path, seed=seed, dtype=dtype)
+    small = row(name, recipe)
+    path = folder / small.files[0].filename
+    synthetic_checkpoint(small, path, seed=seed, dtype=dtype)
     return Checkpoint(path, name)
 
 
 def graphs_in(
-    folder: Path, name: str, weights: Checkpoint, *, precision: Precision = "fp32"
+    folder: Path,
+    name: str,
+    weights: Checkpoint,
+    *,
+    precision: Precision = "fp32",
+    recipe: Captioning | None = None,
 ) -> dict[str, onnx.ModelProto]:
     """The three graphs and their weights, on disk as they are kept."""
     file = WeightFile(weights, WEIGHTS, matrices=weights.dtype)
     graphs = caption_graphs(
-        RECIPES[name], file, model=name, checkpoint_sha256="0" * 64, licence="", precision=precision
+        recipe or RECIPES[name],
+        file,
+        model=name,
+        checkpoint_sha256="0" * 64,
+        licence="",
+        precision=precision,
     )
     file.write(folder)
     for stage, graph in graphs.items():
