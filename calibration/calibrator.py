@@ -173,10 +173,11 @@ class Calibrator:
         if self._exact is None:
             self._exact = board.run(self._inputs[0], ())
         rounded = board.run(self._inputs[0], layers)
-        return max(
-            float(np.abs(rounded[name] - value).sum() / max(np.abs(value).sum(), 1e-12))
+        errors = [
+            np.abs(rounded[name] - value).sum() / max(np.abs(value).sum(), 1e-12)
             for name, value in self._exact.items()
-        )
+        ]
+        return float(np.max(errors))  # Python's own max may lose a NaN
 
     def _more(self, wanted: _Wanted, kept: dict[str, str]) -> Iterator[dict[str, str]]:
         """What to keep besides: the worst layer, the two, four, ... worst."""

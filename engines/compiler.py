@@ -64,7 +64,9 @@ def compiled(
     returns False, the build is cancelled. `timing_cache` is the file of TensorRT's measurements, read
     before and added to afterwards; TensorRT-RTX takes none.
 
-    Not promised: equal bytes for equal arguments; `worker` sees to that.
+    Not promised: equal bytes for equal arguments, nor the same precision after a build that failed in this
+    process: TensorRT-RTX 1.7 goes on to build for the GPU type of that one, which may lack INT8. `worker`,
+    which starts a process for each engine, sees to both.
 
     Raises:
         EngineError: the library refused; with its last message, the node, and advice.

@@ -25,6 +25,7 @@ REVISION = 5
 MAKERS: dict[Stage, str] = {
     "matte": "trt_anime.export.matte.making",
     "inpaint": "trt_anime.export.inpaint.making",
+    "temporal": "trt_anime.export.temporal.making",
     "caption": "trt_anime.export.caption.making",
 }
 

@@ -3,7 +3,7 @@
 import difflib
 
 from trt_anime.errors import InputError
-from trt_anime.export.catalogue import caption, inpaint, matte
+from trt_anime.export.catalogue import caption, inpaint, matte, temporal
 from trt_anime.export.catalogue.rows import Checkpoint, File, Format, Model, Stage
 
 __all__ = ["CATALOGUE", "Checkpoint", "File", "Format", "Model", "Stage", "get"]
@@ -13,6 +13,7 @@ CATALOGUE: dict[str, Model] = {
     for row in (
         *matte.ROWS,
         *inpaint.ROWS,
+        *temporal.ROWS,
         *caption.ROWS,
     )
 }

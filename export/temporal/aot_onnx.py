@@ -55,7 +55,7 @@ def aot_graphs(
         ExportError: torch's exporter gave up, or TensorRT-RTX could not build a node.
     """
     graphs = {}
-    for name, step in _steps(network, shape).items():
+    for name, step in steps_of(network, shape).items():
         if only is not None and name not in only:
             continue
         graph = _exported(step, f"{name}-{model}")
@@ -78,7 +78,8 @@ def aot_graphs(
     return graphs
 
 
-def _steps(network: ObjectTracker, shape: AotShape) -> dict[str, Step]:
+def steps_of(network: ObjectTracker, shape: AotShape) -> dict[str, Step]:
+    """What the graphs are made of, by name."""
     depth, tokens = len(network.LSTT.layers), shape.tokens
     frame = torch.zeros(1, shape.height, shape.width, 3, dtype=torch.uint8)
     labels = torch.zeros(1, shape.height, shape.width, dtype=torch.uint8)

@@ -19,6 +19,7 @@ from trt_anime.engines.accumulation import Accumulation, accumulation_from_engin
 from trt_anime.engines.compiler import compiled
 from trt_anime.engines.manifest import Profile
 from trt_anime.engines.targets import RTX_CAPABILITIES, Target
+from trt_anime.engines.worker import plan_from_onnx
 from trt_anime.errors import EngineError
 from trt_anime.limits import sm75_needs_fp16
 
@@ -202,7 +203,9 @@ def test_fp32_from_end_to_end_is_no_kernel_and_not_for_sm75() -> None:
     model = upcast_attention(attention_graph(), fused=False)
     assert _built(model, 89).attention == ()
     with pytest.raises(EngineError, match="sm75 has no FP32 matrix product"):
-        _built(model, 75)
+        plan_from_onnx(
+            model.SerializeToString(), Target("rtx", 75), PROFILE, on_progress=lambda share: None
+        )
 
 
 @cache

@@ -35,9 +35,10 @@ from trt_anime.calibration.qdq import (
 )
 from trt_anime.calibration.ranges import Range, value_ranges
 from trt_anime.calibration.switches import layers_of
-from trt_anime.engines.compiler import Plan, compiled
+from trt_anime.engines.compiler import Plan
 from trt_anime.engines.manifest import Profile
 from trt_anime.engines.targets import Target
+from trt_anime.engines.worker import plan_from_onnx
 
 NETWORKS = {"pictures": pictures(), "tokens": tokens()}
 FORMS: tuple[Form, ...] = ("tensorrt", "cpu")
@@ -319,7 +320,7 @@ def built(model: onnx.ModelProto, capability: int) -> Plan:
     pytest.importorskip("tensorrt_rtx")
     target, profile = Target("rtx", capability), Profile(height=64, width=96, max_batch=4)
     typed = fp16_from_fp32(model).SerializeToString()
-    return compiled(typed, target, profile, report=lambda share: True)
+    return plan_from_onnx(typed, target, profile, on_progress=lambda share: None)
 
 
 @pytest.mark.parametrize("precision", ["int8", "float8"])

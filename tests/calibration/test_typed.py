@@ -48,12 +48,6 @@ RECORD = Record(
 )
 
 
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("TRT_ANIME_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
-
-
 def found() -> Record | None:
     graph = find(SOURCE, precision="int8", form="cpu")
     return graph.record if graph else None

@@ -40,4 +40,10 @@ def export(
                 write_bytes(path, graph.path.read_bytes())
             print(f"{name}: {path} ({path.stat().st_size / 1e6:.1f} MB) from {made.checkpoint.name}")
             print("  nodes: all can be built by TensorRT-RTX")
-            print(f"  against PyTorch: {graph.difference or 'not compared, it is not installed'}")
+            print(f"  against PyTorch: {graph.difference or _why_not_compared()}")
+
+
+def _why_not_compared() -> str:
+    from importlib.util import find_spec
+
+    return "not compared, " + ("it has no network in it" if find_spec("torch") else "it is not installed")

@@ -1,10 +1,5 @@
 """XMem's networks as ONNX, for any size and any number of objects."""
 
-import contextlib
-import io
-import logging
-import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +13,7 @@ from trt_anime.errors import ExportError
 from trt_anime.export.networks.xmem.network import XMem
 from trt_anime.export.temporal.xmem.sizes import STRIDE
 from trt_anime.export.temporal.xmem.tensors import Channels
+from trt_anime.export.tracing import quiet_exporter
 
 OPSET = 20
 KEY_OUTPUTS = ("key_map", "shrinkage_map", "selection_map", "f16", "f8", "f4")  # fields of `Encoded`
@@ -61,6 +57,26 @@ class _Decode(nn.Module):
         return self.network.decode(f16, f8, f4, readout, sensory)
 
 
+@dataclass(frozen=True, eq=False)
+class Part:
+    """One of the networks.
+
+    Attributes:
+        name: field of `Networks`.
+        inputs: of its module, in order: an example, and how many of its pixels a cell is wide.
+    """
+
+    name: str
+    module: nn.Module
+    inputs: dict[str, tuple[Tensor, int]]
+    outputs: tuple[str, ...]
+
+    @property
+    def examples(self) -> dict[str, Tensor]:
+        """The inputs alone."""
+        return {name: tensor for name, (tensor, _) in self.inputs.items()}
+
+
 def onnx_from_xmem(network: XMem) -> Networks:
     """Export the three networks, which is slow; graphs for any profile are made of the result.
 
@@ -69,20 +85,28 @@ def onnx_from_xmem(network: XMem) -> Networks:
     Raises:
         ExportError: torch's exporter gave up.
     """
-    features = network.key_proj.key_proj.in_channels
-    shape = network.shape
-    channels = Channels(features, features // 2, features // 4, shape.key, shape.value, shape.sensory)
+    made = {part.name: _exported(part) for part in parts_of(network)}
+    return Networks(**made, channels=_channels(network))
+
+
+def parts_of(network: XMem) -> tuple[Part, ...]:
+    """What the networks are exported from."""
+    channels = _channels(network)
     frame, objects = _frame_examples(channels), _object_examples(channels)
     key = {"image": frame["image"]}
     value = {"image": frame["image"], "masks": objects["masks"], "f16": frame["f16"]}
     decode = {**{name: frame[name] for name in ("f16", "f8", "f4")}, "readout": objects["readout"]}
     sensory = {"sensory": objects["sensory"]}
-    return Networks(
-        key=_exported(_Key(network), key, list(KEY_OUTPUTS)),
-        value=_exported(network.value_encoder, {**value, **sensory}, ["value_map", "new_sensory"]),
-        decode=_exported(_Decode(network), {**decode, **sensory}, ["logits", "new_sensory"]),
-        channels=channels,
+    return (
+        Part("key", _Key(network), key, KEY_OUTPUTS),
+        Part("value", network.value_encoder, {**value, **sensory}, ("value_map", "new_sensory")),
+        Part("decode", _Decode(network), {**decode, **sensory}, ("logits", "new_sensory")),
     )
+
+
+def _channels(network: XMem) -> Channels:
+    features, shape = network.key_proj.key_proj.in_channels, network.shape
+    return Channels(features, features // 2, features // 4, shape.key, shape.value, shape.sensory)
 
 
 def _frame_examples(channels: Channels) -> dict[str, tuple[Tensor, int]]:
@@ -101,24 +125,22 @@ def _zeros(count: int, depth: int, scale: int) -> Tensor:
     return torch.zeros(count, depth, scale * height, scale * width)
 
 
-def _exported(
-    network: nn.Module, examples: dict[str, tuple[Tensor, int]], outputs: list[str]
-) -> onnx.ModelProto:
+def _exported(part: Part) -> onnx.ModelProto:
     height, width = (torch.export.Dim(name, min=2, max=4096) for name in ("rows", "columns"))
     objects = torch.export.Dim("objects", min=1, max=255)
     sizes: list[dict[int, Any]] = []
-    for tensor, scale in examples.values():
+    for tensor, scale in part.inputs.values():
         free = {0: objects} if len(tensor) > 1 else {}
         sizes.append({**free, 2: scale * height, 3: scale * width})
     try:
-        with _quiet():
+        with quiet_exporter():
             program = torch.onnx.export(
-                network,
-                tuple(tensor for tensor, _ in examples.values()),
+                part.module,
+                tuple(tensor for tensor, _ in part.inputs.values()),
                 dynamo=True,
                 opset_version=OPSET,
-                input_names=list(examples),
-                output_names=outputs,
+                input_names=list(part.inputs),
+                output_names=list(part.outputs),
                 dynamic_shapes=tuple(sizes),
                 verbose=False,
             )
@@ -155,17 +177,3 @@ def _computed(node: onnx.NodeProto, model: onnx.ModelProto, weights: dict[str, o
         [node], "constant", [], [onnx.ValueInfoProto(name=node.output[0])], [weights[n] for n in node.input]
     )
     return ReferenceEvaluator(onnx.helper.make_model(alone, opset_imports=model.opset_import)).run(None, {})
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """The exporter reports its steps on stdout, in logs, and warns about its own internals."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)

@@ -41,12 +41,6 @@ Run = Callable[..., Outcome]
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("TRT_ANIME_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
-
-
-@pytest.fixture
 def graph(home: Path, tmp_path: Path) -> Path:
     return saved(bright_matte(), tmp_path)
 

@@ -1,0 +1,92 @@
+"""From a checkpoint to the graphs that follow objects: what `graphs` calls for this stage."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trt_anime.export.catalogue import Model
+from trt_anime.export.checkpoints import Record
+from trt_anime.export.recipes.temporal import Tracking
+from trt_anime.export.temporal.aot_shape import AotShape
+from trt_anime.export.temporal.xmem.sizes import MemoryProfile
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from trt_anime.export.check import Made
+
+
+def settings(row: Model) -> dict[str, object]:
+    """All that the graphs depend on besides the checkpoint and this release."""
+    return asdict(_profile(row) if row.architecture == "xmem" else _shape(row))
+
+
+def graphs_of(row: Model, checkpoint: Path, record: Record, *, compare: bool) -> "Iterator[Made]":
+    """The stage graphs; see `graphs.Maker`. The network alone is compared with PyTorch, part by part."""
+    from trt_anime.export.check import check_nodes
+
+    network = _network(row, checkpoint)
+    made = (
+        _xmem(row, network, record, compare)
+        if row.architecture == "xmem"
+        else _aot(row, network, record, compare)
+    )
+    for one in made:
+        check_nodes(one.graph, row)
+        yield one
+
+
+def _profile(row: Model) -> MemoryProfile:
+    size = row.recipe_as(Tracking)
+    return MemoryProfile(height=size.height, width=size.width)
+
+
+def _shape(row: Model) -> AotShape:
+    size = row.recipe_as(Tracking)
+    return AotShape(height=size.height, width=size.width)
+
+
+def _network(row: Model, checkpoint: Path) -> "nn.Module":
+    from trt_anime.export.networks import create, require_torch
+
+    require_torch()
+    from trt_anime.export.networks.loading import load_checkpoint
+
+    network = create(row.architecture)
+    load_checkpoint(network, checkpoint)
+    return network.eval()
+
+
+def _xmem(row: Model, network: "nn.Module", record: Record, compare: bool) -> "Iterator[Made]":
+    from trt_anime.export.check import Made
+    from trt_anime.export.networks.xmem.network import XMem
+    from trt_anime.export.temporal.check import compare_with_torch
+    from trt_anime.export.temporal.xmem.compose import xmem_graphs
+    from trt_anime.export.temporal.xmem.networks import onnx_from_xmem, parts_of
+
+    assert isinstance(network, XMem)
+    networks = onnx_from_xmem(network)
+    differences = {
+        part.name: compare_with_torch(getattr(networks, part.name), part.module, part.examples, row)
+        for part in (parts_of(network) if compare else ())
+    }
+    graphs = xmem_graphs(networks, _profile(row), checkpoint_sha256=record.sha256, licence=record.licence)
+    for name in row.graphs:
+        yield Made(graphs[name], differences.get(name))
+
+
+def _aot(row: Model, network: "nn.Module", record: Record, compare: bool) -> "Iterator[Made]":
+    from trt_anime.export.check import Made
+    from trt_anime.export.networks.aot.network import ObjectTracker
+    from trt_anime.export.temporal.aot_onnx import aot_graphs, steps_of
+    from trt_anime.export.temporal.check import compare_with_torch
+
+    assert isinstance(network, ObjectTracker)
+    shape = _shape(row)
+    graphs = aot_graphs(
+        network, shape, model=row.name, checkpoint_sha256=record.sha256, licence=record.licence
+    )
+    for name, step in steps_of(network, shape).items():
+        difference = compare_with_torch(graphs[name], step.module, step.inputs, row) if compare else None
+        yield Made(graphs[name], difference)
