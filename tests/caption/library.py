@@ -15,7 +15,7 @@ def generated(
     network: Any, recipe: Captioning, frame: NDArray[np.uint8], prompt: list[int], options: SearchOptions
 ) -> tuple[int, ...]:
     """Tokens of one picture's caption, without prompt and without what ends it."""
-    common = {
+    common: dict[str, object] = {
         "max_new_tokens": options.most,
         "num_beams": options.beams,
         "do_sample": False,

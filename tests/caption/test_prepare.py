@@ -17,7 +17,8 @@ def picture(height: int, width: int) -> NDArray[np.uint8]:
     values = np.stack([40 + 0.2 * y, 90 + 0.1 * x, 160 - 0.1 * y], axis=-1)
     values[np.abs((x + 0.7 * y) % 60 - 30) < 3] *= 0.3
     values += np.random.default_rng(1).normal(0, 12, (height, width, 1))
-    return np.clip(values, 0, 255).astype(np.uint8)
+    levels: NDArray[np.uint8] = np.clip(values, 0, 255).astype(np.uint8)
+    return levels
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
