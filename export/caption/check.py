@@ -43,10 +43,8 @@ def compare_with_library(
     results = {"vision": difference_of(found, prefix, VALUES)}
     before = run(graphs["prefill"], weights, prompt_of(recipe, prefix, tokens[:-1]))
     results["prefill"] = difference_of(before["logits"], expected[0], LOGITS)
-    feeds = {name: before[name] for name in inputs_of(graphs["step"]) if name in before}
-    feeds |= {"token": np.array(tokens[-1:], np.int32), "origin": np.zeros(1, np.int32)}
-    after = run(graphs["step"], weights, feeds)
-    results["step"] = difference_of(after["logits"], expected[1], LOGITS)
+    after = run(graphs["step"], weights, next_of(recipe, before, tokens[-1]))
+    results["step"] = difference_of(after["logits"], expected[1][:, None], LOGITS)
     for difference in results.values():
         check_difference(difference, row)
     return results
@@ -57,6 +55,20 @@ def prompt_of(recipe: Captioning, prefix: NDArray[np.float32], tokens: list[int]
     padded = np.full((1, recipe.prompt), recipe.decoder.pad, np.int32)
     padded[0, : len(tokens)] = tokens
     return {"prefix": prefix, "tokens": padded, "length": np.array([len(tokens)], np.int32)}
+
+
+def next_of(recipe: Captioning, read: Arrays, token: int) -> Arrays:
+    """What ``step`` takes after ``prefill`` of one picture: the same token for all beams."""
+    beams = (1, recipe.beams)
+    feeds = {"token": np.full(beams, token, np.int32), "origin": np.zeros(beams, np.int32)}
+    feeds["position"] = np.repeat(read["position"][:, None], recipe.beams, axis=1)
+    for name, values in read.items():
+        if name.startswith(("key_", "value_")):
+            feeds[name] = np.zeros((*beams, *values.shape[1:]), values.dtype)
+            feeds[name][:, 0] = values
+        elif name.startswith("picture_"):
+            feeds[name] = values
+    return feeds
 
 
 def library_results(
@@ -91,7 +103,3 @@ def run(graph: onnx.ModelProto, weights: Path, feeds: Arrays) -> Arrays:
     session = ort.InferenceSession(graph.SerializeToString(), options, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
     return dict(zip(names, session.run(None, feeds), strict=True))
-
-
-def inputs_of(graph: onnx.ModelProto) -> list[str]:
-    return [value.name for value in graph.graph.input]

@@ -10,12 +10,11 @@ import numpy as np
 import onnx
 
 from trt_anime.export.caption.cache import (
-    PICTURES,
     ROWS,
     Step,
-    grouped_attention,
     last_of,
     padded,
+    shape_of_beams,
     shape_of_cache,
     shape_of_picture,
 )
@@ -94,30 +93,32 @@ def prefill_graph(
     g.output(position, "position", np.int32, (ROWS,))
     for name, value in kept.items():
         full = padded(g, g.as_cached(value), slots, recipe.capacity)
-        g.output(full, name, g.cached, shape_of_cache(recipe, ROWS))
+        g.output(full, name, g.cached, shape_of_cache(recipe))
     for name, value in pictures.items():
-        g.output(g.as_cached(value), name, g.cached, shape_of_picture(recipe, ROWS))
+        g.output(g.as_cached(value), name, g.cached, shape_of_picture(recipe))
     return g.finished(info)
 
 
 def step_graph(
     recipe: Captioning, language: Language, weights: WeightFile, *, precision: Precision, info: StageInfo
 ) -> onnx.ModelProto:
-    """One more token for each row.
+    """One more token for every beam of every picture.
 
-    In: ``token`` int32 [batch]; ``position`` int32 [batch], its slot; ``origin`` int32 [batch], the row of
-    the cache that each row goes on from: so beams change places, and a picture becomes several beams;
-    ``key_N``, ``value_N`` as `prefill_graph` gives them (rows that no ``origin`` names may hold anything);
-    ``picture_key_N``, ``picture_value_N`` [pictures,...], each for batch / pictures rows that lie together.
-    Out: ``logits`` float32 [batch,vocabulary]; ``new_key_N``, ``new_value_N`` like ``key_N``.
+    In: ``token`` int32 [batch,beams]; ``position`` int32 [batch,beams], its slot; ``origin`` int32
+    [batch,beams], the row of the cache that each goes on from, counted through all pictures: beams change
+    places by it, and a picture becomes several beams; ``key_N``, ``value_N`` [batch,beams,heads,capacity,
+    head_width], where rows that no ``origin`` names may hold anything, so that what ``prefill`` gave, a row
+    for each picture, can be the first rows; ``picture_key_N``, ``picture_value_N`` as it gave them. Out:
+    ``logits`` float32 [batch,beams,vocabulary]; ``new_key_N``, ``new_value_N`` like ``key_N``.
 
     Raises CheckpointError: a tensor is missing, or has another shape.
     """
-    g, d = Graph(weights, precision=precision), recipe.decoder
-    token = g.input("token", np.int32, (ROWS,))
-    position = g.input("position", np.int32, (ROWS,))
-    step = Step.of(g, position, g.input("origin", np.int32, (ROWS,)), recipe.capacity)
-    column, scale = g.integers(1), d.head_width**-0.5
+    g, d, beams = Graph(weights, precision=precision), recipe.decoder, (ROWS, recipe.beams)
+    token, position, origin = (
+        g.node("Reshape", g.input(name, np.int32, beams), g.integers(-1))
+        for name in ("token", "position", "origin")
+    )
+    step, column = Step.of(g, position, origin, recipe), g.integers(1)
     x = language.begin(g, None, *(g.node("Unsqueeze", value, column) for value in (token, position)))
     kept: dict[str, Value] = {}
     for layer in range(d.layers):
@@ -125,19 +126,23 @@ def step_graph(
         def attend(query: Value, key: Value, value: Value, layer: int = layer) -> Value:
             full = []
             for name, new in ((f"key_{layer}", key), (f"value_{layer}", value)):
-                old = g.input(name, g.cached, shape_of_cache(recipe, ROWS))
+                old = g.input(name, g.cached, shape_of_beams(recipe))
                 kept[f"new_{name}"] = step.written(g, old, g.as_cached(new))
                 full.append(kept[f"new_{name}"])
-            return attention(g, query, *full, scale=scale, bias=step.bias)
+            return attention(g, query, *full, scale=d.head_width**-0.5, bias=step.bias)
 
         def look(query: Value, layer: int = layer) -> Value:
             names = f"picture_key_{layer}", f"picture_value_{layer}"
-            seen = (g.input(name, g.cached, shape_of_picture(recipe, PICTURES)) for name in names)
-            return grouped_attention(g, query, *seen, recipe=recipe)
+            seen = (g.input(name, g.cached, shape_of_picture(recipe)) for name in names)
+            return step.attention_to_picture(g, query, *seen)
 
         x = language.layer(g, layer, x, attend, look)
+    rows = language.vocabulary(g)
     logits = language.logits(g, g.node("Squeeze", x, column))
-    g.output(logits, "logits", np.float32, (ROWS, language.vocabulary(g)))
+    every = g.node("Reshape", logits, g.integers(-1, recipe.beams, rows))
+    g.output(every, "logits", np.float32, (*beams, rows))
     for name, value in kept.items():
-        g.output(value, name, g.cached, shape_of_cache(recipe, ROWS))
+        shape = shape_of_beams(recipe)
+        every = g.node("Reshape", value, g.integers(-1, *map(int, shape[1:])))
+        g.output(every, name, g.cached, shape)
     return g.finished(info)

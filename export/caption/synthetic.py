@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -16,6 +17,7 @@ from trt_anime.files import replacing, write_text
 
 Shapes = Mapping[str, tuple[int, ...]]
 
+_POOL = 4_194_301  # a prime
 _TYPES = {"float16": "F16", "float32": "F32"}
 # Second names of a tensor, which files leave out.
 _TIED = ("lm_head.weight", "cls.predictions.decoder.weight", "cls.predictions.decoder.bias")
@@ -68,14 +70,27 @@ def write_shard(path: Path, shapes: Shapes, *, seed: int, dtype: str) -> None:
 
 def _random(name: str, shape: tuple[int, ...], seed: int) -> NDArray[Any]:
     """Values that neither fade nor explode in a deep network; the same for the same name and seed."""
-    rng = np.random.default_rng([seed, crc32(name.encode())])
-    values = rng.standard_normal(shape, dtype=np.float32)
+    pool = _pool(seed)
+    size, start = math.prod(shape), crc32(name.encode()) % len(pool)
+    copies = -(-(start + size) // len(pool))
+    values = np.tile(pool, copies)[start : start + size].reshape(shape)
     if len(shape) == 1:
         is_scale = name.endswith("weight")  # of a norm
         return values * np.float32(0.1) + np.float32(is_scale)
+    if "decoder.embed_" in name:  # OPT's; larger ones would make it say the same word over and over
+        return values * np.float32(0.5 / math.sqrt(shape[-1]))
     if "embed" in name or name == "query_tokens":
         return values * np.float32(0.5 if "vision" in name else 2 / math.sqrt(shape[-1]))
     return values / np.float32(math.sqrt(math.prod(shape[1:])))
+
+
+@cache
+def _pool(seed: int) -> NDArray[np.float32]:
+    """Random numbers are slow, and billions are needed: each tensor is a stretch of these, over and over.
+
+    Their count is no multiple of a row's length, so that no two rows of a matrix are equal.
+    """
+    return np.random.default_rng(seed).standard_normal(_POOL, dtype=np.float32)
 
 
 def _divided(shapes: Shapes, count: int) -> list[dict[str, tuple[int, ...]]]:

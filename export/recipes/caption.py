@@ -75,6 +75,7 @@ class Captioning:
             None in BLIP, whose language model attends to all of the picture's positions.
         prompt: most tokens of a prompt in the graphs, the start token included.
         capacity: slots of the graphs' cache: the picture where it is part of the sequence, prompt, caption.
+        beams: beginnings of a caption that a step goes on with at once, for each picture.
     """
 
     STAGE: ClassVar[str] = "caption"
@@ -84,6 +85,7 @@ class Captioning:
     decoder: Decoder
     prompt: int = 16
     capacity: int = 96
+    beams: int = 5
 
     def __post_init__(self) -> None:
         """Raises InputError: the cache has no room for a caption, or more than the model knows places."""
@@ -115,5 +117,8 @@ class Captioning:
             ("values", "RGB / 255, normalised by CLIP's mean and deviation"),
             ("picture", f"{picture} {self.prefix[0]} vectors of {self.prefix[1]}"),
             ("language", f"{d.layers} layers, {d.heads} heads, {d.vocabulary} tokens"),
-            ("cache", f"{self.capacity} tokens, {self.prompt} of them a prompt at most"),
+            (
+                "cache",
+                f"{self.beams} beams of {self.capacity} tokens, {self.prompt} of them a prompt at most",
+            ),
         ]

@@ -60,7 +60,7 @@ def row(name: str, recipe: Captioning | None = None) -> Model:
 
 
 def checkpoint(
-    name: str, folder: Path, *, seed: int = 3, dtype: str = "float16", recipe: Captioning | None = None
+    name: str, folder: Path, *, seed: int = 7, dtype: str = "float16", recipe: Captioning | None = None
 ) -> Checkpoint:
     """Written in the published layout, opened."""
     small = row(name, recipe)
@@ -96,9 +96,7 @@ def graphs_in(
 class Captioner:
     """The graphs in a folder, on the CPU device that checks the order of its work."""
 
-    def __init__(
-        self, folder: Path, device: HostDevice, stack: ExitStack, *, pictures: int, beams: int
-    ) -> None:
+    def __init__(self, folder: Path, device: HostDevice, stack: ExitStack, *, pictures: int) -> None:
         sessions = {}
         for stage in ("vision", "prefill", "step"):
             session = OrtCpuSession(folder / f"{stage}.onnx", device, threads=1, name=stage)
@@ -111,7 +109,6 @@ class Captioner:
                 sessions["step"],
                 device,
                 pictures=pictures,
-                beams=beams,
                 stream=self._stream,
             )
         )
@@ -146,9 +143,9 @@ class Captioner:
 
 
 @contextmanager
-def captioner(folder: Path, *, pictures: int = 2, beams: int = 5) -> Iterator[Captioner]:
+def captioner(folder: Path, *, pictures: int = 2) -> Iterator[Captioner]:
     with HostDevice() as device, ExitStack() as stack:
-        yield Captioner(folder, device, stack, pictures=pictures, beams=beams)
+        yield Captioner(folder, device, stack, pictures=pictures)
 
 
 def frames_of(recipe: Captioning, count: int = 2, seed: int = 0) -> NDArray[np.uint8]:

@@ -1,6 +1,7 @@
 """Graphs and searches together give the library's captions, token for token."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -69,3 +70,5 @@ def test_too_long_prompts_and_captions_are_refused(pair: tuple[str, Captioner, A
         ours.captions(frames, [[2]], options)
     with pytest.raises(InputError, match="doesn't fit into the cache of 28 tokens"):
         ours.captions(frames, [[2], [2]], options)
+    with pytest.raises(InputError, match="a search with 6 beams was asked for, and the graph has 5"):
+        ours.captions(frames, [[2], [2]], replace(options, beams=6))

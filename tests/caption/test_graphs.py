@@ -7,7 +7,7 @@ import onnx
 import pytest
 
 from tests.caption.small import NAMES, RECIPES, WEIGHTS, checkpoint, frames_of, graphs_in
-from trt_anime.export.caption.check import inputs_of, prompt_of, run
+from trt_anime.export.caption.check import next_of, prompt_of, run
 from trt_anime.limits import sm75_needs_fp16, unbuildable
 from trt_anime.stage import StageInfo
 
@@ -49,9 +49,8 @@ def test_fp16_products_change_little(name: str, tmp_path: Path) -> None:
         file = tmp_path / WEIGHTS
         prefix = run(graphs["vision"], file, {"frame": frames_of(recipe, 1)})["prefix"]
         read = run(graphs["prefill"], file, prompt_of(recipe, prefix, [recipe.decoder.start, 5]))
-        feeds = {key: read[key] for key in inputs_of(graphs["step"]) if key in read}
-        feeds |= {"token": np.array([9], np.int32), "origin": np.zeros(1, np.int32)}
-        results[precision] = prefix, read["logits"], run(graphs["step"], file, feeds)["logits"]
+        after = run(graphs["step"], file, next_of(recipe, read, 9))
+        results[precision] = prefix, read["logits"], after["logits"]
         if precision == "fp16":
             assert not any(sm75_needs_fp16(graph) for graph in graphs.values())
             assert read["key_0"].dtype == np.float16
@@ -59,23 +58,21 @@ def test_fp16_products_change_little(name: str, tmp_path: Path) -> None:
     assert 0 < max(gaps) < 0.03  # values are of the order of 3, logits of 6
 
 
-def test_a_step_goes_on_from_the_rows_it_is_told(tmp_path: Path) -> None:
-    name = "blip-base"
+@pytest.mark.parametrize("name", NAMES)
+def test_beams_go_on_from_the_rows_they_are_told(name: str, tmp_path: Path) -> None:
     recipe, graphs = RECIPES[name], graphs_in(tmp_path, name, checkpoint(name, tmp_path))
-    weights = tmp_path / WEIGHTS
+    weights, first = tmp_path / WEIGHTS, recipe.decoder.start
     prefix = np.random.default_rng(0).standard_normal((1, *recipe.prefix)).astype(np.float32)
-    reads = [run(graphs["prefill"], weights, prompt_of(recipe, prefix, [2, token])) for token in (5, 9)]
-    picture = {key: value for key, value in reads[0].items() if key.startswith("picture_")}
-    both = {
-        key: np.concatenate([read[key] for read in reads])
-        for key in inputs_of(graphs["step"])
-        if key in reads[0] and key not in picture
-    }
-    ids = {"token": np.array([11, 12], np.int32), "origin": np.array([1, 0], np.int32)}
-    found = run(graphs["step"], weights, {**both, **picture, **ids})
-    for row, (token, read) in enumerate(zip((11, 12), reversed(reads), strict=True)):
-        feeds = {key: read[key] for key in both}
-        alone = {"token": np.array([token], np.int32), "origin": np.zeros(1, np.int32)}
-        expected = run(graphs["step"], weights, {**feeds, **picture, **alone})
-        np.testing.assert_allclose(found["logits"][row], expected["logits"][0], atol=1e-5)
-        np.testing.assert_array_equal(found["new_key_1"][row, :, 4:], 0)  # behind the prompt's room
+    read = run(graphs["prefill"], weights, prompt_of(recipe, prefix, [first, 5]))
+    feeds = next_of(recipe, read, 9)
+    feeds["token"][0, :2] = 11, 12
+    step = run(graphs["step"], weights, feeds)
+    feeds |= {name.removeprefix("new_"): values for name, values in step.items() if name != "logits"}
+    feeds |= {"token": np.full((1, recipe.beams), 8, np.int32), "position": feeds["position"] + 1}
+    feeds["origin"][0, :3] = 1, 0, 1
+    found = run(graphs["step"], weights, feeds)
+    for beam, token in enumerate((12, 11, 12)):  # as if the whole had been the prompt
+        alone = run(graphs["prefill"], weights, prompt_of(recipe, prefix, [first, 5, token, 8]))
+        np.testing.assert_allclose(found["logits"][0, beam], alone["logits"][0], atol=1e-5)
+    unused = found["new_key_1"][..., recipe.prefix_slots + recipe.prompt :, :]
+    np.testing.assert_array_equal(unused, 0)
