@@ -16,7 +16,7 @@ EXTRAS := $(if $(NATIVE),gpu,cpu$(comma)rtx)
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: setup demo test stress check bench engines gpu-check clean
+.PHONY: setup demo test stress check bench models engines gpu-check clean
 
 setup: $(VENV)/.setup
 $(VENV)/.setup: pyproject.toml constraints.txt
@@ -53,6 +53,10 @@ check: $(VENV)/.develop
 
 bench: $(VENV)/.develop
 	$(BIN)/python -m benchmarks.rembg_pairs
+
+# Every model at full size, or those named in MODELS; hours for all of them.
+models: $(VENV)/.develop
+	$(BIN)/python -m benchmarks.models $(MODELS)
 
 # The networks named in MODELS, else those whose weights are here, else the smallest. Weights are fetched and
 # stage graphs made on first use; what is calibrated or built already is not done again.

@@ -7,8 +7,9 @@ import logging
 import os
 import re
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,9 @@ from trt_anime.errors import EngineError, MissingError
 
 # Above it a step of FP16 is half a unit and more: AutoCast keeps nodes with such values in FP32.
 LARGEST_VALUE = 512.0
-# AutoCast keeps every value of the network of each frame for a moment.
+# AutoCast keeps every value of the network of each frame for a moment: as many frames as fit into these
+# bytes, and no more than that.
+MOST_BYTES = 2_000_000_000
 MOST_FRAMES = 3
 
 
@@ -36,8 +39,8 @@ def fp16_from_fp32(
 
     Args:
         network: as `network_of` gives it, or the same with Q/DQ.
-        inputs: of the network, for real frames; the first `MOST_FRAMES` are used. None: no node is kept
-            for its values.
+        inputs: of the network, for real frames; the first `MOST_FRAMES` are used, fewer where their values
+            fill the memory. None, or none that fits: no node is kept for its values.
 
     Raises:
         EngineError: AutoCast refuses the network, or its result isn't valid ONNX.
@@ -48,8 +51,8 @@ def fp16_from_fp32(
         folder = Path(name)
         onnx.save(network, folder / "network.onnx")
         options: dict[str, Any] = {"data_max": np.inf}
-        if inputs:
-            frames = _written(inputs[:MOST_FRAMES], folder / "inputs")
+        if inputs and (count := frames_that_fit(network, inputs[0])):
+            frames = _written(inputs[:count], folder / "inputs")
             options = {"data_max": LARGEST_VALUE, "calibration_data": str(frames)}
         try:
             typed: onnx.ModelProto = convert(
@@ -63,6 +66,24 @@ def fp16_from_fp32(
             line = " ".join(str(error).split())[:300]
             raise EngineError(f"FP16: AutoCast can't type the network ({line})") from error
     return typed
+
+
+def frames_that_fit(network: onnx.ModelProto, inputs: Mapping[str, Any]) -> int:
+    """How many frames' values fit into `MOST_BYTES`, of `MOST_FRAMES`; values of unknown size don't count.
+
+    Args:
+        inputs: of one frame.
+    """
+    model = onnx.ModelProto()
+    model.CopyFrom(network)
+    del model.graph.value_info[:]  # was inferred for a free size
+    for value in model.graph.input:
+        for dimension, size in zip(value.type.tensor_type.shape.dim, inputs[value.name].shape, strict=True):
+            dimension.dim_value = size
+    values = onnx.shape_inference.infer_shapes(model, data_prop=True).graph.value_info
+    sizes = (prod(dim.dim_value for dim in value.type.tensor_type.shape.dim) for value in values)
+    size_bytes: int = 4 * sum(sizes)
+    return min(MOST_FRAMES, MOST_BYTES // max(size_bytes, 1))
 
 
 def nodes_in_fp32(typed: onnx.ModelProto) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ class Order:
     """One engine to be built.
 
     Attributes:
-        model: what people call the network.
+        model: what people call the graph: its network, and which of its graphs it is.
         graph: the stage graph's file; it is read when its turn comes, and once for all orders in a row.
     """
 

@@ -1,7 +1,7 @@
 """A stage graph in, engines in the store out: typed, specialised, built, installed."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
@@ -17,13 +17,14 @@ from trt_anime.engines.compiler import BUILD_FLAGS, Plan
 from trt_anime.engines.manifest import Manifest, Precision, Profile, Recipe
 from trt_anime.engines.memo import shared
 from trt_anime.engines.specialise import specialised
-from trt_anime.engines.targets import Target
+from trt_anime.engines.targets import RTX_CAPABILITIES, Target
 from trt_anime.engines.typed_choice import Typed, typed_for
 from trt_anime.errors import EngineError, InputError
 from trt_anime.files import sha256_of
-from trt_anime.limits import sm75_needs_fp16
+from trt_anime.limits import Refusal, refused_by
 from trt_anime.stage import StageInfo
 
+_MOST_NAMED = 3  # of nodes that a target refuses
 _TYPE_OF = {"fp16": "float16", "int8": "int8", "fp8": "float8"}
 
 
@@ -128,7 +129,8 @@ def _built(
     fixed = pinned(typed.file, typed.sha256, profile.height, profile.width)
     if recipe.precision != "fp32":
         _require_any({_TYPE_OF[recipe.precision]}, recipe.precision, fixed.shares)
-    _require_sm75(target, recipe.precision, fixed.sm75_refuses)
+    if target.flavour == "rtx":
+        _require_none_refused(target, fixed.refused[target.compute_capability])
     cache = timing_cache.file_here(target, recipe.flavour_version)
     plan = worker.plan_from_onnx(fixed.graph, target, profile, on_progress=on_progress, timing_cache=cache)
     if recipe.precision != "fp32":  # INT8 that a GPU type computes in FP16 isn't refused, but told
@@ -155,11 +157,15 @@ def _built(
 
 @dataclass(frozen=True)
 class Pinned:
-    """A typed graph for frames of one size: serialized, and what it holds."""
+    """A typed graph for frames of one size: serialized, and what it holds.
+
+    Attributes:
+        refused: what TensorRT-RTX won't build, by compute capability.
+    """
 
     graph: bytes
     shares: dict[str, float]
-    sm75_refuses: tuple[str, ...]
+    refused: dict[int, tuple[Refusal, ...]]
 
 
 @shared(2)  # one graph is built for many targets in a row
@@ -167,7 +173,9 @@ def pinned(file: Path, sha256: str, height: int, width: int) -> Pinned:
     """`sha256` is the file's: another file of the same name is another graph."""
     model = specialised(onnx.load(file), height=height, width=width)
     return Pinned(
-        model.SerializeToString(deterministic=True), precision_share(model), tuple(sm75_needs_fp16(model))
+        model.SerializeToString(deterministic=True),
+        precision_share(model),
+        {capability: tuple(refused_by(model, capability)) for capability in RTX_CAPABILITIES},
     )
 
 
@@ -180,14 +188,12 @@ def _require_any(kinds: set[str], precision: Precision, found: dict[str, float])
         )
 
 
-def _require_sm75(target: Target, precision: Precision, refused: tuple[str, ...]) -> None:
-    if target.compute_capability == 75 and refused:
-        names = ", ".join(refused[:3]) + (f" and {len(refused) - 3} more" if len(refused) > 3 else "")
-        cure = "build fp16" if precision == "fp32" else "calibrate again"
-        raise EngineError(
-            f"no engine for {target.name}: it has no FP32 matrix product, and {names} would be one;"
-            f" {cure}, or leave sm75 out"
-        )
+def _require_none_refused(target: Target, refused: Sequence[Refusal]) -> None:
+    """Every node that would fail is known before anybody waits for the builder to fail on the first."""
+    if refused:
+        names = "; ".join(map(str, refused[:_MOST_NAMED]))
+        more = f"; and {len(refused) - _MOST_NAMED} nodes more" if len(refused) > _MOST_NAMED else ""
+        raise EngineError(f"no engine for {target.name}: {names}{more}")
 
 
 def _surprises(manifest: Manifest) -> tuple[str, ...]:

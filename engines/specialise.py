@@ -1,8 +1,11 @@
 """A stage graph takes frames of any size; an engine takes one. This pins it and folds what follows."""
 
+from pathlib import Path
+
 import onnx
 
 from trt_anime.errors import EngineError
+from trt_anime.stage import SIZE, StageInfo
 
 # Of what onnxslim does besides folding. It would rename nodes, move last digits and take its time.
 _LEFT_TO_TENSORRT = ("graph_fusion", "subexpression_elimination", "weight_tying")
@@ -11,9 +14,10 @@ _LEFT_TO_TENSORRT = ("graph_fusion", "subexpression_elimination", "weight_tying"
 def specialised(model: onnx.ModelProto, *, height: int, width: int) -> onnx.ModelProto:
     """The graph for frames of one size in pixels; the batch stays as free as it was.
 
-    Dimensions named ``height`` and ``width`` of inputs and outputs are pinned, the arithmetic on
-    them becomes constants. Computes the same values; `model` is left unchanged. Metadata and the
-    names of the nodes that stay are kept.
+    Dimensions named ``height`` and ``width`` of inputs and outputs are pinned, and those that the graph's
+    description of itself has a capacity for; the input ``size``, where there is one, becomes a constant, as
+    does the arithmetic on all of them. Computes the same values; `model` is left unchanged. Metadata and
+    the names of the nodes that stay are kept.
 
     Raises:
         EngineError: a size still depends on something other than the batch.
@@ -22,7 +26,8 @@ def specialised(model: onnx.ModelProto, *, height: int, width: int) -> onnx.Mode
 
     result = onnx.ModelProto()
     result.CopyFrom(model)
-    _pin(result, {"height": height, "width": width})
+    _pin(result, {"height": height, "width": width, **_capacity(model)})
+    _fix_size(result.graph, height, width)
     _drop_unused_outputs(result.graph)
     more = True
     while more:
@@ -39,6 +44,24 @@ def _pin(model: onnx.ModelProto, sizes: dict[str, int]) -> None:
             if dimension.dim_param in sizes:
                 dimension.dim_value = sizes[dimension.dim_param]
     del model.graph.value_info[:]  # was inferred for a free size
+
+
+def _capacity(model: onnx.ModelProto) -> dict[str, int]:
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    if not metadata:
+        return {}
+    return StageInfo.from_metadata(metadata, source=Path(model.graph.name)).capacity
+
+
+def _fix_size(graph: onnx.GraphProto, height: int, width: int) -> None:
+    """The frame's size, which graphs take as values if they take no frame."""
+    for index, value in enumerate(graph.input):
+        if value.name == SIZE:
+            del graph.input[index]
+            graph.initializer.append(
+                onnx.helper.make_tensor(SIZE, onnx.TensorProto.INT64, [2], [height, width])
+            )
+            return
 
 
 def _drop_unused_outputs(graph: onnx.GraphProto) -> None:

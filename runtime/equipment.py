@@ -135,9 +135,12 @@ def _opened(
 def _check_precision(options: ProcessOptions, stage: Stage, session: Session) -> None:
     found = session.origin.precision
     if options.precision not in (None, found):
+        cure = "leave --precision out, or build an engine and use --device cuda:0"
+        if session.origin.provider.startswith("TensorRT"):  # its engine was built for that, and is this
+            cure = f"this GPU type computes it so and gains nothing by it; use --precision {found}"
         raise InputError(
             f"--precision {options.precision}: stage {stage.number} runs in {found} on "
-            f"{session.origin.provider}; leave --precision out, or build an engine and use --device cuda:0"
+            f"{session.origin.provider}; {cure}"
         )
 
 

@@ -4,6 +4,7 @@ Each entry was found by building that node with TensorRT-RTX 1.7.1 for SM75, SM8
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import onnx
 from onnx import TensorProto
@@ -21,13 +22,51 @@ _NEVER = {
 }
 _NO_REDUCTION = {"ScatterElements", "ScatterND"}
 _NO_SM75_FP32 = {"MatMul", "Gemm", "Einsum"}
+_NO_PRODUCT = "sm75 has no FP32 matrix product; build fp16 with this one in it, or leave sm75 out"
+_FIRST_FLOAT8 = 89
+_FLOAT8 = {TensorProto.FLOAT8E4M3FN, TensorProto.FLOAT8E5M2}
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A node that a target won't build.
+
+    Attributes:
+        why: what is wrong, and what to do about it.
+    """
+
+    operator: str
+    node: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.operator} '{self.node}': {self.why}"
+
+
+def refused_by(model: onnx.ModelProto, compute_capability: int) -> list[Refusal]:
+    """What of a graph TensorRT-RTX won't build for a GPU type, in the graph's order; empty if all is well.
+
+    Args:
+        compute_capability: as ``89``.
+    """
+    types = _element_types(model)
+    products = set(sm75_needs_fp16(model)) if compute_capability == 75 else set()
+    found = []
+    for node in model.graph.node:
+        reasons = list(_reasons(node, model, types))
+        if node.name in products:
+            reasons.append(_NO_PRODUCT)
+        if compute_capability < _FIRST_FLOAT8 and any(types.get(name) in _FLOAT8 for name in node.output):
+            reasons.append(f"FP8 begins with sm{_FIRST_FLOAT8}; build int8 or fp16 for this GPU type")
+        found += [Refusal(node.op_type, node.name, why) for why in reasons]
+    return found
 
 
 def unbuildable(model: onnx.ModelProto) -> list[str]:
     """One sentence per node that no TensorRT-RTX target builds; empty if all is well."""
     types = _element_types(model)
     return [
-        f"{node.op_type} '{node.name}': {why}"
+        str(Refusal(node.op_type, node.name, why))
         for node in model.graph.node
         for why in _reasons(node, model, types)
     ]

@@ -17,6 +17,9 @@ SCHEMA = 1
 # Nodes of the network have names that begin so; what is typed to less than FP32 is told by it.
 NETWORK = "net/"
 
+# The input, int64 [2], that says the frame's height and width where no frame goes in.
+SIZE = "size"
+
 # In the names of nodes that compute positions in pixels: FP16 would round those to whole pixels and worse.
 COORDINATES = "/coordinates/"
 _PREFIX = "trt_anime."
@@ -38,6 +41,8 @@ class StageInfo:
         precision: what the network computes in: ``fp32``, or what `calibration` typed it to.
         lowerings: how operators with a choice were written, such as
             ``{"deformable_attention": "gather"}``.
+        capacity: dimensions of inputs, other than batch, height and width, that a session may choose and an
+            engine fixes: their name, and to which length, such as ``{"prompts": 8}``.
     """
 
     stage: str
@@ -50,6 +55,7 @@ class StageInfo:
     network_size: tuple[int, int] | None = None
     precision: str = "fp32"
     lowerings: dict[str, str] = field(default_factory=dict)
+    capacity: dict[str, int] = field(default_factory=dict)
 
     def to_metadata(self) -> dict[str, str]:
         """As ONNX metadata: string keys, JSON values."""

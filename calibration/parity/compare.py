@@ -11,7 +11,7 @@ from trt_anime.calibration.parity.budgets import NOT_FINITE, metric, require_pre
 from trt_anime.calibration.parity.case import Array, Case, Run
 from trt_anime.calibration.parity.histogram import Differences
 from trt_anime.calibration.parity.measures import Totals, added
-from trt_anime.calibration.parity.tasks import Task, task_of
+from trt_anime.calibration.parity.tasks import Task, has_truth, task_of
 from trt_anime.errors import EngineError, InputError
 from trt_anime.parity import Metric, Parity
 
@@ -23,7 +23,7 @@ class Comparison:
     """`parity`, and the frame that differs most, of which `worst_picture` makes a picture."""
 
     parity: Parity
-    stage: str
+    task: Task
     worst: Case
 
 
@@ -49,26 +49,28 @@ def compare(
         reference_run, candidate_run: a batch's inputs by name -> its outputs by name. What one returns
             must stay as it is until it is called again.
         frames: the inputs of one batch each; read once.
-        stage: of `TASKS`; says which output is judged, and how.
+        stage: says which output is judged, and how, if it is of `TASKS`; else all are.
         precision: of the candidate: ``fp32``, ``fp16``, ``int8`` or ``fp8``; says what is allowed.
         reference_name, candidate_name: for the `Parity`, such as ``fp32 graph, onnxruntime 1.32.0 CPU``.
         truth: per batch what the stage should give; only ``matte``: alpha, floating [B,H,W], 0..1.
         stop_token: what ends a caption; only ``caption``.
 
     Raises:
-        InputError: stage or precision are unknown, there are no frames or none that shows what the
+        InputError: the precision is unknown, there are no frames or none that shows what the
             stage is for, or frames and truth don't fit.
         EngineError: the reference isn't finite, or the candidate lacks an output, or has another shape
             or type of it.
     """
-    task = task_of(stage)
     require_precision(precision)
-    if truth is not None and not task.has_truth:
+    if truth is not None and not has_truth(stage):
         raise InputError(f"Stage `{stage}` is not compared with truth; leave it out.")
-    tally = _Tally(task, reference_name, candidate_name, stop_token)
+    tally: _Tally | None = None
     for inputs, exact in _with_truth(frames, truth):
-        tally.add(inputs, reference_run(inputs), candidate_run(inputs), exact)
-    if tally.worst is None:
+        reference = reference_run(inputs)
+        if tally is None:
+            tally = _Tally(task_of(stage, reference), reference_name, candidate_name, stop_token)
+        tally.add(inputs, reference, candidate_run(inputs), exact)
+    if tally is None or tally.worst is None:
         raise InputError("There are no frames to compare on; pass at least one.")
     parity = Parity(
         reference=reference_name,
@@ -78,7 +80,7 @@ def compare(
         tensors={name: differences.result() for name, differences in tally.tensors.items()},
         worst_frame=tally.worst.index,
     )
-    return Comparison(parity, stage, tally.worst)
+    return Comparison(parity, tally.task, tally.worst)
 
 
 class _Tally:
@@ -90,7 +92,8 @@ class _Tally:
         self.frames = 0
         self.tensors: dict[str, Differences] = {}
         self.worst: Case | None = None
-        self._task, self._stop_token = task, stop_token
+        self.task = task
+        self._stop_token = stop_token
         self._reference_name, self._candidate_name = reference_name, candidate_name
         self._totals: Totals = {}
         self._badness = -inf
@@ -106,7 +109,11 @@ class _Tally:
         self._check(reference, candidate)
         for name in reference:
             self._count(name, reference[name], candidate[name])
-        size = len(reference[self._task.output])
+        if self.task.whole:
+            self._measure(Case(self.frames, dict(inputs), dict(reference), dict(candidate)))
+            self.frames += 1
+            return
+        size = len(reference[self.task.output])
         if truth is not None and len(truth) != size:
             raise InputError(f"A batch has {size} frames, its truth {len(truth)}; pass one for each.")
         for row in range(size):
@@ -124,13 +131,13 @@ class _Tally:
 
     def metrics(self, stage: str, precision: str) -> tuple[Metric, ...]:
         finite = [] if self._not_finite is None else [(NOT_FINITE, float(self._not_finite))]
-        measured = [] if self._not_finite else list(self._task.values(self._totals).items())
+        measured = [] if self._not_finite else list(self.task.values(self._totals).items())
         return tuple(metric(name, value, stage, precision) for name, value in (*measured, *finite))
 
     def _check(self, reference: Mapping[str, Array], candidate: Mapping[str, Array]) -> None:
-        if self._task.output not in reference:
+        if self.task.output not in reference:
             raise InputError(
-                f"{self._reference_name}: has no output `{self._task.output}`, only"
+                f"{self._reference_name}: has no output `{self.task.output}`, only"
                 f" {', '.join(f'`{name}`' for name in reference)}; pass a graph of this stage."
             )
         for name, expected in reference.items():
@@ -153,16 +160,16 @@ class _Tally:
             self._not_finite = (self._not_finite or 0) + _not_finite(candidate)
         elif candidate.dtype not in (np.uint8, np.bool_):
             return  # labels and tokens: between ids there are no distances
-        if name == self._task.output and self._task.view:
-            reference, candidate = self._task.view(reference), self._task.view(candidate)
+        if name == self.task.output and self.task.view:
+            reference, candidate = self.task.view(reference), self.task.view(candidate)
         self.tensors.setdefault(name, Differences(reference.dtype)).add(reference, candidate)
 
     def _measure(self, case: Case) -> None:
         badness = inf
         if not any(_not_finite(array) for array in case.candidate.values()):
-            totals = self._task.totals(case)
+            totals = self.task.totals(case)
             self._totals = added(self._totals, totals)
-            badness = self._task.badness(totals)
+            badness = self.task.badness(totals)
         if badness > self._badness:
             self._badness, self.worst = badness, case.copied()
 

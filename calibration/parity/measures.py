@@ -39,6 +39,23 @@ def premultiplied(rgba: Array) -> NDArray[np.uint8]:
     return np.concatenate([colour, rgba[..., 3:]], axis=-1)
 
 
+def value_totals(case: Case) -> Totals:
+    """All outputs that are numbers, not labels, in any shape."""
+    totals: Totals = {}
+    for name, reference in case.reference.items():
+        if np.issubdtype(reference.dtype, np.floating) or reference.dtype == np.uint8:
+            gap = case.candidate[name].astype(np.float64) - reference
+            totals[f"gap {name}"] = float(np.abs(gap).sum())
+            totals[f"sum {name}"] = float(np.abs(reference.astype(np.float64)).sum())
+    return totals
+
+
+def value_values(totals: Totals) -> Values:
+    sums = {name.removeprefix("sum "): total for name, total in totals.items() if name.startswith("sum ")}
+    errors = [totals[f"gap {name}"] / max(total, 1e-12) for name, total in sums.items()]
+    return {"relative_error": 100 * max(errors, default=0.0)}
+
+
 def matte_totals(case: Case) -> Totals:
     """`rgba` uint8 [H,W,4]; truth: alpha, floating [H,W], 0..1."""
     reference, candidate = _bytes(case, "rgba", 3)

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from trt_anime.calibration.parity.case import Array, Case
 from trt_anime.calibration.parity.compare import Comparison
 from trt_anime.calibration.parity.measures import SCORE
-from trt_anime.calibration.parity.tasks import Task, task_of
+from trt_anime.calibration.parity.tasks import Task
 
 Picture = NDArray[np.uint8]
 
@@ -26,7 +26,7 @@ def worst_picture(comparison: Comparison, *, panel_width: int = 640) -> Picture:
     Returns:
         uint8 [h,w,3] RGB.
     """
-    case, parity, task = comparison.worst, comparison.parity, task_of(comparison.stage)
+    case, parity, task = comparison.worst, comparison.parity, comparison.task
     frame = _frame(case, panel_width)
     label, difference = _difference(task, case, frame)
     panels = {
@@ -49,6 +49,8 @@ def worst_png(comparison: Comparison) -> bytes:
 def _frame(case: Case, width: int) -> Picture:
     """The input `frame`, reduced; grey where the stage takes none."""
     frame = case.inputs.get("frame")
+    if frame is not None and frame.ndim == 4:
+        frame = frame[0]
     if frame is None or frame.dtype != np.uint8 or frame.ndim != 3:
         frame = np.full((width * 9 // 16, width, 3), 64, np.uint8)
     height = max(1, round(frame.shape[0] * width / frame.shape[1]))

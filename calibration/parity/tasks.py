@@ -1,13 +1,12 @@
 """Which stage is judged by what."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 from trt_anime.calibration.parity import measures
 from trt_anime.calibration.parity.case import Array, Case
 from trt_anime.calibration.parity.measures import Totals, Values
-from trt_anime.errors import InputError
 
 # What an output is in a picture: RGBA, RGB, numbers that only name something, values, or rectangles.
 Drawing = Literal["layer", "colour", "ids", "levels", "boxes"]
@@ -25,6 +24,7 @@ class Task:
         badness: of one frame's totals: the frame with the highest is the worst.
         view: what of an output is compared value by value; None: all of it.
         has_truth: whether `totals` can use what the stage should have given.
+        whole: whether outputs are measured as they are, without a batch to be taken apart.
     """
 
     output: str
@@ -34,6 +34,7 @@ class Task:
     badness: Callable[[Totals], float]
     view: Callable[[Array], Array] | None = None
     has_truth: bool = False
+    whole: bool = False
 
 
 TASKS: dict[str, Task] = {
@@ -98,8 +99,18 @@ TASKS: dict[str, Task] = {
 }
 
 
-def task_of(stage: str) -> Task:
-    """Raises InputError where there is no such stage."""
-    if stage not in TASKS:
-        raise InputError(f"Stage `{stage}` has no comparison; there are {', '.join(sorted(TASKS))}.")
-    return TASKS[stage]
+def has_truth(stage: str) -> bool:
+    """Whether a stage can be compared with what it should have given."""
+    return stage in TASKS and TASKS[stage].has_truth
+
+
+def task_of(stage: str, outputs: Iterable[str]) -> Task:
+    """What a stage is judged by; one that only hands values on to others, by all its `outputs`."""
+    return TASKS.get(stage) or Task(
+        next(iter(outputs)),
+        measures.value_totals,
+        measures.value_values,
+        "levels",
+        badness=lambda totals: measures.value_values(totals)["relative_error"],
+        whole=True,
+    )

@@ -17,8 +17,9 @@ from trt_anime.export.check import (
     session_of,
 )
 
-# Another order of operators moves the sixth digit; what follows it in a network a few digits more.
-RELATIVE = Tolerance(p99=1e-4, maximum=2e-3, unit="of an output's largest value")
+# Another order of operators moves the sixth digit. Attention over noise, whose scores are large, moves the
+# fourth: by 9e-4 at most, and by 4e-4 for a percent of AOT's values at full size.
+RELATIVE = Tolerance(p99=1e-3, maximum=4e-3, unit="of an output's largest value")
 
 
 def compare_with_torch(

@@ -39,12 +39,15 @@ def graphs_of(row: Model, checkpoint: Path, record: Record, *, compare: bool) ->
 
 def _profile(row: Model) -> MemoryProfile:
     size = row.recipe_as(Tracking)
-    return MemoryProfile(height=size.height, width=size.width)
+    return MemoryProfile(height=size.height, width=size.width, short_side=size.short_side)
 
 
 def _shape(row: Model) -> AotShape:
     size = row.recipe_as(Tracking)
-    return AotShape(height=size.height, width=size.width)
+    shortest, longest = sorted((size.height, size.width))
+    return AotShape(
+        height=size.height, width=size.width, longest_side=round(longest * size.short_side / shortest)
+    )
 
 
 def _network(row: Model, checkpoint: Path) -> "nn.Module":

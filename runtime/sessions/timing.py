@@ -1,6 +1,6 @@
 """One run of a session by itself, for measuring what it takes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,22 +17,24 @@ _SESSIONS: dict[str, Callable[..., Session]] = {"onnxruntime": OrtCpuSession, "o
 
 
 @contextmanager
-def timed_session(graph: Path, provider: str, frame: NDArray[Any]) -> Iterator[Callable[[], None]]:
-    """Yield a function that runs `graph` once on `frame`, on one thread, and waits for it.
+def timed_session(
+    graph: Path, provider: str, inputs: Mapping[str, NDArray[Any]]
+) -> Iterator[Callable[[], None]]:
+    """Yield a function that runs `graph` once on `inputs`, on one thread, and waits for it.
 
     Args:
         provider: ``onnxruntime`` or ``openvino``.
-        frame: the graph's input `frame`, uint8 [B,H,W,3].
+        inputs: of the graph, by name.
 
     Raises:
-        InputError: not a stage graph with one input.
+        InputError: not a stage graph, or one with other inputs.
         MissingError: the provider isn't installed.
         EngineError: the provider refuses the graph.
     """
     with (
         HostDevice() as device,
         _SESSIONS[provider](graph, device, threads=1, name="timing") as session,
-        Running(session, device, {"frame": frame.shape}) as running,
+        Running(session, device, {name: array.shape for name, array in inputs.items()}) as running,
     ):
-        running({"frame": frame})
+        running(inputs)
         yield running.run

@@ -1,6 +1,7 @@
 """Stage graphs whose matte is where the frame is bright, some with a layer that a precision can't take."""
 
 import importlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -56,6 +57,23 @@ def bright_matte(flaw: Flaw = "none") -> onnx.ModelProto:
     return model
 
 
+def soft_matte() -> onnx.ModelProto:
+    """`rgba` of `bright_matte` -> `soft` f32 [batch, 1, height, width]: its alpha through a box filter."""
+    rgba = argument(Tensor(np.uint8, ("batch", "height", "width", 4)))
+    alpha = op.slice(op.cast(rgba, to=np.float32), op.const([3]), op.const([4]), op.const([3]))
+    unit = op.mul(op.transpose(alpha, perm=[0, 3, 1, 2]), op.const(np.float32(1 / 255)))
+    box = np.full((1, 1, 3, 3), 1 / 9, np.float32)
+    model = build({"rgba": rgba}, {"soft": _conv(unit, box, np.zeros(1, np.float32))})
+    shape: list[str | int | None] = ["batch", 1, "height", "width"]
+    soft = onnx.helper.make_tensor_value_info("soft", onnx.TensorProto.FLOAT, shape)
+    model.graph.output[0].CopyFrom(soft)
+    info = replace(INFO, stage="soft", output_ranges={})
+    onnx.helper.set_model_props(model, info.to_metadata())
+    for node in model.graph.node:
+        node.name = f"{'net' if node.op_type == 'Conv' else 'pre'}/{node.name}"
+    return model
+
+
 def bright_frames(count: int, *, height: int = 48, width: int = 64, seed: int = 0) -> list[Frame]:
     """A bright disc that wanders over a dark ground, uint8 [height,width,3] each; no two alike."""
     random = np.random.default_rng(seed)
@@ -69,8 +87,8 @@ def bright_frames(count: int, *, height: int = 48, width: int = 64, seed: int = 
     return found
 
 
-def saved(model: onnx.ModelProto, folder: Path) -> Path:
-    path = folder / "bright.onnx"
+def saved(model: onnx.ModelProto, folder: Path, name: str = "bright.onnx") -> Path:
+    path = folder / name
     onnx.save(model, path)
     return path
 

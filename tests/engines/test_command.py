@@ -59,7 +59,7 @@ def test_one_that_fails_does_not_stop_the_others(
     captured = capsys.readouterr()
     assert captured.out.endswith("2 engines: 1 built, 1 failed\n")
     assert "error: toy 96x64 fp32 rtx-sm75: toy.onnx: no engine for rtx-sm75: " in captured.err
-    assert "it has no FP32 matrix product, and net/MatMul_0 would be one" in captured.err
+    assert "MatMul 'net/MatMul_0': sm75 has no FP32 matrix product" in captured.err
     assert captured.err.endswith("error: 1 of 2 engines was not built, reason above\n")
 
 
@@ -87,7 +87,7 @@ def test_build_as_json(home: Path, graph: Path, capsys: pytest.CaptureFixture[st
         ("rtx-sm86", "built"),
     ]
     assert (
-        "it has no FP32 matrix product, and net/MatMul_0 would be one" in rows[0]["error"]
+        "MatMul 'net/MatMul_0': sm75 has no FP32 matrix product" in rows[0]["error"]
         and rows[0]["manifest"] is None
     )
     for row in rows[1:]:

@@ -17,9 +17,10 @@ from tests.engines.graphs import saved, stage_graph
 from trt_anime.engines import store, worker
 from trt_anime.engines.builder import Built, StageGraph, engine_from_graph, stage_graph_from_file
 from trt_anime.engines.manifest import Precision, Profile, manifest_from_json
-from trt_anime.engines.targets import Target
+from trt_anime.engines.targets import RTX_CAPABILITIES, Target
 from trt_anime.errors import EngineError, MissingError
 from trt_anime.files import sha256_of
+from trt_anime.limits import refused_by
 from trt_anime.typed import TypedGraph
 
 pytest.importorskip("tensorrt_rtx")
@@ -163,12 +164,27 @@ def test_an_engine_that_came_out_fp32(
     assert store.entries() == []
 
 
+def test_each_node_that_a_target_refuses_is_named(home: Path, tmp_path: Path) -> None:
+    """Before anything is built, and only for the targets that it is about."""
+    model = stage_graph(matmul=True)
+    found = {capability: refused_by(model, capability) for capability in RTX_CAPABILITIES}
+    assert [(one.operator, one.node) for one in found.pop(75)] == [("MatMul", "net/MatMul_0")]
+    assert not any(found.values())
+    model.graph.node.append(
+        onnx.helper.make_node("NonZero", [model.graph.input[0].name], ["n"], name="late")
+    )
+    for capability in RTX_CAPABILITIES:
+        assert any("use TopK" in one.why for one in refused_by(model, capability))
+    eight = onnx.helper.make_node("Cast", ["n"], ["f"], name="eight", to=onnx.TensorProto.FLOAT8E4M3FN)
+    model.graph.node.append(eight)
+    assert {one.node for one in refused_by(model, 86)} == {"late", "eight"}
+    assert {one.node for one in refused_by(model, 89)} == {"late"}
+
+
 def test_fp32_matrix_product_on_sm75(home: Path, tmp_path: Path) -> None:
     """Named before anything is built; in FP16 it is built."""
     graph = stage_graph_from_file(saved(stage_graph(matmul=True), tmp_path))
-    words = (
-        "rtx-sm75: it has no FP32 matrix product, and net/MatMul_0 would be one; build fp16, or leave sm75"
-    )
+    words = "rtx-sm75: MatMul 'net/MatMul_0': sm75 has no FP32 matrix product; build fp16 with this one"
     with pytest.raises(EngineError, match=words):
         build(graph, "fp32", 75)
     calibrated(graph.path, "fp16")

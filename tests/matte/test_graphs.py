@@ -117,6 +117,22 @@ def test_export_compares(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert (tmp_path / "out/matte-u2netp.onnx").read_bytes() == graph.path.read_bytes()
 
 
+def test_export_of_all_that_is_here(
+    tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that fails doesn't stop the others, and decides the exit code."""
+    imported(tmp_path)
+    checkpoints.import_file(get("u2net"), saved(official_like(96), tmp_path / "other.onnx"))
+    with pytest.raises(SystemExit) as left:
+        main(["export", "all"])
+    assert left.value.code == 2
+    captured = capsys.readouterr()
+    assert f"u2netp: {matte_graph()} (" in captured.out
+    assert "note: left out, without weights here: u2net-human, " in captured.err
+    assert "error: u2net: " in captured.err and "is fixed to pictures of 96x96" in captured.err
+    assert captured.err.endswith("error: 1 of 2 models were not exported, reason above\n")
+
+
 def test_a_failed_comparison_leaves_nothing(
     tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

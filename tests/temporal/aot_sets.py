@@ -2,7 +2,7 @@
 
 import gc
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import cache
@@ -48,14 +48,16 @@ def graphs_of(model: str, name: str) -> Set:
 
 
 @contextmanager
-def begun(*models: str) -> Iterator[Jobs]:
-    """Begin to make the graphs of all rollouts, in a process for each model."""
+def begun(wanted: Iterable[tuple[str, str]]) -> Iterator[Jobs]:
+    """Begin to make the graphs of rollouts, each a model and a name, in a process for each model."""
     with ExitStack() as stack:
         jobs: Jobs = {}
-        for model in models:
-            pool = stack.enter_context(ProcessPoolExecutor(1, mp_context=get_context("spawn")))
-            stack.callback(pool.shutdown, cancel_futures=True)
-            jobs |= {(model, name): pool.submit(graphs_of, model, name) for name in ROLLOUTS}
+        pools: dict[str, ProcessPoolExecutor] = {}
+        for model, name in wanted:
+            if model not in pools:
+                pools[model] = stack.enter_context(ProcessPoolExecutor(1, mp_context=get_context("spawn")))
+                stack.callback(pools[model].shutdown, cancel_futures=True)
+            jobs[model, name] = pools[model].submit(graphs_of, model, name)
         yield jobs
 
 

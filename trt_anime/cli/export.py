@@ -1,10 +1,16 @@
-"""`trt-anime export`: a checkpoint becomes a stage graph."""
+"""`trt-anime export`: checkpoints become stage graphs."""
 
+import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from trt_anime.export.graphs import Exported
+
+ALL = "all"
 
 
 class Door(StrEnum):
@@ -12,35 +18,58 @@ class Door(StrEnum):
 
     ONNX = "onnx"
     PTH = "pth"
+    SAFETENSORS = "safetensors"
 
 
 def export(
-    models: Annotated[list[str], typer.Argument(metavar="MODEL...", help="Such as u2netp.")],
+    models: Annotated[
+        list[str],
+        typer.Argument(metavar="MODEL...", help="Such as u2netp; or all, whose weights are here."),
+    ],
     door: Annotated[
         Door | None,
-        typer.Option(
-            help="Published file to start from: onnx (no PyTorch needed) or pth  [default: the first]"
-        ),
+        typer.Option(help="Published file to start from; onnx needs no PyTorch  [default: the first]"),
     ] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Folder for a copy of each graph.")
     ] = None,
 ) -> None:
     """Turn checkpoints into stage graphs, checked against PyTorch."""
+    from trt_anime.cli.chosen import models_here
     from trt_anime.cli.models import console_report
-    from trt_anime.export import graphs
+    from trt_anime.errors import TrtAnimeError
+    from trt_anime.export import catalogue, graphs
+
+    names = models_here(ALL) if models == [ALL] else models
+    for name in names:
+        catalogue.get(name)  # a slip of the pen shows before the first download
+    failed: list[TrtAnimeError] = []
+    for name in names:
+        try:
+            made = graphs.export(name, door=door.value if door else None, report=console_report())
+        except TrtAnimeError as error:
+            if len(names) == 1:
+                raise
+            print(f"error: {name}: {error}", file=sys.stderr, flush=True)
+            failed.append(error)
+        else:
+            _show(name, made, output)
+    if failed:
+        reasons = "reason" if len(failed) == 1 else "reasons"
+        raise type(failed[0])(f"{len(failed)} of {len(names)} models were not exported, {reasons} above")
+
+
+def _show(name: str, made: "Exported", output: Path | None) -> None:
     from trt_anime.files import write_bytes
 
-    for name in models:
-        made = graphs.export(name, door=door.value if door else None, report=console_report())
-        for graph in made.graphs:
-            path = graph.path
-            if output:
-                path = output / f"{graph.name}-{name}.onnx"
-                write_bytes(path, graph.path.read_bytes())
-            print(f"{name}: {path} ({path.stat().st_size / 1e6:.1f} MB) from {made.checkpoint.name}")
-            print("  nodes: all can be built by TensorRT-RTX")
-            print(f"  against PyTorch: {graph.difference or _why_not_compared()}")
+    for graph in made.graphs:
+        path = graph.path
+        if output:
+            path = output / f"{graph.name}-{name}.onnx"
+            write_bytes(path, graph.path.read_bytes())
+        print(f"{name}: {path} ({path.stat().st_size / 1e6:.1f} MB) from {made.checkpoint.name}")
+        print("  nodes: all can be built by TensorRT-RTX")
+        print(f"  against PyTorch: {graph.difference or _why_not_compared()}")
 
 
 def _why_not_compared() -> str:

@@ -25,7 +25,7 @@ from tests.calibration.parity.clips import (
     values,
     worsened,
 )
-from trt_anime.calibration.parity import BUDGETS, TASKS, compare
+from trt_anime.calibration.parity import BUDGETS, TASKS, Comparison, compare, worst_picture
 from trt_anime.calibration.parity.budgets import PRECISIONS, SCALES
 from trt_anime.errors import EngineError, InputError
 from trt_anime.parity import Parity
@@ -275,8 +275,6 @@ def test_what_does_not_fit_is_refused() -> None:
 
 def test_bad_calls_are_refused() -> None:
     reference = reference_outputs("matte")
-    with pytest.raises(InputError, match="Stage `matting` has no comparison; there are caption, detect"):
-        compared("matting", reference, reference)
     with pytest.raises(InputError, match="Precision `fp4` has no budget"):
         compared("matte", reference, reference, precision="fp4")
     with pytest.raises(InputError, match="not compared with truth"):
@@ -358,3 +356,32 @@ def test_buffers_may_be_used_again() -> None:
     )
     assert comparison.worst.index == 1
     assert np.array_equal(comparison.worst.candidate["embedding"], reference["embedding"][1, ::-1])
+
+
+def test_what_other_graphs_read_is_compared_whole() -> None:
+    """A stage of its own measure has none: the worst output decides, whatever its shape."""
+    random = np.random.default_rng(5)
+    reference: dict[str, Any] = {
+        "key": random.standard_normal((30, 8)).astype(np.float32),
+        "labels": np.arange(4, dtype=np.int64),
+        "planes": np.full((1, 2, 6, 7), 100, np.uint8),
+    }
+
+    def judged(**changed: Any) -> Comparison:
+        return compare(
+            lambda inputs: reference,
+            lambda inputs: reference | changed,
+            [{"state": reference["key"]}],
+            stage="key",
+            precision="fp16",
+            reference_name="fp32",
+            candidate_name="fp16",
+        )
+
+    near = judged(key=reference["key"] * np.float32(1.002)).parity
+    (error,) = (metric for metric in near.metrics if metric.name == "relative_error")
+    assert error.value == pytest.approx(0.2, rel=1e-3) and near.passed and near.frames == 1
+    far = judged(planes=reference["planes"] + np.uint8(2))
+    assert not far.parity.passed
+    assert worst_picture(far).shape[-1] == 3
+    assert not judged(key=reference["key"] * np.float32(np.nan)).parity.passed

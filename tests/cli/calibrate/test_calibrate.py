@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 import pytest
 
-from tests.calibration.toys import bright_frames, bright_matte, folder_of, saved
+from tests.calibration.toys import bright_frames, bright_matte, folder_of, saved, soft_matte
 from trt_anime import typed
 from trt_anime.cli import main
 from trt_anime.files import sha256_of
@@ -267,12 +267,12 @@ def test_one_model_of_two_fails(
     from trt_anime.cli.engines import sources
     from trt_anime.errors import DownloadError
 
-    def made(model: str) -> sources.Source:
+    def made(model: str) -> list[sources.Source]:
         if model == "modnet":
-            return sources.Source(model, error=DownloadError("no source gave modnet; try again"))
-        return sources.Source(model, graph)
+            return [sources.Source(model, error=DownloadError("no source gave modnet; try again"))]
+        return [sources.Source(model, graph)]
 
-    monkeypatch.setattr(sources, "_source", made)
+    monkeypatch.setattr(sources, "_of_model", made)
     done = run("modnet", "u2netp", "--frames", clip, "--precision", "fp16")
     assert done.code == 1
     assert done.errors == [
@@ -280,6 +280,29 @@ def test_one_model_of_two_fails(
         "error: 1 of 2 calibrations failed, reason above",
     ]
     assert found(graph, "fp16")
+
+
+def test_a_graph_is_fed_by_those_before_it(
+    run: Run, graph: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its input is what the model's first graph makes of the frames, and it has no measure of its own."""
+    from trt_anime.cli.engines import sources
+
+    second = saved(soft_matte(), tmp_path, "soft.onnx")
+
+    def made(model: str) -> list[sources.Source]:
+        return [sources.Source(model, graph), sources.Source(model, second, before=(graph,))]
+
+    monkeypatch.setattr(sources, "_of_model", made)
+    done = run("u2netp", "--frames", clip, "--precision", "fp16,int8")
+    assert (done.code, done.errors) == (0, [])
+    half, cpu = found(second, "fp16"), found(second, "int8", "cpu")
+    assert half and cpu and half.record.stage == "soft"
+    (error,) = (one for one in half.record.parity.metrics if one.name == "relative_error")
+    assert 0 < error.value < 0.2 and half.record.parity.passed
+    assert cpu.record.speeds[0].provider == "onnxruntime"  # timed on inputs of its own kind
+    alone = run("--graph", second, "--frames", clip, "--precision", "fp16", "--again")
+    assert alone.code == 0  # noise instead
 
 
 def test_ctrl_c(graph: Path, clip: Path, home: Path) -> None:

@@ -208,6 +208,6 @@ class CopySession(Inverting):
 
 def test_timed_sessions(tmp_path: Path) -> None:
     graph = stage_graph(tmp_path / "g.onnx")
-    with timed_session(graph, "onnxruntime", frame(0)["frame"]) as run:
+    with timed_session(graph, "onnxruntime", frame(0)) as run:
         for _ in range(3):
             run()

@@ -26,7 +26,7 @@ def test_runs_for_real(tmp_path: Path, provider: str, monkeypatch: pytest.Monkey
         run_on(self, *arguments, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(HostDevice, "run", watched)
-    with timed_session(graph, provider, np.repeat(FRAME, 2, axis=0)) as run:
+    with timed_session(graph, provider, {"frame": np.repeat(FRAME, 2, axis=0)}) as run:
         run()
         run()
     assert done == ["timing", "timing"]
@@ -36,7 +36,7 @@ def test_what_is_no_graph(tmp_path: Path) -> None:
     (tmp_path / "text.onnx").write_text("no graph")
     with (
         pytest.raises((EngineError, InputError), match=r"text\.onnx"),
-        timed_session(tmp_path / "text.onnx", "onnxruntime", FRAME),
+        timed_session(tmp_path / "text.onnx", "onnxruntime", {"frame": FRAME}),
     ):
         pass
 
@@ -44,7 +44,7 @@ def test_what_is_no_graph(tmp_path: Path) -> None:
 def test_speeds_are_ratios_of_pairs(tmp_path: Path) -> None:
     graph = saved(bright_matte(), tmp_path)
     said: list[str] = []
-    speeds = cpu_speeds(graph, graph.read_bytes(), FRAME, say=said.append)
+    speeds = cpu_speeds(graph, graph.read_bytes(), {"frame": FRAME}, say=said.append)
     assert said == []
     assert [speed.provider for speed in speeds] == ["onnxruntime", "openvino"]
     for speed in speeds:

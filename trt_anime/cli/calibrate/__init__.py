@@ -57,7 +57,10 @@ def calibrate(
     if not frames:
         raise InputError("--frames: name a clip or a folder of frames like those that you will process")
     found = sources(models or [], everything=False, graph=graph)
-    work = Work(frames, seed=seed, method=method.value if method else None, again=again, say=_say)
+    before = {source.graph: source.before for source in found if source.graph}
+    work = Work(
+        frames, before=before, seed=seed, method=method.value if method else None, again=again, say=_say
+    )
     tally = _Tally(len(found) * len(kinds))
     try:
         for source in found:
@@ -76,16 +79,16 @@ def _calibrate(work: "Work", source: "Source", kinds: "Kinds", tally: "_Tally") 
     """One model in each precision; what fails stops none of the others."""
     try:
         if source.graph is None:
-            raise source.error or MissingError(f"{source.model}: has no stage graph")
+            raise source.error or MissingError(f"{source.title}: has no stage graph")
         work.prepare(source.graph, kinds)
     except TrtAnimeError as error:  # wrong for every precision alike
-        tally.failed(error, source.model, count=len(kinds))
+        tally.failed(error, source.title, count=len(kinds))
         return
     for kind, form in kinds:
-        title = f"{source.model} {kind} for {form}"
+        title = f"{source.title} {kind} for {form}"
         try:
             typed = work.typed(source.graph, kind, form)
-            print(_summary(typed), flush=True)
+            print(_summary(title, typed), flush=True)
             if not typed.record.parity.passed:
                 raise _failure(typed)
             tally.ended += 1
@@ -137,7 +140,7 @@ def _say(sentence: str) -> None:
     print(f"note: {sentence}", file=sys.stderr, flush=True)
 
 
-def _summary(typed: "TypedGraph") -> str:
+def _summary(title: str, typed: "TypedGraph") -> str:
     from trt_anime.cli.engines.summary import parity_words
 
     record = typed.record
@@ -145,7 +148,6 @@ def _summary(typed: "TypedGraph") -> str:
     faster = f"; {speed.ratio:.2f} times as fast with {speed.provider}" if speed else ""
     count = len(record.kept)
     kept = f"{count or 'no'} node{'' if count == 1 else 's'} in higher precision"
-    title = f"{record.model} {record.precision} for {record.form}"
     use = "in use" if record.in_use else "not in use"
     return (
         f"{title}: {parity_words(record.parity)}; {kept}{faster}\n  {use}: {record.why}\n  {typed.folder}"

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trt_anime.calibration.inputs import inputs_for
 from trt_anime.calibration.selection import (
     CALIBRATION_FRAMES,
     FEWEST,
@@ -27,7 +26,7 @@ from trt_anime.runtime.media.reader import open_source
 from trt_anime.typed import Frames
 
 Pixels = NDArray[np.uint8]
-Run = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+Outputs = Callable[[Pixels], Mapping[str, Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,12 +49,12 @@ def candidates(clips: Sequence[Path], *, seed: int) -> list[Candidate]:
 
 
 def chosen_frames(
-    clips: Sequence[Path], wanted: Sequence[Candidate], run: Run, *, stage: str, seed: int
+    clips: Sequence[Path], wanted: Sequence[Candidate], outputs: Outputs, *, stage: str, seed: int
 ) -> Chosen:
     """Of the candidates those that show something, as many as are needed.
 
     Args:
-        run: the FP32 stage graph.
+        outputs: of the FP32 stage graph, of a frame, uint8 [1,H,W,3].
 
     Raises:
         InputError: fewer than three frames show anything of what the stage is for.
@@ -64,7 +63,7 @@ def chosen_frames(
     good: list[tuple[Candidate, Pixels]] = []
     for candidate in wanted:
         frame = pictures[candidate]
-        if shows_something(frame[0], run(inputs_for(stage, frame)), stage=stage):
+        if shows_something(frame[0], outputs(frame), stage=stage):
             good.append((candidate, frame))
         if len(good) == CALIBRATION_FRAMES + VALIDATION_FRAMES:
             break

@@ -3,7 +3,7 @@
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,10 @@ PAIRS = 7
 PROVIDERS = ("onnxruntime", "openvino")
 
 
-def cpu_speeds(fp32: Path, typed: bytes, frame: Any, *, say: Callable[[str], None]) -> tuple[Speed, ...]:
-    """One frame through both, one thread each, in turn, with every provider that is installed.
+def cpu_speeds(
+    fp32: Path, typed: bytes, inputs: Mapping[str, Any], *, say: Callable[[str], None]
+) -> tuple[Speed, ...]:
+    """One frame's inputs through both, one thread each, in turn, with every provider that is installed.
 
     FP32 runs on ONNX Runtime, which `process` takes by itself.
     """
@@ -28,8 +30,8 @@ def cpu_speeds(fp32: Path, typed: bytes, frame: Any, *, say: Callable[[str], Non
         for provider in PROVIDERS:
             try:
                 with (
-                    timed_session(fp32, "onnxruntime", frame) as one,
-                    timed_session(path, provider, frame) as other,
+                    timed_session(fp32, "onnxruntime", inputs) as one,
+                    timed_session(path, provider, inputs) as other,
                 ):
                     found.append(_speed(provider, one, other))
             except TrtAnimeError as error:  # what was calibrated is worth keeping all the same

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib import metadata
@@ -10,15 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trt_anime import __version__, typed
-from trt_anime.cli.calibrate.frames import Chosen, candidates, chosen_frames
+from trt_anime.cli.calibrate.frames import candidates, chosen_frames
 from trt_anime.cli.calibrate.speed import cpu_speeds
 from trt_anime.engines.builder import StageGraph, stage_graph_from_file
 from trt_anime.errors import InputError
 from trt_anime.files import sha256_of
-from trt_anime.typed import Form, Record, Speed, TypedGraph
+from trt_anime.typed import Form, Frames, Record, Speed, TypedGraph
 
 if TYPE_CHECKING:
     from trt_anime.calibration.calibrator import Calibrated, Calibrator
+    from trt_anime.calibration.inputs import Reading
     from trt_anime.calibration.ranges import Method
     from trt_anime.calibration.selection import Candidate
 
@@ -35,11 +36,14 @@ class Work:
         self,
         clips: Sequence[Path],
         *,
+        before: Mapping[Path, Sequence[Path]] | None = None,
         seed: int,
         method: "Method | None",
         again: bool,
         say: Callable[[str], None],
     ) -> None:
+        """`before`: of each graph, those of its model that make its inputs, in order."""
+        self._before = before or {}
         self._clips = list(dict.fromkeys(clips))  # twice, the same frames would calibrate and judge
         self._seed, self._again, self._say = seed, again, say
         self._method: Method | None = method
@@ -74,6 +78,10 @@ class Work:
         made = opened.calibrator.calibrated(precision, form=form, method=self._method)
         return self._installed(opened, made, precision, form)
 
+    def example(self, graph: Path) -> Mapping[str, Any]:
+        """Inputs of a graph for one of the frames that it is judged on. Raises what `prepare` raises."""
+        return self._opened(graph).example
+
     def _earlier(self, graph: Path, precision: str, form: Form) -> TypedGraph | None:
         if self._again:
             return None
@@ -83,25 +91,30 @@ class Work:
     def _opened(self, graph: Path) -> "_Opened":
         """One graph's calibrator is kept, for the other precisions of the same graph."""
         from trt_anime.calibration.calibrator import Calibrator, Source
-        from trt_anime.calibration.inputs import inputs_for
-        from trt_anime.calibration.parity import run_with_onnxruntime
 
         if self._open and self._open.source.path == graph:
             return self._open
         self._open = None  # frees what may be large
         source = stage_graph_from_file(graph)
+        before = [stage_graph_from_file(path) for path in self._before.get(graph, ())]
+        reading = _reading([*before, source])
         if self._candidates is None:
             self._candidates = candidates(self._clips, seed=self._seed)
-        run = run_with_onnxruntime(source.model)
-        chosen = chosen_frames(self._clips, self._candidates, run, stage=source.info.stage, seed=self._seed)
+        chosen = chosen_frames(
+            self._clips,
+            self._candidates,
+            lambda frame: reading.run(reading.inputs_for(frame)),
+            stage=source.info.stage,
+            seed=self._seed,
+        )
         self._say(
             f"{source.info.model}: {len(chosen.calibration)} frames to calibrate on,"
             f" {len(chosen.validation)} others to judge by"
         )
         parts = (chosen.calibration, chosen.validation)
-        inputs = [[inputs_for(source.info.stage, frame) for frame in frames] for frames in parts]
+        inputs = [[reading.inputs_for(frame) for frame in frames] for frames in parts]
         calibrator = Calibrator(Source(graph, source.info, source.model, *inputs), say=self._say)
-        self._open = _Opened(source, calibrator, chosen)
+        self._open = _Opened(source, calibrator, chosen.facts, inputs[1][0])
         return self._open
 
     def _installed(self, opened: "_Opened", made: "Calibrated", precision: str, form: Form) -> TypedGraph:
@@ -112,7 +125,7 @@ class Work:
         data = model.SerializeToString(deterministic=True)
         speeds: tuple[Speed, ...] = ()
         if form == "cpu":
-            speeds = cpu_speeds(source.path, data, opened.frames.validation[0], say=self._say)
+            speeds = cpu_speeds(source.path, data, opened.example, say=self._say)
         parity = made.comparison.parity
         in_use, why = _judged(parity.passed, form, precision, speeds)
         record = Record(
@@ -124,7 +137,7 @@ class Work:
             graph_sha256=hashlib.sha256(data).hexdigest(),
             settings=self._settings(precision, form),
             method=made.method,
-            frames=opened.frames.facts,
+            frames=opened.facts,
             kept=made.kept,
             shares=made.shares,
             parity=parity,
@@ -155,7 +168,20 @@ class Work:
 class _Opened:
     source: StageGraph
     calibrator: "Calibrator"
-    frames: Chosen
+    facts: Frames
+    example: Mapping[str, Any]
+
+
+def _reading(graphs: Sequence[StageGraph]) -> "Reading":
+    """The last of them, after the others."""
+    from trt_anime.calibration.inputs import Reading
+    from trt_anime.calibration.parity import run_with_onnxruntime
+
+    readings: list[Reading] = []
+    for graph in graphs:
+        run = run_with_onnxruntime(graph.path)
+        readings.append(Reading(graph.model, graph.info, tuple(readings), run))
+    return readings[-1]
 
 
 def _described(model: Any, source: StageGraph, precision: str) -> Any:

@@ -59,7 +59,7 @@ def build(
     kinds = list(product(_precisions(precision), targets_from_names(gpu)))
     found = sources(models or [], everything=everything, graph=graph)
     orders = [
-        Order(source.model, source.graph, target, wanted, profile)
+        Order(source.title, source.graph, target, wanted, profile)
         for source in found
         if source.graph
         for wanted, target in kinds
@@ -111,9 +111,9 @@ def _rows_without_graph(found: list[Source], kinds: "Kinds", *, aloud: bool) -> 
     lost = [source for source in found if source.error]
     for source in lost:
         if aloud:
-            print(f"error: {source.model}: {source.error}", file=sys.stderr)
+            print(f"error: {source.title}: {source.error}", file=sys.stderr)
     return [
-        Row(source.model, precision, target.name, error=source.error)
+        Row(source.title, precision, target.name, error=source.error)
         for source in lost
         for precision, target in kinds
     ]

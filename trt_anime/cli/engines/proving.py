@@ -147,7 +147,13 @@ class Prover:
             run = run_with_onnxruntime(graph_file(recipe.graph_sha256))
             if self._candidates is None:
                 self._candidates = candidates([self._clip], seed=SEED)
-            chosen = chosen_frames([self._clip], self._candidates, run, stage=recipe.stage, seed=SEED)
+            chosen = chosen_frames(
+                [self._clip],
+                self._candidates,
+                lambda frame: run({"frame": frame}),
+                stage=recipe.stage,
+                seed=SEED,
+            )
             self._opened = recipe.graph_sha256, run, chosen.validation
         return self._opened[1:]
 

@@ -1,19 +1,25 @@
 """The stage graphs that a command is about: of named models, of all models here, or one file."""
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from trt_anime.errors import InputError, MissingError, TrtAnimeError
+from trt_anime.cli.chosen import models_here
+from trt_anime.errors import InputError, TrtAnimeError
 
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """A model and its stage graph, or the `error` because of which it has none."""
+    """A stage graph of a model, or the `error` because of which it has none.
 
-    model: str
+    Attributes:
+        title: name of the model, and of the graph where the model has several.
+        before: the model's graphs that make inputs of this one, in order.
+    """
+
+    title: str
     graph: Path | None = None
     error: TrtAnimeError | None = None
+    before: tuple[Path, ...] = ()
 
 
 def sources(models: list[str], *, everything: bool, graph: Path | None) -> list[Source]:
@@ -33,7 +39,7 @@ def sources(models: list[str], *, everything: bool, graph: Path | None) -> list[
         return [Source(stage_graph_from_file(graph).info.model, graph)]
     from trt_anime.export import catalogue
 
-    names = _all_here() if everything else list(dict.fromkeys(models))
+    names = models_here("--all") if everything else list(dict.fromkeys(models))
     for name in names:
         catalogue.get(name)  # a slip of the pen shows before the first download
     return [source for name in names for source in _of_model(name)]
@@ -44,25 +50,12 @@ def _of_model(model: str) -> list[Source]:
     from trt_anime.export import graphs
 
     try:
-        return [Source(model, path) for path in graphs.ensure(model, report=console_report()).values()]
+        found = graphs.ensure(model, report=console_report())
     except TrtAnimeError as error:
         return [Source(model, error=error)]
-
-
-def _all_here() -> list[str]:
-    from trt_anime.export.catalogue import CATALOGUE
-    from trt_anime.export.checkpoints import names_here
-
-    here = names_here()
-    if not here:
-        raise MissingError(
-            "--all: no model's weights are on this machine; bring one with `trt-anime models pull u2netp`, "
-            "or name a model, which fetches it"
-        )
-    if out := [name for name in CATALOGUE if name not in here]:
-        print(
-            f"note: left out, without weights here: {', '.join(out)}; "
-            f"`trt-anime models pull {' '.join(out)}` brings them",
-            file=sys.stderr,
-        )
-    return here
+    paths = tuple(found.values())
+    titles = [f"{model} {name}" for name in found] if len(found) > 1 else [model]
+    return [
+        Source(title, path, before=paths[:number])
+        for number, (title, path) in enumerate(zip(titles, paths, strict=True))
+    ]

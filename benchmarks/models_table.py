@@ -1,0 +1,126 @@
+"""What `benchmarks.models` found, as a document."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from benchmarks.tables import markdown
+
+NONE = "\N{EN DASH}"
+_TARGETS = ("rtx-sm75", "rtx-sm80", "rtx-sm86", "rtx-sm89", "rtx-sm120", "rtx-sm121")
+
+_HEAD = """\
+# Models, measured
+
+*Written by `python -m benchmarks.models` out of docs/models.json; don't edit.*
+
+Every row was exported, compared, typed and built at the published size. Weights are real where a package
+registry has them; all others are random ones in the layout of the published file, which prove structure,
+size and time, and nothing of pictures. No GPU was here: engines were built, not run."""
+
+
+def document(findings: Mapping[str, Any]) -> str:
+    """Markdown."""
+    models = [findings[name] for name in sorted(findings, key=lambda name: (findings[name]["stage"], name))]
+    parts = [
+        _HEAD,
+        "## Models",
+        _models(models),
+        "Memory is the most that the process of the export held, beyond what it held before, PyTorch's own"
+        " included.",
+        "## Graphs",
+        "Difference: from PyTorch, over all outputs, in words of the comparison. CPU: FP32, one frame of"
+        " 1280x720 (networks that follow objects: 1920x1080), ONNX Runtime, all cores, median of three.",
+        _graphs(models),
+        "## FP16",
+        "The typed graph on a CPU, every value rounded as a GPU rounds it, against FP32; the metric that is"
+        " nearest to its limit. Kept: nodes in FP32.",
+        _halves(models),
+        "## Engines",
+        "TensorRT-RTX, batch 1 to 4 where the batch is free: seconds to build / MB.",
+        _engines(models),
+        "## Inputs and outputs",
+        *_signatures(models),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _models(models: list[dict[str, Any]]) -> str:
+    rows = [
+        [
+            model["model"],
+            model["stage"],
+            model["licence"],
+            "real" if model["real"] else "random",
+            f"{model['checkpoint_bytes'] / 1e6:.1f}",
+            f"{model['export_s']:.0f}",
+            f"{model['export_memory_bytes'] / 1e6:.0f}",
+            model["measured"],
+            model["on"],
+            model["with"],
+        ]
+        for model in models
+    ]
+    head = ["model", "stage", "licence", "weights", "MB", "export s", "memory MB", "measured", "on", "with"]
+    return markdown(head, rows)
+
+
+def _graphs(models: list[dict[str, Any]]) -> str:
+    rows = [
+        [
+            name,
+            f"{graph['parameters'] / 1e6:.1f}",
+            graph["difference"] or NONE,
+            f"{graph['size_bytes'] / 1e6:.1f}",
+            f"{1000 * graph['latency_s']:.0f}",
+        ]
+        for name, graph in _each(models)
+    ]
+    return markdown(["graph", "parameters, million", "difference", "MB", "CPU ms"], rows)
+
+
+def _halves(models: list[dict[str, Any]]) -> str:
+    return markdown(
+        ["graph", "metric", "kept"], [[name, *_half(graph["half"])] for name, graph in _each(models)]
+    )
+
+
+def _half(half: dict[str, Any]) -> list[str]:
+    if half["error"]:
+        return [half["error"], NONE]
+    words = "equal"
+    if half["metric"]:
+        limit = NONE if half["limit"] is None else f"{half['limit']:g}"
+        words = f"{half['metric']} {half['value']:.3g} {half['unit']}".strip() + f" (limit {limit})"
+    if not half["passed"]:
+        words = f"**{words}, too far**"
+    names = [node.removeprefix("net/") for node in half["kept"]]
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return [words, f"{len(names)}: {', '.join(names[:3])}{more}" if names else "none"]
+
+
+def _engines(models: list[dict[str, Any]]) -> str:
+    rows = []
+    for name, graph in _each(models):
+        built = {engine["target"]: engine for engine in graph["engines"]}
+        precision = next((engine["precision"] for engine in graph["engines"]), NONE)
+        rows.append([name, precision, *(_engine(built.get(target)) for target in _TARGETS)])
+    return markdown(["graph", "precision", *_TARGETS], rows)
+
+
+def _engine(engine: dict[str, Any] | None) -> str:
+    if engine is None:
+        return NONE
+    return engine["error"] or f"{engine['build_s']:.1f} / {engine['size_bytes'] / 1e6:.1f}"
+
+
+def _signatures(models: list[dict[str, Any]]) -> Iterator[str]:
+    for name, graph in _each(models):
+        inputs, outputs = (", ".join(f"`{text}`" for text in graph[key]) for key in ("inputs", "outputs"))
+        yield f"**{name}**: {inputs} → {outputs}"
+
+
+def _each(models: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for model in models:
+        for graph in model["graphs"]:
+            alone = len(model["graphs"]) == 1
+            yield (model["model"] if alone else f"{model['model']} {graph['name']}"), graph

@@ -1,0 +1,87 @@
+"""The table of models is what was found, and nothing else."""
+
+import json
+
+from benchmarks.models import FINDINGS, MODELS, TABLE
+from benchmarks.models_table import document
+from trt_anime.export.catalogue import CATALOGUE
+
+
+def engine(target: str, error: str = "") -> dict[str, object]:
+    return {
+        "target": target,
+        "precision": "fp16",
+        "build_s": 4.25,
+        "size_bytes": 12_300_000,
+        "error": error,
+    }
+
+
+def half(**changed: object) -> dict[str, object]:
+    passed = {
+        "metric": "relative_error",
+        "value": 0.1234,
+        "limit": 1.0,
+        "unit": "%",
+        "passed": True,
+        "kept": [],
+        "error": "",
+    }
+    return passed | changed
+
+
+def graph(name: str, **changed: object) -> dict[str, object]:
+    found: dict[str, object] = {
+        "name": name,
+        "inputs": ["frame uint8[batch,height,width,3]"],
+        "outputs": ["key float32[10,4]"],
+        "parameters": 5_700_000,
+        "size_bytes": 22_900_000,
+        "difference": "max 1, p99 0, mean 0 of 255",
+        "latency_s": 0.1234,
+        "half": half(),
+        "engines": [engine("rtx-sm89"), engine("rtx-sm75", error="it has no such product")],
+    }
+    return found | changed
+
+
+FOUND = {
+    "toy": {
+        "model": "toy",
+        "stage": "temporal",
+        "licence": "MIT",
+        "real": False,
+        "checkpoint_bytes": 23_000_000,
+        "export_s": 12.6,
+        "export_memory_bytes": 51_000_000,
+        "measured": "2026-11-25T23:00Z",
+        "on": "a CPU",
+        "with": "versions",
+        "graphs": [
+            graph("key"),
+            graph("merge", half=half(passed=False, value=3.2, kept=["net/a", "net/b", "net/c", "net/d"])),
+        ],
+    }
+}
+
+
+def test_each_finding_has_its_cell() -> None:
+    text = document(FOUND)
+    assert "| toy | temporal | MIT | random | 23.0 | 13 | 51 | 2026-11-25T23:00Z | a CPU | versi" in text
+    assert "| toy key | 5.7 | max 1, p99 0, mean 0 of 255 | 22.9 | 123 |" in text
+    assert "| toy key | relative_error 0.123 % (limit 1) | none |" in text
+    assert "| **relative_error 3.2 % (limit 1), too far** | 4: a, b, c and 1 more |" in text
+    cells = ["it has no such product", *["–"] * 2, "4.2 / 12.3", *["–"] * 2]  # noqa: RUF001
+    assert f"| toy key | fp16 | {' | '.join(cells)} |" in text
+    assert "**toy merge**: `frame uint8[batch,height,width,3]` → `key float32[10,4]`" in text
+
+
+def test_the_table_is_made_of_the_findings() -> None:
+    """Edited by hand, or not written again after the findings changed, it fails."""
+    findings = json.loads(FINDINGS.read_text(encoding="utf-8"))
+    assert TABLE.read_text(encoding="utf-8") == document(findings)
+    assert findings.keys() <= CATALOGUE.keys()
+
+
+def test_the_models_are_in_the_catalogue() -> None:
+    assert set(MODELS) <= CATALOGUE.keys()
