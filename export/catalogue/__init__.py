@@ -3,7 +3,7 @@
 import difflib
 
 from trt_anime.errors import InputError
-from trt_anime.export.catalogue import detect, effects, embed, inpaint, mask, matte, segment, temporal
+from trt_anime.export.catalogue import caption, detect, effects, embed, inpaint, mask, matte, segment, temporal
 from trt_anime.export.catalogue.rows import Checkpoint, File, Format, Model, Stage
 
 __all__ = ["CATALOGUE", "Checkpoint", "File", "Format", "Model", "Stage", "get"]
@@ -19,6 +19,7 @@ CATALOGUE: dict[str, Model] = {
         *detect.ROWS,
         *mask.ROWS,
         *temporal.ROWS,
+        *caption.ROWS,
     )
 }
 
