@@ -73,7 +73,7 @@ def _tokenizer(repository: str) -> tuple[File, ...]:
 ROWS: tuple[Model, ...] = (
     _clip(
         "clip-b32",
-        "CLIP ViT-B/32, pictures and texts in one space",
+        "CLIP ViT-B/32, pictures beside texts",
         "https://huggingface.co/openai/clip-vit-base-patch32",
         Checkpoint(
             format="pth",
