@@ -84,7 +84,7 @@ ROWS: tuple[Model, ...] = (
     ),
     _clip(
         "clip-l14",
-        "CLIP ViT-L/14, as B/32 but finer and slower",
+        "CLIP ViT-L/14, finer and slower than B/32",
         "https://huggingface.co/openai/clip-vit-large-patch14",
         Checkpoint(
             format="safetensors",
