@@ -34,8 +34,8 @@ def load_checkpoint(network: nn.Module, path: Path, *, renamed: Renaming | None 
     Reads `.pth`, `.pt`, `.ckpt` (tensors only, code in a pickle or a TorchScript archive is never run) and
     `.safetensors`, bare or in the layouts named at the top of this module. Batch-norm counters may be
     missing, and a tensor that the network holds under two names (MODNet's backbone) may be there once.
-    Values are cast to the network's dtype and device; its training mode stays. `renamed` may give
-    the tensors of a file the network's names, where the authors published under others, and leave some out.
+    Values are cast to the network's dtype and device; its training mode stays. `renamed` may give the
+    tensors of a file the network's names, where the authors published under others, and leave some out.
 
     Raises MissingError when there is no such file and CheckpointError when it does not hold exactly this
     network's weights. The network is left unchanged on error.
