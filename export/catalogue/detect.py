@@ -17,7 +17,7 @@ def _row(size: str, backbone: str) -> Model:
         stage="detect",
         graphs=("prompt", "detect"),
         architecture=f"grounding-dino-{size}",
-        title=f"GroundingDINO with {backbone}, boxes around what a text names",
+        title=f"GroundingDINO, {backbone}, boxes from words",
         licence="Apache-2.0",
         page=f"https://huggingface.co/IDEA-Research/grounding-dino-{size}",
         files=(

@@ -46,7 +46,7 @@ ROWS: tuple[Model, ...] = (
         stage="mask",
         graphs=("image", "mask"),
         architecture="mobile_sam",
-        title="MobileSAM, masks from boxes, for CPUs too",
+        title="MobileSAM, masks from boxes, for CPUs",
         licence="Apache-2.0",
         page="https://github.com/ChaoningZhang/MobileSAM",
         files=(
@@ -87,6 +87,6 @@ ROWS: tuple[Model, ...] = (
         ),
         recipe=_SAM,
     ),
-    _sam2("tiny", "6aa6761c9da74fbaa74b4c790a0a2007", "SAM 2.1 with the smallest Hiera, masks from boxes"),
-    _sam2("small", "51713b3d1994696d27f35f9c6de6f5ef", "SAM 2.1 with a small Hiera, masks from boxes"),
+    _sam2("tiny", "6aa6761c9da74fbaa74b4c790a0a2007", "SAM 2.1, Hiera tiny, masks from boxes"),
+    _sam2("small", "51713b3d1994696d27f35f9c6de6f5ef", "SAM 2.1, Hiera small, masks from boxes"),
 )
