@@ -4,7 +4,7 @@ Nodes of the network are told by their names (`trt_anime.stage.NETWORK`). What s
 frames in FP32; typing the network alone is faster, and can't touch the rest.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import onnx
@@ -35,12 +35,16 @@ def network_of(stage: onnx.ModelProto) -> onnx.ModelProto:
 def before_network(stage: onnx.ModelProto) -> onnx.ModelProto:
     """What gives the network's inputs: the stage's inputs in, the network's inputs out.
 
+    A network in pieces, such as the products of an attention whose softmax isn't its own, reads what is
+    made of its own results: then those pieces are in here, too.
+
     Raises:
         EngineError: as `network_of`.
     """
     parts = _parts(stage.graph)
     given = [value.name for value in stage.graph.input]
-    return _model(stage, parts.before, inputs=given, outputs=parts.inputs, constants=parts.constants)
+    nodes = _needed_for(parts.inputs, _in_order([*parts.before, *parts.inside, *parts.after]))
+    return _model(stage, nodes, inputs=given, outputs=parts.inputs, constants=parts.constants)
 
 
 def with_network(stage: onnx.ModelProto, network: onnx.ModelProto) -> onnx.ModelProto:
@@ -60,7 +64,7 @@ def with_network(stage: onnx.ModelProto, network: onnx.ModelProto) -> onnx.Model
     result.CopyFrom(stage)
     for field in ("node", "initializer", "value_info"):
         result.graph.ClearField(field)
-    result.graph.node.extend((*parts.before, *inside.node, *parts.after))
+    result.graph.node.extend(_in_order([*parts.before, *inside.node, *parts.after]))
     result.graph.initializer.extend(tensor for name, tensor in parts.constants.items() if name in read)
     result.graph.initializer.extend(inside.initializer)
     _add_opsets(result, network)
@@ -112,6 +116,35 @@ def _parts(graph: onnx.GraphProto) -> _Parts:
     made = {name for node in inside for name in node.output}
     inputs = [name for name in _read(inside) if name not in made and name not in constants]
     return _Parts(before, inside, after, inputs, constants)
+
+
+def _in_order(nodes: Sequence[onnx.NodeProto]) -> list[onnx.NodeProto]:
+    """Each behind what it reads, otherwise as they were."""
+    missing = {name for node in nodes for name in node.output}
+    result: list[onnx.NodeProto] = []
+    rest = list(nodes)
+    while rest:
+        later = []
+        for node in rest:
+            if missing.isdisjoint(node.input):
+                result.append(node)
+                missing.difference_update(node.output)
+            else:
+                later.append(node)
+        if len(later) == len(rest):
+            raise EngineError(f"{rest[0].name} reads what is made of it; export the graph again")
+        rest = later
+    return result
+
+
+def _needed_for(names: Iterable[str], nodes: Sequence[onnx.NodeProto]) -> list[onnx.NodeProto]:
+    """Of nodes in order, those that make the values called so."""
+    wanted, found = set(names), []
+    for node in reversed(nodes):
+        if not wanted.isdisjoint(node.output):
+            found.append(node)
+            wanted.update(node.input)
+    return found[::-1]
 
 
 def _constant(node: onnx.NodeProto) -> onnx.TensorProto | None:

@@ -1,7 +1,8 @@
 """Is an exported graph right: can TensorRT-RTX build it, and how far is it from PyTorch?"""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -55,10 +56,16 @@ class Difference:
 
 @dataclass(frozen=True, eq=False)
 class Made:
-    """A stage graph, checked node by node, and how far it is from PyTorch where that was compared."""
+    """A stage graph, checked node by node, and how far it is from PyTorch where that was compared.
+
+    Attributes:
+        weights: a file that the graph's weights are in, for what is too large for one ONNX file; several
+            graphs may share it. It is moved beside the graph when that is kept.
+    """
 
     graph: onnx.ModelProto
     difference: Difference | None
+    weights: Path | None = None
 
 
 def difference_of(found: Values, expected: Values, tolerance: Tolerance = LEVELS) -> Difference:
@@ -96,7 +103,7 @@ def torch_network_of(network: onnx.ModelProto) -> "Callable[[torch.Tensor], torc
     return run
 
 
-def run(graph: onnx.ModelProto, feeds: dict[str, Frames]) -> Frames:
+def run(graph: onnx.ModelProto, feeds: Mapping[str, NDArray[Any]]) -> Frames:
     """The first output of `graph`, on a CPU."""
     outputs: Any = session_of(graph).run(None, feeds)
     result: Frames = outputs[0]

@@ -6,9 +6,9 @@ from trt_anime.export.recipes.segment import Backbone, Segmentation, Task
 
 # Head -> labels, how many are things, what it is called at the hub and here, and for people.
 _HEADS: dict[Task, tuple[tuple[str, ...], int, str, str, str]] = {
-    "panoptic": (COCO_PANOPTIC, len(COCO_THINGS), "coco-panoptic", "", "every object and all around it"),
-    "instance": (COCO_THINGS, len(COCO_THINGS), "coco-instance", "-instance", "objects"),
-    "semantic": (ADE20K, 0, "ade-semantic", "-semantic", "kinds of surroundings and objects"),
+    "panoptic": (COCO_PANOPTIC, len(COCO_THINGS), "coco-panoptic", "", "COCO panoptic"),
+    "instance": (COCO_THINGS, len(COCO_THINGS), "coco-instance", "-instance", "COCO objects"),
+    "semantic": (ADE20K, 0, "ade-semantic", "-semantic", "ADE20K scenes"),
 }
 _BACKBONES: tuple[Backbone, ...] = ("tiny", "small", "base", "large")
 
@@ -22,7 +22,7 @@ def _row(backbone: Backbone, task: Task) -> Model:
         name=f"mask2former-{backbone}{ending}",
         stage="segment",
         architecture="mask2former",
-        title=f"Mask2Former on Swin {backbone}, {what}, {len(labels)} classes",
+        title=f"Mask2Former, Swin {backbone}, {what}",
         licence="CC-BY-NC-4.0",
         licence_note=(
             "the authors' model zoo puts all its weights under this licence: not for commercial use; their"

@@ -166,11 +166,10 @@ def _exported(step: Step, name: str) -> onnx.ModelProto:
 
 def _name_nodes(graph: onnx.GraphProto) -> None:
     """Begin each name with the part of the step that the node is of, and forget where our sources lie."""
-    place = NETWORK
-    for node in graph.node:
-        scopes = {entry.key: entry.value for entry in node.metadata_props}.get(_SCOPES, "")
-        named = [part for part in ("pre", "net", "post") if f"'{part}'" in scopes]
-        place = f"{named[0]}/" if named else place  # what the optimizer made is of the part before it
+    places = [_place(node) for node in graph.node]
+    place = next(filter(None, places), NETWORK)  # what stands before all parts is of the first
+    for node, own in zip(graph.node, places, strict=True):
+        place = own or place  # what the optimizer made is of the part before it
         node.name = place + node.name
         node.ClearField("metadata_props")
         node.ClearField("doc_string")
@@ -178,3 +177,9 @@ def _name_nodes(graph: onnx.GraphProto) -> None:
         value.ClearField("metadata_props")
         value.ClearField("doc_string")
     graph.ClearField("metadata_props")
+
+
+def _place(node: onnx.NodeProto) -> str:
+    """The prefix of the part that the node is of; empty where the exporter doesn't say."""
+    scopes = {entry.key: entry.value for entry in node.metadata_props}.get(_SCOPES, "")
+    return next((f"{part}/" for part in ("pre", "net", "post") if f"'{part}'" in scopes), "")

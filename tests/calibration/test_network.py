@@ -3,12 +3,13 @@
 import numpy as np
 import onnx
 import pytest
-from onnx import numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 
 from tests.calibration.small import initializers, makers, node, outputs, values
 from tests.calibration.small import network as network_from
 from tests.engines.graphs import frames, small_network, stage_graph
 from trt_anime.calibration.network import before_network, network_of, with_network
+from trt_anime.calibration.parity import run_with_onnxruntime
 from trt_anime.errors import EngineError
 from trt_anime.export.catalogue import get
 from trt_anime.export.matte.compose import matte_graph
@@ -151,3 +152,29 @@ def test_type_that_is_unknown() -> None:
     first.name, first.domain, first.op_type = "pre/r", "com.example", "Unknown"
     with pytest.raises(EngineError, match="the type of 'r' can't be inferred; export the graph again"):
         network_of(stage)
+
+
+def test_a_network_in_pieces() -> None:
+    """Products with a softmax between that isn't the network's: taken out, fed, put back."""
+    value = helper.make_tensor_value_info
+    nodes = [
+        helper.make_node("MatMul", ["x", "x"], ["scores"], name="net/scores"),
+        helper.make_node("Softmax", ["scores"], ["shares"], name="post/softmax"),
+        helper.make_node("MatMul", ["shares", "x"], ["y"], name="net/read"),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "attention",
+        [value("x", TensorProto.FLOAT, [4, 4])],
+        [value("y", TensorProto.FLOAT, [4, 4])],
+    )
+    stage = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    x = np.random.default_rng(0).standard_normal((4, 4)).astype(np.float32)
+    network = network_of(stage)
+    assert [one.name for one in network.graph.input] == ["x", "shares"]
+    expected = run_with_onnxruntime(stage)({"x": x})["y"]
+    given = run_with_onnxruntime(before_network(stage))({"x": x})
+    np.testing.assert_array_equal(run_with_onnxruntime(network)(given)["y"], expected)
+    whole = with_network(stage, network)
+    onnx.checker.check_model(whole, full_check=True)
+    assert [node.name for node in whole.graph.node] == [node.name for node in nodes]

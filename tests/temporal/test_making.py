@@ -10,6 +10,7 @@ from torch import nn
 
 from tests.temporal.test_aot_stages import small_network
 from tests.temporal.xmem.conftest import SMALL
+from trt_anime.calibration.network import network_of, with_network
 from trt_anime.errors import CheckpointError
 from trt_anime.export import catalogue, checkpoints, graphs, networks
 from trt_anime.export.networks.xmem.network import XMem
@@ -54,6 +55,8 @@ def test_a_published_file_becomes_graphs(name: str, tmp_path: Path) -> None:
         has_network = any(node.name.startswith("net/") for node in model.graph.node)
         if graph.name not in ("read", "consolidate"):  # products, but no weights
             assert has_network == (graph.difference is not None)
+        if has_network:  # it can be taken out and put back
+            onnx.checker.check_model(with_network(model, network_of(model)), full_check=True)
     differences = [graph.difference for graph in made.graphs if graph.difference]
     assert len(differences) >= 3 and all(0 < found.maximum < 1e-3 for found in differences)
     assert graphs.ensure(name) == {graph.name: graph.path for graph in made.graphs}
