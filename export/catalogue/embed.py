@@ -73,7 +73,7 @@ def _tokenizer(repository: str) -> tuple[File, ...]:
 ROWS: tuple[Model, ...] = (
     _clip(
         "clip-b32",
-        "CLIP ViT-B/32, pictures and texts in one space",
+        "CLIP ViT-B/32, pictures and texts",
         "https://huggingface.co/openai/clip-vit-base-patch32",
         Checkpoint(
             format="pth",
@@ -84,7 +84,7 @@ ROWS: tuple[Model, ...] = (
     ),
     _clip(
         "clip-l14",
-        "CLIP ViT-L/14, as B/32 but finer and slower",
+        "CLIP ViT-L/14, finer and slower",
         "https://huggingface.co/openai/clip-vit-large-patch14",
         Checkpoint(
             format="safetensors",
@@ -95,7 +95,7 @@ ROWS: tuple[Model, ...] = (
     ),
     _dino(
         "dinov2-s",
-        "DINOv2 small, what is alike looks alike",
+        "DINOv2 small, finds alike pictures",
         "https://huggingface.co/facebook/dinov2-small",
         _DINO_S,
     ),
