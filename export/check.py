@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -55,10 +56,16 @@ class Difference:
 
 @dataclass(frozen=True, eq=False)
 class Made:
-    """A stage graph, checked node by node, and how far it is from PyTorch where that was compared."""
+    """A stage graph, checked node by node, and how far it is from PyTorch where that was compared.
+
+    Attributes:
+        weights: a file that the graph's weights are in, for what is too large for one ONNX file; several
+            graphs may share it. It is moved beside the graph when that is kept.
+    """
 
     graph: onnx.ModelProto
     difference: Difference | None
+    weights: Path | None = None
 
 
 def difference_of(found: Values, expected: Values, tolerance: Tolerance = LEVELS) -> Difference:

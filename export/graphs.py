@@ -25,9 +25,13 @@ REVISION = 6
 MAKERS: dict[Stage, str] = {
     "matte": "trt_anime.export.matte.making",
     "inpaint": "trt_anime.export.inpaint.making",
+    "segment": "trt_anime.export.segment.making",
     "effects": "trt_anime.export.effects.making",
     "embed": "trt_anime.export.embed.making",
+    "detect": "trt_anime.export.detect.making",
+    "mask": "trt_anime.export.mask.making",
     "temporal": "trt_anime.export.temporal.making",
+    "caption": "trt_anime.export.caption.making",
 }
 
 
@@ -115,6 +119,7 @@ def _export(row: Model, checkpoint: Path, target: Mapping[str, Path], *, compare
 
     record = checkpoints.stored(row)[checkpoint]
     made = tuple(_maker(row).graphs_of(row, checkpoint, record, compare=compare))  # all, or none
+    _keep_weights(made, next(iter(target.values())), row)
     for path, one in zip(target.values(), made, strict=True):
         with replacing(path) as temporary:
             onnx.save(one.graph, temporary)
@@ -122,6 +127,21 @@ def _export(row: Model, checkpoint: Path, target: Mapping[str, Path], *, compare
         Graph(name, path, one.difference) for (name, path), one in zip(target.items(), made, strict=True)
     )
     return Exported(checkpoint, tuple(graphs))
+
+
+def _keep_weights(made: "tuple[Made, ...]", beside: Path, row: Model) -> None:
+    """Move what the graphs have their weights in to its place, and tell them; before they are there."""
+    from trt_anime.export.external import set_location
+
+    files = dict.fromkeys(one.weights for one in made if one.weights)
+    for number, file in enumerate(files):
+        count = f"-{number}" if number else ""
+        digest = beside.stem.rpartition("-")[2]
+        place = beside.with_name(f"{row.stage}-{row.name}-{digest}{count}.weights")
+        file.replace(place)
+        for one in made:
+            if one.weights == file:
+                set_location(one.graph, place.name)
 
 
 def _maker(row: Model) -> Maker:

@@ -73,7 +73,7 @@ def _tokenizer(repository: str) -> tuple[File, ...]:
 ROWS: tuple[Model, ...] = (
     _clip(
         "clip-b32",
-        "CLIP ViT-B/32, pictures and texts",
+        "CLIP ViT-B/32, pictures beside texts",
         "https://huggingface.co/openai/clip-vit-base-patch32",
         Checkpoint(
             format="pth",
@@ -84,7 +84,7 @@ ROWS: tuple[Model, ...] = (
     ),
     _clip(
         "clip-l14",
-        "CLIP ViT-L/14, finer and slower",
+        "CLIP ViT-L/14, finer and slower than B/32",
         "https://huggingface.co/openai/clip-vit-large-patch14",
         Checkpoint(
             format="safetensors",
@@ -95,7 +95,7 @@ ROWS: tuple[Model, ...] = (
     ),
     _dino(
         "dinov2-s",
-        "DINOv2 small, finds alike pictures",
+        "DINOv2 small, what is alike looks alike",
         "https://huggingface.co/facebook/dinov2-small",
         _DINO_S,
     ),

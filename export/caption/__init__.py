@@ -1,0 +1,1 @@
+"""The stage `caption`: what a key frame shows, in words."""

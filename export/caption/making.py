@@ -1,0 +1,54 @@
+"""From a checkpoint to the captioning graphs: what `graphs` calls for this stage."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trt_anime import paths
+from trt_anime.export.catalogue import Model
+from trt_anime.export.checkpoints import Record
+from trt_anime.export.recipes.caption import Captioning
+
+if TYPE_CHECKING:
+    from trt_anime.export.check import Made
+
+
+def settings(row: Model) -> dict[str, object]:
+    """All that the graphs depend on besides the checkpoint and this release."""
+    return {"captioning": asdict(row.recipe_as(Captioning))}
+
+
+def graphs_of(row: Model, checkpoint: Path, record: Record, *, compare: bool) -> "Iterator[Made]":
+    """The graphs, checked node by node, and how far each is from the library if that is to be compared.
+
+    Matrices stay in the type of the checkpoint. Raises CheckpointError, ExportError, OutputError.
+    """
+    from trt_anime.export.caption.compose import caption_graphs
+    from trt_anime.export.caption.storage import WeightFile
+    from trt_anime.export.caption.weights import Checkpoint
+    from trt_anime.export.check import Made, check_nodes
+
+    opened = Checkpoint(checkpoint, row.name)
+    file = WeightFile(opened, f".{row.name}.weights.partial", matrices=opened.dtype)
+    graphs = caption_graphs(
+        row.recipe_as(Captioning),
+        file,
+        model=row.name,
+        checkpoint_sha256=record.sha256,
+        licence=record.licence,
+    )
+    for graph in graphs.values():
+        check_nodes(graph, row)
+    weights = file.write(paths.graphs())
+    try:
+        differences = {}
+        if compare:
+            from trt_anime.export.caption.check import compare_with_library
+
+            differences = dict(compare_with_library(graphs, weights, row, opened))
+        for name in row.graphs:
+            yield Made(graphs[name], differences.get(name), weights)
+    except BaseException:
+        weights.unlink(missing_ok=True)
+        raise
