@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trt_anime.errors import InputError
+from trt_anime.runtime.text.tokenizer import Tokenizer
 
 START, END, STOP, QUESTION = 101, 102, 1012, 1029
 PADDING = 0
@@ -59,6 +60,16 @@ def caption(phrases: Sequence[str]) -> str:
         if not word or any(stop in word for stop in ".?"):
             raise InputError(f"the phrase {phrase!r} is empty or has a '.' or '?' in it; use words only")
     return ". ".join(words) + "."
+
+
+def prompt_from_phrases(phrases: Sequence[str], tokenizer: Tokenizer) -> Prompt:
+    """The prompt that looks for `phrases`.
+
+    Raises:
+        InputError: see `caption`; or they have more tokens than the tokenizer's context.
+    """
+    tokens = tokenizer.encode([caption(phrases)])
+    return prompt_from_ids(phrases, tokens.ids[0, : tokens.lengths[0]].tolist())
 
 
 def prompt_from_ids(phrases: Sequence[str], ids: Sequence[int]) -> Prompt:

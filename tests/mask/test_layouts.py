@@ -69,7 +69,11 @@ def sam2_file(state: dict[str, Tensor]) -> dict[str, Any]:
     named = {
         re.sub("^(prompt_encoder|mask_decoder)", r"sam_\1", name): value for name, value in result.items()
     }
-    video = ("memory_attention.norm.weight", "maskmem_tpos_enc", "obj_ptr_proj.layers.0.weight")
+    video: tuple[str, ...] = (
+        "memory_attention.norm.weight",
+        "maskmem_tpos_enc",
+        "obj_ptr_proj.layers.0.weight",
+    )
     video += ("no_mem_pos_enc", "mask_downsample.weight", "no_obj_ptr", "no_obj_embed_spatial")
     return {"model": named | {name: torch.zeros(1) for name in video}}
 

@@ -1,11 +1,17 @@
 """Prompts and boxes on the host, against GroundingDINO's processor."""
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from tokenizers import Tokenizer as Backend
+from tokenizers.models import WordPiece
+from tokenizers.normalizers import BertNormalizer
+from tokenizers.pre_tokenizers import BertPreTokenizer
+from tokenizers.processors import BertProcessing
 from transformers.models.grounding_dino.processing_grounding_dino import (
     GroundingDinoProcessor,
     _merge_candidate_labels_text,
@@ -13,7 +19,8 @@ from transformers.models.grounding_dino.processing_grounding_dino import (
 
 from trt_anime.errors import InputError
 from trt_anime.runtime.detections.boxes import detections
-from trt_anime.runtime.detections.prompts import caption, prompt_from_ids
+from trt_anime.runtime.detections.prompts import caption, prompt_from_ids, prompt_from_phrases
+from trt_anime.runtime.text.tokenizer import Tokenizer
 
 IDS = [101, 2543, 1012, 2304, 5610, 1012, 102]
 PHRASES = ["fire", "black smoke"]
@@ -82,6 +89,24 @@ def test_the_caption_is_the_processors() -> None:
 def test_what_is_no_phrase(phrases: list[str]) -> None:
     with pytest.raises(InputError, match=r"name at least one|is empty or has a '\.'"):
         caption(phrases)
+
+
+def bert() -> Backend:
+    """BERT's way with the few words that are needed here, under the numbers of the published file."""
+    words = {"[PAD]": 0, "[UNK]": 100, "[CLS]": 101, "[SEP]": 102, ".": 1012, "?": 1029}
+    words |= {"fire": 2543, "black": 2304, "smoke": 5610}
+    backend = Backend(WordPiece(words, unk_token="[UNK]"))
+    backend.normalizer, backend.pre_tokenizer = BertNormalizer(lowercase=True), BertPreTokenizer()
+    backend.post_processor = BertProcessing(("[SEP]", 102), ("[CLS]", 101))
+    return backend
+
+
+def test_phrases_become_tokens(tmp_path: Path) -> None:
+    tokenizer = Tokenizer(bert(), context=7, source=tmp_path)
+    prompt = prompt_from_phrases(["Fire ", "black smoke"], tokenizer)
+    assert prompt.ids == tuple(IDS) and prompt.phrases == ("Fire ", "black smoke")
+    with pytest.raises(InputError, match="has 9 tokens, the network reads 7 at most"):
+        prompt_from_phrases(["fire", "black smoke", "fire"], tokenizer)
 
 
 def test_spans() -> None:
