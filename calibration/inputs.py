@@ -17,6 +17,7 @@ Pixels = NDArray[np.uint8]
 
 # Of a standing figure, in shares of the frame's height: (centre, radius across, radius along).
 _FIGURE = ((0.25, 0.12, 0.15), (0.7, 0.2, 0.45))
+_SURE = 0.5  # of a segment: the published threshold
 _FEWEST_TOKENS = 2  # numbers below are often those of padding and of ends
 
 
@@ -72,6 +73,7 @@ _MADE: dict[str, Callable[[Pixels], Array]] = {
     "hole": figure_hole,
     "boxes": figure_box,
     "size": lambda frame: np.array(frame.shape[1:3], np.int64),
+    "threshold": lambda frame: np.full(1, _SURE, np.float32),
 }
 # Inputs that say what of the others counts: all of it.
 _ONES = frozenset(("valid", "active", "count", "first"))

@@ -1,6 +1,6 @@
 """Is an exported graph right: can TensorRT-RTX build it, and how far is it from PyTorch?"""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -103,7 +103,7 @@ def torch_network_of(network: onnx.ModelProto) -> "Callable[[torch.Tensor], torc
     return run
 
 
-def run(graph: onnx.ModelProto, feeds: dict[str, Frames]) -> Frames:
+def run(graph: onnx.ModelProto, feeds: Mapping[str, NDArray[Any]]) -> Frames:
     """The first output of `graph`, on a CPU."""
     outputs: Any = session_of(graph).run(None, feeds)
     result: Frames = outputs[0]

@@ -25,6 +25,11 @@ REVISION = 6
 MAKERS: dict[Stage, str] = {
     "matte": "trt_anime.export.matte.making",
     "inpaint": "trt_anime.export.inpaint.making",
+    "segment": "trt_anime.export.segment.making",
+    "effects": "trt_anime.export.effects.making",
+    "embed": "trt_anime.export.embed.making",
+    "detect": "trt_anime.export.detect.making",
+    "mask": "trt_anime.export.mask.making",
     "temporal": "trt_anime.export.temporal.making",
     "caption": "trt_anime.export.caption.making",
 }

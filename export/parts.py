@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import onnx
 from onnx import compose as merge
 
+from trt_anime.hollow import hollow, weights_of
 from trt_anime.stage import NETWORK as NETWORK
 from trt_anime.stage import StageInfo
 
@@ -18,33 +19,39 @@ Links = Sequence[tuple[str, str]]
 
 
 def joined(
-    before: onnx.ModelProto,
+    before: onnx.ModelProto | None,
     network: onnx.ModelProto,
-    after: onnx.ModelProto,
+    after: onnx.ModelProto | None,
     *,
-    into: Links,
-    onward: Links,
+    into: Links = (),
+    onward: Links = (),
     info: StageInfo,
 ) -> onnx.ModelProto:
     """The three parts as one graph that describes itself; the parts are left unchanged.
 
     The names of their nodes and values begin with `PREPARE`, `NETWORK` and `FINISH` from then on, those of
-    the graph's own inputs and outputs excepted.
+    the graph's own inputs and outputs excepted. Where the network reads its input as it comes, or nothing
+    is left to do, there is no part for that. The network's weights are copied once, and not serialized.
 
     Args:
         into: what the network reads of the part before it, as (output of that, input of the network).
         onward: what the last part reads, as (name, its input); names begin with the prefix of their part.
     """
-    passed_on = [name for name, _ in onward]
-    front = merge.merge_models(
-        _part(before, PREPARE),
-        _part(network, NETWORK),
-        io_map=[(PREPARE + source, NETWORK + name) for source, name in into],
-        outputs=passed_on,
-    )
-    whole = merge.merge_models(
-        front, _part(after, FINISH), io_map=[(source, FINISH + name) for source, name in onward]
-    )
+    weights = weights_of(network)
+    whole = _part(hollow(network), NETWORK)
+    if before is not None:
+        whole = merge.merge_models(
+            _part(before, PREPARE),
+            whole,
+            io_map=[(PREPARE + source, NETWORK + name) for source, name in into],
+            outputs=[name for name, _ in onward] or None,
+        )
+    if after is not None:
+        whole = merge.merge_models(
+            whole, _part(after, FINISH), io_map=[(source, FINISH + name) for source, name in onward]
+        )
+    onnx.checker.check_model(whole)
+    _put_back(whole, weights)
     for value in (*whole.graph.input, *whole.graph.output):
         rename_value(whole, value.name, value.name.partition("/")[2])
     whole.graph.name = f"{info.stage}-{info.model}"
@@ -59,6 +66,17 @@ def set_shape(value: onnx.ValueInfoProto, shape: tuple[int | str, ...]) -> None:
     """Say what shape inference can't find out: the sizes come back through arithmetic on `Shape`."""
     elements = value.type.tensor_type.elem_type
     value.CopyFrom(onnx.helper.make_tensor_value_info(value.name, elements, shape))
+
+
+def _put_back(whole: onnx.ModelProto, weights: Sequence[onnx.TensorProto]) -> None:
+    """The network's weights, in place of the inputs that stood for them."""
+    stand_ins = {NETWORK + tensor.name for tensor in weights}
+    kept = [value for value in whole.graph.input if value.name not in stand_ins]
+    del whole.graph.input[:]
+    whole.graph.input.extend(kept)
+    for tensor in weights:
+        whole.graph.initializer.add().CopyFrom(tensor)
+        whole.graph.initializer[-1].name = NETWORK + tensor.name
 
 
 def _part(model: onnx.ModelProto, prefix: str) -> onnx.ModelProto:

@@ -37,16 +37,23 @@ def onnx_from_module(
     Raises:
         ExportError: torch's exporter gave up.
     """
+    return onnx_from_inputs(module, {"image": (example, dynamic)}, output=output, name=name)
+
+
+def onnx_from_inputs(
+    module: nn.Module, inputs: Mapping[str, tuple[Tensor, Axes]], *, output: str, name: str
+) -> onnx.ModelProto:
+    """`onnx_from_module` for several inputs: of each, by name, an example and its free axes."""
     try:
         with quiet_exporter():
             program = torch.onnx.export(
                 module,
-                (example,),
+                tuple(example for example, _ in inputs.values()),
                 dynamo=True,
                 opset_version=OPSET,
-                input_names=["image"],
+                input_names=list(inputs),
                 output_names=[output],
-                dynamic_shapes=(dict(dynamic),),
+                dynamic_shapes=tuple(dict(axes) for _, axes in inputs.values()),
                 verbose=False,
             )
     except Exception as error:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import onnx
 from onnx import TensorProto
 
+from trt_anime.hollow import hollow, weights_of
+
 MOST_TOP_K = 3840
 
 _NEVER = {
@@ -138,6 +140,7 @@ def _constant_k(node: onnx.NodeProto, model: onnx.ModelProto) -> int:
 
 
 def _element_types(model: onnx.ModelProto) -> dict[str, int]:
-    graph = onnx.shape_inference.infer_shapes(model).graph
+    graph = onnx.shape_inference.infer_shapes(hollow(model)).graph
     values = [*graph.input, *graph.output, *graph.value_info]
-    return {value.name: value.type.tensor_type.elem_type for value in values}
+    weights = {tensor.name for tensor in weights_of(model)}
+    return {value.name: value.type.tensor_type.elem_type for value in values if value.name not in weights}

@@ -29,6 +29,11 @@ def engines() -> Path:
     return home() / "engines"
 
 
+def prompts() -> Path:
+    """Vectors of prompts, computed once."""
+    return home() / "prompts"
+
+
 def typed() -> Path:
     """Typed graphs: stage graphs in less than FP32."""
     return home() / "typed"

@@ -41,6 +41,8 @@ class StageInfo:
         precision: what the network computes in: ``fp32``, or what `calibration` typed it to.
         lowerings: how operators with a choice were written, such as
             ``{"deformable_attention": "gather"}``.
+        task: of stages whose networks do one of several, which: ``panoptic``, ``instance``, ``semantic``.
+        things: of the labels, how many come first that name things which can be counted.
         capacity: dimensions of inputs, other than batch, height and width, that a session may choose and an
             engine fixes: their name, and to which length, such as ``{"prompts": 8}``.
     """
@@ -55,6 +57,8 @@ class StageInfo:
     network_size: tuple[int, int] | None = None
     precision: str = "fp32"
     lowerings: dict[str, str] = field(default_factory=dict)
+    task: str = ""
+    things: int = 0
     capacity: dict[str, int] = field(default_factory=dict)
 
     def to_metadata(self) -> dict[str, str]:

@@ -93,8 +93,8 @@ def library_results(
 def run(graph: onnx.ModelProto, weights: Path, feeds: Arrays) -> Arrays:
     """All outputs by name, on a CPU.
 
-    Weights are in memory once, as they are in the file: nothing is folded or packed beforehand. In the end
-    all of it is given back.
+    Weights are in memory once, as they are in the file: nothing is folded or packed beforehand. All of it
+    is given back in the end.
     """
     options = ort.SessionOptions()
     options.enable_cpu_mem_arena = False

@@ -3,7 +3,17 @@
 import difflib
 
 from trt_anime.errors import InputError
-from trt_anime.export.catalogue import caption, inpaint, matte, temporal
+from trt_anime.export.catalogue import (
+    caption,
+    detect,
+    effects,
+    embed,
+    inpaint,
+    mask,
+    matte,
+    segment,
+    temporal,
+)
 from trt_anime.export.catalogue.rows import Checkpoint, File, Format, Model, Stage
 
 __all__ = ["CATALOGUE", "Checkpoint", "File", "Format", "Model", "Stage", "get"]
@@ -13,6 +23,11 @@ CATALOGUE: dict[str, Model] = {
     for row in (
         *matte.ROWS,
         *inpaint.ROWS,
+        *segment.ROWS,
+        *effects.ROWS,
+        *embed.ROWS,
+        *detect.ROWS,
+        *mask.ROWS,
         *temporal.ROWS,
         *caption.ROWS,
     )

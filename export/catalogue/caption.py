@@ -55,7 +55,7 @@ ROWS: tuple[Model, ...] = (
         stage="caption",
         graphs=GRAPHS,
         architecture="blip2-opt",
-        title="BLIP-2 with OPT-2.7B, captions and answers",
+        title="BLIP-2 with OPT-2.7B, captions, answers",
         licence="MIT",
         licence_note=(
             "the licence is that of BLIP-2; OPT's weights in it are under Meta's OPT-175B licence, which is"
@@ -83,7 +83,7 @@ ROWS: tuple[Model, ...] = (
         stage="caption",
         graphs=GRAPHS,
         architecture="blip",
-        title="BLIP base, captions on cards with 8 GB and on CPUs",
+        title="BLIP base, captions for CPUs, 8 GB cards",
         licence="BSD-3-Clause",
         page="https://huggingface.co/Salesforce/blip-image-captioning-base",
         files=(

@@ -20,6 +20,7 @@ NETWORKS: dict[str, tuple[str, str]] = {
     "isnet": ("isnet", "isnet"),
     "modnet": ("modnet", "modnet"),
     "lama": ("lama", "lama"),
+    "mobile_sam": ("mobile_sam.network", "mobile_sam"),
     "xmem": ("xmem.network", "xmem"),
     "aot_t": ("aot.variants", "aot_t"),
     "aot_s": ("aot.variants", "aot_s"),

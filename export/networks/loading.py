@@ -1,7 +1,7 @@
 """Published weight files into our networks, strictly."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
 from pathlib import Path
 
@@ -23,16 +23,19 @@ CHOSEN = ("model.generator.", "generator.")
 TRAINING_ONLY = ("gt_encoder.",)  # anime-segmentation trains IS-Net with a second network in the same file
 COUNTER = ".num_batches_tracked"  # not there in files older than PyTorch 0.4.1, and of no use in inference
 
+Renaming = Callable[[dict[str, Tensor]], dict[str, Tensor]]
+
 REMEDY = "choose the network that the file was made for, or download the file again"
 
 
-def load_checkpoint(network: nn.Module, path: Path) -> None:
+def load_checkpoint(network: nn.Module, path: Path, *, renamed: Renaming | None = None) -> None:
     """Copy the weights in the file `path` into `network`, strictly: every tensor fits, none is left over.
 
     Reads `.pth`, `.pt`, `.ckpt` (tensors only, code in a pickle or a TorchScript archive is never run) and
     `.safetensors`, bare or in the layouts named at the top of this module. Batch-norm counters may be
     missing, and a tensor that the network holds under two names (MODNet's backbone) may be there once.
-    Values are cast to the network's dtype and device; its training mode stays.
+    Values are cast to the network's dtype and device; its training mode stays. `renamed` may give the
+    tensors of a file the network's names, where the authors published under others, and leave some out.
 
     Raises MissingError when there is no such file and CheckpointError when it does not hold exactly this
     network's weights. The network is left unchanged on error.
@@ -40,6 +43,8 @@ def load_checkpoint(network: nn.Module, path: Path) -> None:
     if not path.exists():
         raise MissingError(f"The weights file {path} does not exist; download it or correct the path.")
     found = _bare_names(_read(path), path)
+    if renamed is not None:
+        found = renamed(found)
     _fill(found, network, path)
     complaint = _first_difference(found, network.state_dict())
     if complaint is not None:

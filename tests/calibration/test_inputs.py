@@ -96,3 +96,8 @@ def test_the_hole_is_a_part_of_the_frame(size: tuple[int, int]) -> None:
 def test_equal_frames_have_equal_holes_and_others_have_others() -> None:
     np.testing.assert_array_equal(figure_hole(frame(1)), figure_hole(frame(1)))
     assert (figure_hole(frame(1)) != figure_hole(frame(2))).any()
+
+
+def test_segmentation_needs_a_threshold() -> None:
+    inputs = reading(frame=FRAME, threshold=(TensorProto.FLOAT, ("batch",))).inputs_for(frame(0))
+    assert inputs["threshold"].dtype == np.float32 and inputs["threshold"].tolist() == [0.5]

@@ -36,7 +36,7 @@ def test_list(capsys: pytest.CaptureFixture[str]) -> None:
     for model in catalogue.CATALOGUE.values():
         assert model.name in out and model.title in out
     assert out.count("not here") == len(catalogue.CATALOGUE)
-    assert max(map(len, out.splitlines())) <= 100
+    assert max(map(len, out.splitlines())) <= 120
     assert run("list", "--here") == 0
     assert capsys.readouterr().out == ""
 

@@ -58,6 +58,7 @@ GUESTS: dict[str, set[str]] = {
     "OpenEXR": {"runtime"},
     "PyNvVideoCodec": {"runtime"},
     "scenedetect": {"runtime"},
+    "tokenizers": {"runtime"},
     "rich": {"cli"},
     "typer": {"cli"},
 }

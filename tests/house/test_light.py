@@ -20,6 +20,7 @@ HEAVY = (
     "scenedetect",
     "numpy",
     "spox",
+    "tokenizers",
     "rich",
     "httpx",
     "huggingface_hub",

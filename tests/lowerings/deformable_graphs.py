@@ -1,4 +1,4 @@
-"""Deformable attention of two real networks, small, with random weights, as torch's exporter writes it."""
+"""Two real networks with deformable attention, small, with random weights, as torch writes them."""
 
 import contextlib
 import io
@@ -13,15 +13,16 @@ import torch
 from numpy.typing import NDArray
 from onnx import TensorProto
 from onnxscript import opset20
-from transformers import GroundingDinoConfig, Mask2FormerConfig
+from transformers import GroundingDinoConfig
 from transformers.models.grounding_dino.modeling_grounding_dino import (
     GroundingDinoMultiscaleDeformableAttention,
 )
-from transformers.models.mask2former.modeling_mask2former import Mask2FormerPixelDecoder
+
+from tests.segment.pieces import exported
+from tests.segment.pieces import network as segment_network
 
 Arrays = dict[str, NDArray[np.float32]]
 LEVELS = [(8, 12), (4, 6), (2, 3)]
-CHANNELS = [16, 32, 64, 128]
 
 
 @dataclass(frozen=True)
@@ -31,33 +32,6 @@ class Exported:
     model: onnx.ModelProto
     inputs: Arrays
     expected: Arrays
-
-
-class _Mask2Former(torch.nn.Module):
-    """The pixel decoder: two layers of deformable attention on three levels, then the fourth joins."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        layer: Any
-        config = Mask2FormerConfig(
-            feature_size=64,
-            mask_feature_size=64,
-            hidden_dim=64,
-            encoder_layers=2,
-            encoder_feedforward_dim=64,
-            num_attention_heads=2,
-        )
-        self.decoder = Mask2FormerPixelDecoder(config, CHANNELS)
-        torch.nn.init.normal_(self.decoder.level_embed)
-        for layer in self.decoder.encoder.layers:
-            torch.nn.init.normal_(layer.self_attn.sampling_offsets.weight, std=0.5)
-
-    def forward(
-        self, stage1: torch.Tensor, stage2: torch.Tensor, stage3: torch.Tensor, stage4: torch.Tensor
-    ) -> torch.Tensor:
-        found = self.decoder([stage1, stage2, stage3, stage4], output_hidden_states=False, return_dict=True)
-        result: torch.Tensor = found.mask_features
-        return result
 
 
 class _GroundingDino(torch.nn.Module):
@@ -82,14 +56,15 @@ class _GroundingDino(torch.nn.Module):
 
 
 def mask2former() -> Exported:
-    """``stage1`` [batch,16,16,24] to ``stage4`` [batch,128,2,3] -> ``masks`` [batch,64,16,24]."""
+    """The whole network: ``image`` [batch,3,64,128] -> ``class_logits`` and ``mask_logits``."""
     torch.manual_seed(0)
-    sizes = [(16, 24), *LEVELS]
-    given = {
-        f"stage{number}": torch.randn(2, channels, *size)
-        for number, (channels, size) in enumerate(zip(CHANNELS, sizes, strict=True), 1)
-    }
-    return _exported(_Mask2Former(), given, ["masks"])
+    image = torch.randn(2, 3, 64, 128)
+    classes, masks = segment_network()(image)
+    return Exported(
+        model=_named(exported()),
+        inputs={"image": image.numpy()},
+        expected={"class_logits": classes.numpy(), "mask_logits": masks.numpy()},
+    )
 
 
 def grounding_dino() -> Exported:
@@ -132,11 +107,17 @@ def _exported(network: torch.nn.Module, given: dict[str, torch.Tensor], outputs:
             verbose=False,
         )
     assert program is not None
-    model = program.model_proto
-    for node in model.graph.node:
-        node.name = f"net/{node.name}"
     return Exported(
-        model=model,
+        model=_named(program.model_proto),
         inputs={name: tensor.numpy() for name, tensor in given.items()},
         expected={name: value.numpy() for name, value in zip(outputs, values, strict=True)},
     )
+
+
+def _named(model: onnx.ModelProto) -> onnx.ModelProto:
+    """A copy whose nodes are a network's."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    for node in copy.graph.node:
+        node.name = f"net/{node.name}"
+    return copy

@@ -1,0 +1,1 @@
+"""The stage `effects`: how much of each prompt is where in a frame."""

@@ -1,0 +1,1 @@
+"""The stage `embed`: a picture, or a text, as one vector."""

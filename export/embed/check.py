@@ -1,0 +1,68 @@
+"""Do the graphs compute what the library computes?"""
+
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from trt_anime.export.catalogue import Model
+from trt_anime.export.check import Difference, Tolerance, check_difference, difference_of, run
+from trt_anime.export.recipes.embed import Embedding
+
+# FP16 rounds a component by up to 2e-4; a pixel that two resizes round to neighbouring levels adds to it.
+COMPONENTS = Tolerance(p99=5e-4, maximum=2e-3, unit="of 1")
+
+
+def compare_pictures(graph: onnx.ModelProto, model: Model, library: Any) -> Difference:
+    """Run `embed` and the library on two frames. Raises ExportError beyond the tolerance. Needs torch."""
+    import torch
+
+    from trt_anime.export.embed.reference import picture_vectors, prepared
+
+    frames = example_frames()
+    with torch.no_grad():
+        image = prepared(torch.from_numpy(frames), model.recipe_as(Embedding).picture)
+        expected = picture_vectors(library, image).numpy()
+    return _compared(graph, {"frame": frames}, expected, model)
+
+
+def compare_texts(graph: onnx.ModelProto, model: Model, library: Any, *, end: int) -> Difference:
+    """Run `embed_text` and the library on rows of random ids. Raises as `compare_pictures`."""
+    import torch
+
+    from trt_anime.export.embed.reference import text_vectors
+
+    ids = example_ids(model.recipe_as(Embedding).context or 0, end)
+    with torch.no_grad():
+        expected = text_vectors(library, torch.from_numpy(ids)).numpy()
+    return _compared(graph, {"ids": ids}, expected, model)
+
+
+def example_frames() -> NDArray[np.uint8]:
+    """uint8 [2,300,420,3]: a bright shape on a noisy gradient, and mirrored."""
+    rng = np.random.default_rng(11)
+    y, x = np.mgrid[0:300, 0:420].astype(np.float32)
+    picture = np.stack([40 + 0.5 * y, 200 - 0.4 * x, 90 + 0.3 * x], axis=-1)
+    picture[np.hypot(x - 250, y - 140) < 70] = (250, 240, 120)
+    picture += rng.normal(0, 9, (300, 420, 1))
+    frame = np.clip(picture, 0, 255).astype(np.uint8)
+    return np.stack([frame, frame[:, ::-1]])
+
+
+def example_ids(context: int, end: int) -> NDArray[np.int32]:
+    """int32 [3,context]: a short row, a full one, and one with something else behind its end."""
+    rng = np.random.default_rng(5)
+    ids = rng.integers(0, end - 1, (3, context)).astype(np.int32)
+    ids[:, 0], ids[:, -1] = end - 1, end
+    ids[0, context // 3 :] = end
+    ids[2, context // 2] = end
+    return ids
+
+
+def _compared(
+    graph: onnx.ModelProto, feeds: dict[str, Any], expected: NDArray[np.float32], model: Model
+) -> Difference:
+    result = difference_of(run(graph, feeds).astype(np.float32), expected, COMPONENTS)
+    check_difference(result, model)
+    return result

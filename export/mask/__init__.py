@@ -1,0 +1,1 @@
+"""The stage `mask`: what a box in a frame encloses, as a soft mask of its own."""

@@ -1,0 +1,47 @@
+"""From a checkpoint to the two graphs: what `graphs` calls for this stage."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trt_anime.errors import CheckpointError
+from trt_anime.export.catalogue import Model
+from trt_anime.export.checkpoints import Record
+from trt_anime.export.recipes.mask import Masking
+
+if TYPE_CHECKING:
+    from trt_anime.export.check import Made
+
+
+def settings(row: Model) -> dict[str, object]:
+    """All that the graphs depend on besides the checkpoint and this release."""
+    return {"recipe": asdict(row.recipe_as(Masking))}
+
+
+def graphs_of(row: Model, checkpoint: Path, record: Record, *, compare: bool) -> "Iterator[Made]":
+    """``image``, then ``mask``; see `graphs.Maker`."""
+    if checkpoint.suffix == ".onnx":
+        raise CheckpointError(
+            f"{checkpoint}: {row.name} isn't made from .onnx files; import a PyTorch checkpoint of it, "
+            f"or run `trt-anime models pull {row.name}`"
+        )
+    from trt_anime.export.networks import require_torch
+
+    require_torch()
+    from trt_anime.export.check import Made, check_nodes
+    from trt_anime.export.mask.check import comparison_with_torch
+    from trt_anime.export.mask.compose import image_graph, mask_graph
+    from trt_anime.export.mask.networks import onnx_of_decoder, onnx_of_encoder
+    from trt_anime.export.mask.published import networks_from_checkpoint
+
+    networks = networks_from_checkpoint(row, checkpoint)
+    expected = comparison_with_torch(networks, row) if compare else None
+    origin = {"checkpoint_sha256": record.sha256, "licence": record.licence}
+
+    graph = image_graph(onnx_of_encoder(networks), networks, row, **origin)
+    check_nodes(graph, row)
+    yield Made(graph, expected.of_image_graph(graph, row) if expected else None)
+    graph = mask_graph(onnx_of_decoder(networks), networks, row, **origin)
+    check_nodes(graph, row)
+    yield Made(graph, expected.of_mask_graph(graph, row) if expected else None)

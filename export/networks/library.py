@@ -1,0 +1,41 @@
+"""Networks that the `transformers` package has, made the way that the exporter takes them."""
+
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+
+from trt_anime.errors import MissingError
+
+OLDEST, NEXT = (5, 20), (6, 0)  # as in pyproject.toml: the names inside of its networks change
+
+
+def network_of_library(model: str, configuration: str, values: Mapping[str, Any]) -> Any:
+    """A network by the names of its class and of its configuration's, in eval mode, on the CPU.
+
+    Attention is written out as products and a softmax. The weights are whatever was in memory.
+
+    Raises:
+        MissingError: `transformers` isn't installed, or in a release that this wasn't written for.
+    """
+    library = _library()
+    from transformers.initialization import no_init_weights
+
+    settings = getattr(library, configuration)(**values, attn_implementation="eager")
+    with no_init_weights():  # seconds for each hundred million, and all are overwritten
+        network = getattr(library, model)(settings)
+    return network.eval().requires_grad_(False)
+
+
+def _library() -> Any:
+    try:
+        import transformers
+    except ImportError:
+        raise MissingError("This needs transformers: pip install 'trt-anime[export]'") from None
+    found = version("transformers")
+    major, minor = (int(number) for number in found.split(".")[:2])
+    if not OLDEST <= (major, minor) < NEXT:
+        raise MissingError(
+            f"transformers {found} is installed, its networks are read as of {OLDEST[0]}.{OLDEST[1]} to "
+            f"{NEXT[0]}.{NEXT[1]}: pip install 'trt-anime[export]'"
+        )
+    return transformers

@@ -1,0 +1,1 @@
+"""Stage `segment`: Mask2Former, which finds every object and every region of a frame."""

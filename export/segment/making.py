@@ -1,0 +1,39 @@
+"""From a checkpoint to the segment graph: what `graphs` calls for this stage."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trt_anime.export.catalogue import Model
+from trt_anime.export.checkpoints import Record
+from trt_anime.export.recipes.segment import Segmentation
+
+if TYPE_CHECKING:
+    from trt_anime.export.check import Made
+
+
+def settings(row: Model) -> dict[str, object]:
+    """All that the graph depends on besides the checkpoint and this release."""
+    return {"recipe": asdict(row.recipe_as(Segmentation))}
+
+
+def graphs_of(row: Model, checkpoint: Path, record: Record, *, compare: bool) -> "Iterator[Made]":
+    """The one stage graph; see `graphs.Maker`. Raises MissingError without PyTorch and transformers."""
+    from trt_anime.export.networks import require_torch
+
+    require_torch()
+    from trt_anime.export.check import Made, check_nodes
+    from trt_anime.export.segment.check import compare_with_torch
+    from trt_anime.export.segment.checkpoint import load_weights
+    from trt_anime.export.segment.compose import segment_graph
+    from trt_anime.export.segment.network import network_for, onnx_from_network
+    from trt_anime.export.segment.variants import config_for
+
+    rule = row.recipe_as(Segmentation)
+    network = network_for(config_for(rule))
+    load_weights(network, checkpoint)
+    exported = onnx_from_network(network, rule.network_size, name=row.name)
+    graph = segment_graph(exported, row, checkpoint_sha256=record.sha256, licence=record.licence)
+    check_nodes(graph, row)
+    yield Made(graph, compare_with_torch(graph, row, network) if compare else None)

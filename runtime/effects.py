@@ -1,0 +1,67 @@
+"""From the heat of each prompt to the heat of the effects: what counts, and what doesn't."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trt_anime.errors import InputError
+
+Heat = NDArray[np.uint8]
+Vectors = NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EffectPrompt:
+    """What to look for, or what not to take for it.
+
+    Attributes:
+        text: such as ``glowing sword``.
+        threshold: how sure the network has to be, 0 to 1; less is nothing.
+        negative: where this is found more clearly than all that is wanted, there is no effect.
+    """
+
+    text: str
+    threshold: float = 0.4
+    negative: bool = False
+
+    def __post_init__(self) -> None:
+        """Raises InputError: the threshold is no share, or there is no text."""
+        if not 0 <= self.threshold <= 1:
+            raise InputError(
+                f"the prompt '{self.text}' has the threshold {self.threshold}; it must be from 0 to 1"
+            )
+        if not self.text.strip():
+            raise InputError("an effect prompt is empty; name what to look for")
+
+
+def effect_heat(heat: Heat, prompts: Sequence[EffectPrompt]) -> Heat:
+    """uint8 [P,H,W], a plane for each prompt -> uint8 [H,W]: how sure it is that an effect is there.
+
+    It is the highest value of all wanted prompts that reach their threshold; 0 where none does, and where a
+    negative prompt that reaches its own is higher. Planes beyond the prompts are left out.
+    """
+    wanted, unwanted = np.zeros_like(heat[0]), np.zeros_like(heat[0])
+    for plane, prompt in zip(heat, prompts, strict=False):
+        counted = np.where(plane >= math.ceil(prompt.threshold * 255), plane, np.uint8(0))
+        best = unwanted if prompt.negative else wanted
+        np.maximum(best, counted, out=best)
+    return np.where(unwanted > wanted, np.uint8(0), wanted)
+
+
+def filled_up(prompts: Vectors, capacity: int | None) -> Vectors:
+    """float32 [P,D] -> [capacity,D] with zeros behind: an engine takes a fixed number; None: any number.
+
+    Raises InputError: there are more prompts than the engine takes.
+    """
+    if capacity is None:
+        return prompts
+    missing = capacity - len(prompts)
+    if missing < 0:
+        raise InputError(
+            f"there are {len(prompts)} effect prompts, the engine takes {capacity} at once; "
+            "give fewer, or run without an engine (--device cpu)"
+        )
+    return np.pad(prompts, ((0, missing), (0, 0)))

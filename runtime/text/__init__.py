@@ -1,0 +1,1 @@
+"""Words for the networks: token ids out of text, and back."""

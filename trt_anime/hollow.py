@@ -1,0 +1,46 @@
+"""A graph without its weights: what is looked at or copied often needn't weigh gigabytes."""
+
+import onnx
+
+_LARGE_BYTES = 1 << 16  # anything that shapes are computed from is smaller
+
+
+def hollow(model: onnx.ModelProto) -> onnx.ModelProto:
+    """A copy whose large initializers are inputs of the same name, type and shape instead.
+
+    It is valid where `model` is, and says the same to shape inference. `weights_of` gives what is missing.
+    """
+    shell = onnx.ModelProto()
+    for field, value in model.ListFields():
+        if field.name != "graph":
+            _copy(shell, field.name, value)
+    for field, value in model.graph.ListFields():
+        if field.name != "initializer":
+            _copy(shell.graph, field.name, value)
+    inputs = {value.name for value in shell.graph.input}
+    for tensor in model.graph.initializer:
+        if not _is_large(tensor):
+            shell.graph.initializer.append(tensor)
+        elif tensor.name not in inputs:
+            like = onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims))
+            shell.graph.input.append(like)
+    return shell
+
+
+def weights_of(model: onnx.ModelProto) -> list[onnx.TensorProto]:
+    """The initializers that `hollow` takes out; not copied."""
+    return [tensor for tensor in model.graph.initializer if _is_large(tensor)]
+
+
+def _is_large(tensor: onnx.TensorProto) -> bool:
+    return tensor.ByteSize() > _LARGE_BYTES or tensor.data_location == onnx.TensorProto.EXTERNAL
+
+
+def _copy(target: onnx.ModelProto | onnx.GraphProto, name: str, value: object) -> None:
+    place = getattr(target, name)
+    if hasattr(place, "extend"):
+        place.extend(value)
+    elif hasattr(place, "CopyFrom"):
+        place.CopyFrom(value)
+    else:
+        setattr(target, name, value)
