@@ -56,7 +56,7 @@ NAMES = tuple(RECIPES)
 
 def row(name: str, recipe: Captioning | None = None) -> Model:
     """The catalogue's row with a small recipe."""
-    return replace(get(name), recipe or RECIPES[name])
+    return replace(get(name), recipe=recipe or RECIPES[name])
 
 
 def checkpoint(
