@@ -33,7 +33,7 @@ def with_weights(side: int) -> MobileSam:
 def tokens_of(network: MobileSam, boxes: Tensor) -> Tensor:
     """boxes float32 [B,N,4] in pixels of the network's image -> [B,N,2,C]."""
     prompts = network.prompt_encoder
-    places = (boxes.unflatten(2, (2, 2)) + 0.5) / network.shape.side
+    places = (boxes.reshape(*boxes.shape[:2], 2, 2) + 0.5) / network.shape.side
     tables = [table for name, table in prompts.state_dict().items() if name.startswith("point_embeddings")]
     kinds = torch.cat(tables[2:])
     result: Tensor = prompts.pe_layer(places) + kinds
