@@ -130,8 +130,8 @@ def heat_values(totals: Totals) -> Values:
 
 
 def mask_totals(case: Case) -> Totals:
-    """`masks` uint8 [N,H,W], each an object of its own; empty ones in both don't count."""
-    reference, candidate = (planes >= INSIDE for planes in _bytes(case, "masks", 3))
+    """`mask` uint8 [N,H,W], each an object of its own; empty ones in both don't count."""
+    reference, candidate = (planes >= INSIDE for planes in _bytes(case, "mask", 3))
     ious = masks.mask_overlap(reference, candidate).iou()
     return {
         "iou": sum(ious.values()),
@@ -195,7 +195,7 @@ def caption_values(totals: Totals) -> Values:
 
 
 def box_totals(case: Case) -> Totals:
-    """`boxes` floating [N,4], x0 y0 x1 y1 in 0..1 of the frame, and `scores` floating [N], 0..1."""
+    """`boxes` floating [N,4], x0 y0 x1 y1 in pixels of the frame, and `scores` floating [N], 0..1."""
     reference, candidate = (
         side["boxes"][side["scores"] >= SCORE] for side in (case.reference, case.candidate)
     )

@@ -69,7 +69,7 @@ def _shown(task: Task, case: Case, outputs: dict[str, Array], frame: Picture) ->
         case "ids":
             return _nearest(_false_colour(_plane(output)), size)
         case "boxes":
-            return _with_boxes(frame // 2, outputs, GREEN)
+            return _with_boxes(case, frame // 2, outputs, GREEN)
         case "levels":
             low, high = _range(case.reference[task.output])
             return _heat(_nearest((_plane(output).astype(np.float64) - low) * (255 / (high - low)), size))
@@ -78,7 +78,9 @@ def _shown(task: Task, case: Case, outputs: dict[str, Array], frame: Picture) ->
 def _difference(task: Task, case: Case, frame: Picture) -> tuple[str, Picture]:
     """Its label, and where both differ, in the frame's size."""
     if task.drawing == "boxes":
-        both = _with_boxes(_with_boxes(frame // 2, case.reference, GREEN), case.candidate, RED)
+        both = _with_boxes(
+            case, _with_boxes(case, frame // 2, case.reference, GREEN), case.candidate, RED
+        )
         return "reference green, candidate red", both
     gap = _gap(task, case.reference[task.output], case.candidate[task.output])
     finite = gap[np.isfinite(gap)]
@@ -129,14 +131,17 @@ def _false_colour(ids: Array) -> Picture:
     return np.where(index == 0, 0, colours).astype(np.uint8)
 
 
-def _with_boxes(frame: Picture, outputs: dict[str, Array], colour: tuple[int, int, int]) -> Picture:
-    """With a rectangle for each box that counts."""
+def _with_boxes(
+    case: Case, frame: Picture, outputs: dict[str, Array], colour: tuple[int, int, int]
+) -> Picture:
+    """With a rectangle for each box that counts, as large as the frame is shown."""
     import cv2
 
     picture = frame.copy()
-    height, width = frame.shape[:2]
+    given = case.inputs.get("frame")
+    scale = 1.0 if given is None else frame.shape[1] / given.shape[-2]
     boxes = np.nan_to_num(outputs["boxes"][outputs["scores"] >= SCORE].astype(np.float64))
-    for x0, y0, x1, y1 in np.clip(boxes * (width, height, width, height), -1e4, 1e4).round().astype(int):
+    for x0, y0, x1, y1 in np.clip(boxes * scale, -1e4, 1e4).round().astype(int):
         cv2.rectangle(picture, (int(x0), int(y0)), (int(x1), int(y1)), colour, 2)
     return picture
 

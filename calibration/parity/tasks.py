@@ -62,7 +62,7 @@ TASKS: dict[str, Task] = {
         badness=lambda totals: float(totals["gap"]),
     ),
     "mask": Task(
-        "masks",
+        "mask",
         measures.mask_totals,
         measures.mask_values,
         "levels",

@@ -27,7 +27,7 @@ def reference_outputs(stage: str) -> Arrays:
         "matte": {"rgba": np.concatenate([picture, soft[:, :1].transpose(0, 2, 3, 1)], axis=-1)},
         "segment": {"index": ids},
         "effects": {"heat": soft},
-        "mask": {"masks": soft},
+        "mask": {"mask": soft},
         "inpaint": {"plate": picture},
         "embed": {"embedding": random.standard_normal((FRAMES, 32)).astype(np.float16)},
         "caption": {"tokens": random.integers(3, 99, (FRAMES, 7))},

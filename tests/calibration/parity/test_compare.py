@@ -205,7 +205,7 @@ NOTHING: dict[str, tuple[str, Any]] = {
     "matte": ("rgba", 0),
     "segment": ("index", 0),
     "effects": ("heat", 0),
-    "mask": ("masks", 0),
+    "mask": ("mask", 0),
     "caption": ("tokens", 2),
     "detect": ("scores", 0),
 }
