@@ -78,9 +78,7 @@ def _shown(task: Task, case: Case, outputs: dict[str, Array], frame: Picture) ->
 def _difference(task: Task, case: Case, frame: Picture) -> tuple[str, Picture]:
     """Its label, and where both differ, in the frame's size."""
     if task.drawing == "boxes":
-        both = _with_boxes(
-            case, _with_boxes(case, frame // 2, case.reference, GREEN), case.candidate, RED
-        )
+        both = _with_boxes(case, _with_boxes(case, frame // 2, case.reference, GREEN), case.candidate, RED)
         return "reference green, candidate red", both
     gap = _gap(task, case.reference[task.output], case.candidate[task.output])
     finite = gap[np.isfinite(gap)]
