@@ -62,7 +62,19 @@ def onnx_from_inputs(
             f"{name}: torch.onnx.export gave up ({reason}); report it with --debug"
         ) from error
     assert program is not None
+    _require_free(program.model_proto, {input: axes for input, (_, axes) in inputs.items()}, name)
     return program.model_proto
+
+
+def _require_free(model: onnx.ModelProto, wanted: Mapping[str, Axes], name: str) -> None:
+    """The exporter falls back to the example's lengths without a word."""
+    for value in model.graph.input:
+        for axis in wanted[value.name]:
+            if value.type.tensor_type.shape.dim[axis].HasField("dim_value"):
+                raise ExportError(
+                    f"{name}: torch.onnx.export fixed axis {axis} of `{value.name}`, which is to be free;"
+                    " report it with --debug"
+                )
 
 
 @contextlib.contextmanager

@@ -21,8 +21,10 @@ def settings(row: Model) -> dict[str, object]:
 def graphs_of(row: Model, checkpoint: Path, record: Record, *, compare: bool) -> "Iterator[Made]":
     """`prompt`, then `detect`; see `graphs.Maker`. Needs PyTorch and transformers."""
     from trt_anime.export.networks import require_torch
+    from trt_anime.export.networks.library import require_transformers
 
     require_torch()
+    require_transformers()
     from trt_anime.export.check import Made
     from trt_anime.export.detect.check import (
         EXAMPLE_IDS,

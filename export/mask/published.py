@@ -1,14 +1,13 @@
 """The networks as they were published: configurations, and files into networks."""
 
 import copy
-import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trt_anime.errors import MissingError
 from trt_anime.export.catalogue import Model
 from trt_anime.export.networks import create
+from trt_anime.export.networks.library import require_transformers
 from trt_anime.export.recipes.mask import Masking
 
 if TYPE_CHECKING:
@@ -122,8 +121,7 @@ def network_of(architecture: str) -> "nn.Module":
     """The network with random weights. Raises MissingError where its library isn't installed."""
     if architecture == "mobile_sam":
         return create(architecture)
-    if importlib.util.find_spec("transformers") is None:
-        raise MissingError("This needs transformers: pip install 'trt-anime[export]'")
+    require_transformers()
     from transformers import Sam2Config, Sam2Model, SamConfig, SamModel
 
     configuration: Any = copy.deepcopy(CONFIGURATIONS[architecture])  # the library keeps and changes it

@@ -17,7 +17,7 @@ def network_of_library(model: str, configuration: str, values: Mapping[str, Any]
     Raises:
         MissingError: `transformers` isn't installed, or in a release that this wasn't written for.
     """
-    library = _library()
+    library = require_transformers()
     from transformers.initialization import no_init_weights
 
     settings = getattr(library, configuration)(**values, attn_implementation="eager")
@@ -26,7 +26,8 @@ def network_of_library(model: str, configuration: str, values: Mapping[str, Any]
     return network.eval().requires_grad_(False)
 
 
-def _library() -> Any:
+def require_transformers() -> Any:
+    """The library. Raises MissingError where it is not installed, or in a release this was not written for."""
     try:
         import transformers
     except ImportError:

@@ -21,8 +21,10 @@ def settings(row: Model) -> dict[str, object]:
 def graphs_of(row: Model, checkpoint: Path, record: Record, *, compare: bool) -> "Iterator[Made]":
     """The one stage graph; see `graphs.Maker`. Raises MissingError without PyTorch and transformers."""
     from trt_anime.export.networks import require_torch
+    from trt_anime.export.networks.library import require_transformers
 
     require_torch()
+    require_transformers()
     from trt_anime.export.check import Made, check_nodes
     from trt_anime.export.segment.check import compare_with_torch
     from trt_anime.export.segment.checkpoint import load_weights
