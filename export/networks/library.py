@@ -27,7 +27,7 @@ def network_of_library(model: str, configuration: str, values: Mapping[str, Any]
 
 
 def require_transformers() -> Any:
-    """The library. Raises MissingError where it is not installed, or in a release this was not written for."""
+    """The library. Raises MissingError where it is not installed, or in another release than these."""
     try:
         import transformers
     except ImportError:
