@@ -39,8 +39,9 @@ demo: setup
 	$(BIN)/python -m samples.contact_sheet $(CLIP) $(OUT)
 	@echo "Look at $(OUT)/contact_sheet.png, the frames in $(OUT)/stage2a_character_refine/, and $(OUT)/run.json"
 
+# On all cores; the tests of a folder run one after another, as they share what takes long to make.
 test: $(VENV)/.develop
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadgroup
 
 stress: $(VENV)/.develop
 	$(BIN)/python -m pytest -m stress

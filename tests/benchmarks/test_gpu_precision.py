@@ -30,7 +30,7 @@ def card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Card:
     monkeypatch.setattr(precision, "_calibrate", lambda graph: None)
     monkeypatch.setattr(precision, "find_spec", lambda name: name)
     monkeypatch.setattr(flavours, "native_target", lambda: Target("trt", 89))
-    monkeypatch.setattr(graphs, "ensure", lambda model: graph)
+    monkeypatch.setattr(graphs, "ensure", lambda model: {"matte": graph})
 
     def built(source: builder.StageGraph, target: Target, **options: Any) -> Any:
         assert Path(os.environ["TRT_ANIME_HOME"]) != tmp_path / "home"

@@ -61,5 +61,5 @@ def test_networks_build_for_sm75_in_fp32(stage: str, graphs: dict[str, StageGrap
 
 
 def test_reading_for_sm75_needs_fp16(graphs: dict[str, StageGraph]) -> None:
-    with pytest.raises(EngineError, match=r"it has no FP32 matrix product, and net/.*; build fp16"):
+    with pytest.raises(EngineError, match=r"MatMul 'net/.*': sm75 has no FP32 matrix product; build"):
         built(graphs["read"], 75, "fp32")
