@@ -115,11 +115,9 @@ def test_the_empty_part_of_the_canvas_is_masked(small: Small) -> None:
     def forgetful(*given: Any, pixel_mask: Any, **more: Any) -> Any:
         return original(*given, **more)
 
-    small.network.forward = forgetful
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(small.network, "forward", forgetful)
         unmasked = expected(small, pictures, PROMPTS["one"])
-    finally:
-        del small.network.forward
     assert float((wanted.boxes - unmasked.boxes).abs().max()) > 1
 
 

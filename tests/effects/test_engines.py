@@ -10,6 +10,7 @@ from tests.effects.pieces import DEPTH
 from tests.embed.engines import built
 from tests.embed.pieces import Small, pictures, rows_of_ids
 from tests.engines.calibrated import typed_bytes
+from tests.onnx_sessions import arrays
 from trt_anime.engines.manifest import Precision
 from trt_anime.engines.specialise import specialised
 from trt_anime.export.check import session_of
@@ -50,7 +51,7 @@ def test_an_engine_takes_a_fixed_number_of_prompts(clipseg: Small) -> None:
     frames = pictures(96, 160)
     prompts = clipseg.run("prompt", ids=rows_of_ids()[:3])
     padded = filled_up(prompts, ENGINE_PROMPTS)
-    heat = session_of(fixed).run(None, {"frame": frames, "prompts": padded})[0][:, :3].astype(int)
+    heat = arrays(session_of(fixed), {"frame": frames, "prompts": padded})[0][:, :3].astype(int)
     assert np.abs(heat - clipseg.run("effects", frame=frames, prompts=prompts)).max() <= 1
 
 

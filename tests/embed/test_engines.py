@@ -11,6 +11,7 @@ import pytest
 from tests.embed.engines import built
 from tests.embed.pieces import Small, cosines, pictures, rows_of_ids
 from tests.engines.calibrated import typed_bytes
+from tests.onnx_sessions import arrays
 from trt_anime.engines.manifest import Precision
 from trt_anime.engines.specialise import specialised
 from trt_anime.export.check import session_of
@@ -50,7 +51,7 @@ def test_in_fp16_the_vectors_point_the_same_way(clip: Small, dino: Small) -> Non
     for small in (clip, dino):
         for stage, path in small.paths.items():
             typed = onnx.load_from_string(typed_bytes(path.read_bytes(), "fp16", "tensorrt"))
-            found = session_of(typed).run(None, feeds[stage])[0]
+            found = arrays(session_of(typed), feeds[stage])[0]
             assert np.isfinite(found).all()
             assert cosines(found, small.run(stage, **feeds[stage])).min() > 0.9999
 

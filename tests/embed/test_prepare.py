@@ -14,6 +14,7 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
 from tests.embed.pieces import SIZES, Frames, pictures
+from tests.onnx_sessions import arrays
 from trt_anime.export.catalogue import get
 from trt_anime.export.check import session_of
 from trt_anime.export.embed.prepare import picture_graph
@@ -50,7 +51,7 @@ def test_equals_the_published_preprocessing(name: str, size: tuple[int, int]) ->
     """But for its rounding in between, and where a sharp edge overshoots white or black twice."""
     frames, picture = pictures(*size), picture_of(name)
     session = session_of(picture_graph(picture))
-    image = session.run(["image"], {"frame": frames})[0]
+    image = arrays(session, {"frame": frames}, ["image"])[0]
     expected = PUBLISHED[name](list(frames), return_tensors="np")["pixel_values"]
     assert image.shape == expected.shape == (2, 3, picture.side, picture.side)
     levels = np.abs(image - expected) * 255 * np.array(picture.std).reshape(1, 3, 1, 1)
@@ -64,8 +65,9 @@ def test_resize_is_pillows(
     kernel: Kernel, pillow: int, source: tuple[int, int], target: tuple[int, int]
 ) -> None:
     frame = pictures(*source)[0]
-    found = resizing(kernel, *target).run(None, {"frame": frame[None]})[0][0].transpose(1, 2, 0)
-    expected = np.asarray(Image.fromarray(frame).resize(target[::-1], pillow), np.float32)
+    found = arrays(resizing(kernel, *target), {"frame": frame[None]})[0][0].transpose(1, 2, 0)
+    height, width = target
+    expected = np.asarray(Image.fromarray(frame).resize((width, height), pillow), np.float32)
     gap = np.abs(found - expected)
     assert gap.mean() < 0.25 and np.percentile(gap, 99) <= 1
 
@@ -73,14 +75,14 @@ def test_resize_is_pillows(
 def test_a_flat_picture_stays_flat() -> None:
     for kernel in ("linear", "cubic"):
         frame = np.full((1, 71, 93, 3), 137, np.uint8)
-        assert (resizing(kernel, 30, 150).run(None, {"frame": frame})[0] == 137).all()
+        assert np.all(arrays(resizing(kernel, 30, 150), {"frame": frame})[0] == 137)
 
 
 def test_the_crop_is_the_middle() -> None:
     """A wide frame whose middle square is white: the network sees nothing else."""
     frame = np.zeros((1, 480, 960, 3), np.uint8)
     frame[:, :, 240:720] = 255
-    image = session_of(picture_graph(picture_of("clip-b32"))).run(["image"], {"frame": frame})[0]
+    image = arrays(session_of(picture_graph(picture_of("clip-b32"))), {"frame": frame}, ["image"])[0]
     assert (image > 1.8).mean() > 0.97
 
 
@@ -96,7 +98,7 @@ def resizing(kernel: Kernel, height: int, width: int) -> ort.InferenceSession:
 def test_both_frames_are_their_own() -> None:
     session = session_of(picture_graph(picture_of("clipseg")))
     frames: Frames = pictures(120, 200)
-    together = session.run(["image"], {"frame": frames})[0]
+    together = arrays(session, {"frame": frames}, ["image"])[0]
     for number in range(2):
-        alone = session.run(["image"], {"frame": frames[[number]]})[0]
+        alone = arrays(session, {"frame": frames[[number]]}, ["image"])[0]
         np.testing.assert_allclose(together[[number]], alone, atol=0.02)

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from tests.matte.pieces import drawings, session_of
+from tests.onnx_sessions import arrays
 from trt_anime.export.catalogue import Model, get
 from trt_anime.export.check import Difference
 from trt_anime.export.checkpoints import Record
@@ -136,7 +137,7 @@ def sessions(model: str) -> tuple[ort.InferenceSession, ort.InferenceSession]:
 def run(model: str, frames: Frames, boxes: Values) -> dict[str, NDArray[Any]]:
     """All outputs of both graphs by name."""
     image, mask = sessions(model)
-    maps = dict(zip(small(model).networks.maps, image.run(None, {"frame": frames}), strict=True))
+    maps = dict(zip(small(model).networks.maps, arrays(image, {"frame": frames}), strict=True))
     size = np.array(frames.shape[1:3], np.int64)
     found: Any = mask.run(["mask", "quality"], {**maps, "boxes": boxes, "size": size})
     return {**maps, "mask": found[0], "quality": found[1]}
