@@ -63,8 +63,10 @@ def _video(facts: Facts) -> Pairs:
 
 
 def _models(facts: Facts) -> Pairs:
-    for model in facts.models:
+    here = [model for model in facts.models if model.here]
+    for model in here:
         yield model.name, _model_words(model)
+    yield "not here", f"{len(facts.models) - len(here)} others; `trt-anime models list` names them"
 
 
 def _graphs(facts: Facts) -> Pairs:
@@ -116,7 +118,7 @@ def _provider_words(provider: Provider) -> str:
 def _model_words(model: ModelState) -> str:
     pin = {"published": "hash published", "pinned": "hash pinned", "none": "hash not known yet"}[model.hash]
     formats = [f"your own {name}" if name in model.own else name for name in model.here]
-    return (f"here ({', '.join(formats)})" if formats else "not here") + f", {pin}"
+    return f"here ({', '.join(formats)}), {pin}"
 
 
 def _engine_words(engine: EngineState) -> str:
