@@ -25,8 +25,9 @@ def document(findings: Mapping[str, Any]) -> str:
         _HEAD,
         "## Models",
         _models(models),
-        "Memory is the most that the process of the export held, beyond what it held before, PyTorch's own"
-        " included.",
+        "Memory is the most that the process of the export held, beyond what it held before, with what the"
+        " comparison with PyTorch took.",
+        *_machines(models),
         "## Graphs",
         "Difference: from PyTorch, over all outputs, in words of the comparison. CPU: FP32, one frame of"
         " 1280x720 (networks that follow objects: 1920x1080), ONNX Runtime, all cores, median of three.",
@@ -55,13 +56,20 @@ def _models(models: list[dict[str, Any]]) -> str:
             f"{model['export_s']:.0f}",
             f"{model['export_memory_bytes'] / 1e6:.0f}",
             model["measured"],
-            model["on"],
-            model["with"],
         ]
         for model in models
     ]
-    head = ["model", "stage", "licence", "weights", "MB", "export s", "memory MB", "measured", "on", "with"]
+    head = ["model", "stage", "licence", "weights", "MB", "export s", "memory MB", "measured"]
     return markdown(head, rows)
+
+
+def _machines(models: list[dict[str, Any]]) -> Iterator[str]:
+    """What was measured on what, a line for each set of versions."""
+    groups: dict[str, list[str]] = {}
+    for model in models:
+        groups.setdefault(f"{model['on']}. {model['with']}", []).append(model["model"])
+    for words, names in groups.items():
+        yield f"{', '.join(names)}: {words}."
 
 
 def _graphs(models: list[dict[str, Any]]) -> str:

@@ -67,7 +67,8 @@ FOUND = {
 
 def test_each_finding_has_its_cell() -> None:
     text = document(FOUND)
-    assert "| toy | temporal | MIT | random | 23.0 | 13 | 51 | 2026-11-25T23:00Z | a CPU | versi" in text
+    assert "| toy | temporal | MIT | random | 23.0 | 13 | 51 | 2026-11-25T23:00Z |\n" in text
+    assert "\ntoy: a CPU. versions.\n" in text
     assert "| toy key | 5.7 | max 1, p99 0, mean 0 of 255 | 22.9 | 123 |" in text
     assert "| toy key | relative_error 0.123 % (limit 1) | none |" in text
     assert "| **relative_error 3.2 % (limit 1), too far** | 4: a, b, c and 1 more |" in text
