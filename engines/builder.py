@@ -21,7 +21,7 @@ from trt_anime.engines.targets import RTX_CAPABILITIES, Target
 from trt_anime.engines.typed_choice import Typed, typed_for
 from trt_anime.errors import EngineError, InputError
 from trt_anime.files import sha256_of
-from trt_anime.limits import Refusal, refused_by
+from trt_anime.limits import Refusal, refused_by_each
 from trt_anime.stage import StageInfo
 
 _MOST_NAMED = 3  # of nodes that a target refuses
@@ -165,7 +165,7 @@ class Pinned:
 
     graph: bytes
     shares: dict[str, float]
-    refused: dict[int, tuple[Refusal, ...]]
+    refused: dict[int, list[Refusal]]
 
 
 @shared(2)  # one graph is built for many targets in a row
@@ -175,7 +175,7 @@ def pinned(file: Path, sha256: str, height: int, width: int) -> Pinned:
     return Pinned(
         model.SerializeToString(deterministic=True),
         precision_share(model),
-        {capability: tuple(refused_by(model, capability)) for capability in RTX_CAPABILITIES},
+        refused_by_each(model, RTX_CAPABILITIES),
     )
 
 

@@ -3,7 +3,7 @@
 Each entry was found by building that node with TensorRT-RTX 1.7.1 for SM75, SM89 and SM120.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import onnx
@@ -51,8 +51,19 @@ def refused_by(model: onnx.ModelProto, compute_capability: int) -> list[Refusal]
     Args:
         compute_capability: as ``89``.
     """
+    return refused_by_each(model, (compute_capability,))[compute_capability]
+
+
+def refused_by_each(
+    model: onnx.ModelProto, compute_capabilities: Iterable[int]
+) -> dict[int, list[Refusal]]:
+    """`refused_by` for several GPU types; the graph's types are inferred once."""
     types = _element_types(model)
-    products = set(sm75_needs_fp16(model)) if compute_capability == 75 else set()
+    return {capability: _refused_by(model, capability, types) for capability in compute_capabilities}
+
+
+def _refused_by(model: onnx.ModelProto, compute_capability: int, types: dict[str, int]) -> list[Refusal]:
+    products = set(_sm75_products(model, types)) if compute_capability == 75 else set()
     found = []
     for node in model.graph.node:
         reasons = list(_reasons(node, model, types))
@@ -80,7 +91,10 @@ def sm75_needs_fp16(model: onnx.ModelProto) -> list[str]:
     A product of FP16 values that are cast up right before it is none of them if its result is cast down
     right behind it: that is how FP16 with an FP32 sum is written.
     """
-    types = _element_types(model)
+    return _sm75_products(model, _element_types(model))
+
+
+def _sm75_products(model: onnx.ModelProto, types: dict[str, int]) -> list[str]:
     return [
         node.name
         for node in model.graph.node
