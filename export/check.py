@@ -1,6 +1,6 @@
 """Is an exported graph right: can TensorRT-RTX build it, and how far is it from PyTorch?"""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,6 +81,13 @@ def check_difference(difference: Difference, model: Model) -> None:
             f"{model.name}: the graph differs from PyTorch by {difference} (allowed:"
             f" {difference.tolerance}); it was not kept, please report it"
         )
+
+
+def worst_of(differences: Sequence[Difference], model: Model) -> Difference:
+    """The largest of several outputs'. Raises ExportError when any is more than its tolerance."""
+    for difference in differences:  # each: of NaN and others, the others may count as the largest
+        check_difference(difference, model)
+    return max(differences, key=lambda difference: difference.maximum)
 
 
 def check_nodes(graph: onnx.ModelProto, model: Model) -> None:

@@ -4,7 +4,7 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import onnx
 import torch
@@ -37,30 +37,24 @@ def onnx_from_module(
     Raises:
         ExportError: torch's exporter gave up.
     """
-    return onnx_from_inputs(module, {"image": (example, dynamic)}, output=output, name=name)
+    return onnx_from_inputs(module, {"image": (example, dynamic)}, outputs=[output], name=name)
 
 
 def onnx_from_inputs(
-    module: nn.Module, inputs: Mapping[str, tuple[Tensor, Axes]], *, output: str, name: str
+    module: nn.Module, inputs: Mapping[str, tuple[Tensor, Axes]], *, outputs: Sequence[str], name: str
 ) -> onnx.ModelProto:
-    """`onnx_from_module` for several inputs: of each, by name, an example and its free axes."""
-    try:
-        with quiet_exporter():
-            program = torch.onnx.export(
-                module,
-                tuple(example for example, _ in inputs.values()),
-                dynamo=True,
-                opset_version=OPSET,
-                input_names=list(inputs),
-                output_names=[output],
-                dynamic_shapes=tuple(dict(axes) for _, axes in inputs.values()),
-                verbose=False,
-            )
-    except Exception as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ExportError(
-            f"{name}: torch.onnx.export gave up ({reason}); report it with --debug"
-        ) from error
+    """`onnx_from_module` for several inputs, of each an example and its free axes, and several outputs."""
+    with exporting(name):
+        program = torch.onnx.export(
+            module,
+            tuple(example for example, _ in inputs.values()),
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=list(inputs),
+            output_names=list(outputs),
+            dynamic_shapes=tuple(dict(axes) for _, axes in inputs.values()),
+            verbose=False,
+        )
     assert program is not None
     _require_free(program.model_proto, {input: axes for input, (_, axes) in inputs.items()}, name)
     return program.model_proto
@@ -75,6 +69,19 @@ def _require_free(model: onnx.ModelProto, wanted: Mapping[str, Axes], name: str)
                     f"{name}: torch.onnx.export fixed axis {axis} of `{value.name}`, which is to be free;"
                     " report it with --debug"
                 )
+
+
+@contextlib.contextmanager
+def exporting(name: str) -> Iterator[None]:
+    """Calls of torch's exporter, quiet. Raises ExportError, which names the model, when they raise."""
+    try:
+        with quiet_exporter():
+            yield
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ExportError(
+            f"{name}: torch.onnx.export gave up ({reason}); report it with --debug"
+        ) from error
 
 
 @contextlib.contextmanager

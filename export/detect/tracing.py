@@ -13,14 +13,13 @@ from onnxscript.optimizer import fold_constants
 from torch import Tensor, nn
 from transformers import GroundingDinoForObjectDetection
 
-from trt_anime.errors import ExportError
 from trt_anime.export.detect.coordinates import mark_coordinates
 from trt_anime.export.detect.levels import level_sizes
 from trt_anime.export.detect.text import PromptNetwork
 from trt_anime.export.detect.vision import INPUTS, DetectNetwork
 from trt_anime.export.parts import OPSET
 from trt_anime.export.recipes.detect import Detection
-from trt_anime.export.tracing import BATCH, quiet_exporter
+from trt_anime.export.tracing import BATCH, exporting
 
 
 def onnx_from_text(network: GroundingDinoForObjectDetection, rule: Detection, name: str) -> onnx.ModelProto:
@@ -72,30 +71,24 @@ def _exported(
 ) -> onnx.ModelProto:
     """torch's export of a module with several inputs. Raises ExportError."""
     free = {given: dict(axes) for given, axes in (dynamic or {}).items()}
-    try:
-        with quiet_exporter(), torch.no_grad():
-            # Apart from torch.onnx.export, which would quietly fix a batch that can't be free.
-            traced = torch.export.export(
-                module.eval(),
-                tuple(examples.values()),
-                dynamic_shapes=tuple(free.get(given) for given in examples),
-                strict=False,
-            )
-            program = torch.onnx.export(
-                traced,
-                dynamo=True,
-                opset_version=OPSET,
-                input_names=list(examples),
-                output_names=list(outputs),
-                custom_translation_table={torch.ops.aten._is_all_true.default: _is_all_true},
-                verbose=False,
-                optimize=False,
-            )
-    except Exception as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ExportError(
-            f"{name}: torch.onnx.export gave up ({reason}); report it with --debug"
-        ) from error
+    with exporting(name), torch.no_grad():
+        # Apart from torch.onnx.export, which would quietly fix a batch that can't be free.
+        traced = torch.export.export(
+            module.eval(),
+            tuple(examples.values()),
+            dynamic_shapes=tuple(free.get(given) for given in examples),
+            strict=False,
+        )
+        program = torch.onnx.export(
+            traced,
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=list(examples),
+            output_names=list(outputs),
+            custom_translation_table={torch.ops.aten._is_all_true.default: _is_all_true},
+            verbose=False,
+            optimize=False,
+        )
     assert program is not None
     _tidy(program.model)
     return program.model_proto

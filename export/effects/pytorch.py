@@ -23,7 +23,7 @@ def onnx_of_heat(library: Any, model: Model) -> onnx.ModelProto:
         "image": (torch.zeros(2, 3, side, side), {0: BATCH}),
         "prompts": (torch.zeros(3, library.config.projection_dim), {0: PROMPTS}),
     }
-    return onnx_from_inputs(ClipSegHeat(library, side).eval(), inputs, output="logits", name=model.name)
+    return onnx_from_inputs(ClipSegHeat(library, side).eval(), inputs, outputs=["logits"], name=model.name)
 
 
 def onnx_of_prompt(library: Any, model: Model) -> onnx.ModelProto:

@@ -5,7 +5,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trt_anime.errors import CheckpointError
 from trt_anime.export.catalogue import Model
 from trt_anime.export.checkpoints import Record
 from trt_anime.export.recipes.embed import Embedding
@@ -21,13 +20,9 @@ def settings(row: Model) -> dict[str, object]:
 
 def graphs_of(row: Model, checkpoint: Path, record: Record, *, compare: bool) -> "Iterator[Made]":
     """`embed`, and `embed_text` of a network that reads texts; see `graphs.Maker`."""
-    from trt_anime.export.networks import require_torch
+    from trt_anime.export.networks import refuse_onnx, require_torch
 
-    if checkpoint.suffix == ".onnx":
-        raise CheckpointError(
-            f"{checkpoint}: {row.name} isn't made from .onnx files; import a PyTorch checkpoint of it, "
-            f"or run `trt-anime models pull {row.name}`"
-        )
+    refuse_onnx(row, checkpoint)
     require_torch()
     from trt_anime.export.embed.published import CLIP, DINO, clip_from_checkpoint, dino_from_checkpoint
 

@@ -16,7 +16,9 @@ def onnx_of_picture(library: Any, model: Model) -> onnx.ModelProto:
     side = model.recipe_as(Embedding).picture.side
     network = ClipPicture(library) if hasattr(library, "vision_model") else DinoPicture(library, side)
     example = torch.zeros(2, 3, side, side)
-    return onnx_from_inputs(network.eval(), {"image": (example, {0: BATCH})}, output="raw", name=model.name)
+    return onnx_from_inputs(
+        network.eval(), {"image": (example, {0: BATCH})}, outputs=["raw"], name=model.name
+    )
 
 
 def onnx_of_text(clip: Any, name: str, *, output: str = "raw") -> onnx.ModelProto:
@@ -24,7 +26,7 @@ def onnx_of_text(clip: Any, name: str, *, output: str = "raw") -> onnx.ModelProt
     network = ClipText(clip.text_model, clip.text_projection, end=end_of(clip))
     context = clip.config.text_config.max_position_embeddings
     example = torch.full((2, context), end_of(clip), dtype=torch.int32)
-    return onnx_from_inputs(network.eval(), {"ids": (example, {0: BATCH})}, output=output, name=name)
+    return onnx_from_inputs(network.eval(), {"ids": (example, {0: BATCH})}, outputs=[output], name=name)
 
 
 def end_of(clip: Any) -> int:

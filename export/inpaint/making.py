@@ -5,7 +5,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trt_anime.errors import CheckpointError
 from trt_anime.export.catalogue import Model
 from trt_anime.export.checkpoints import Record
 from trt_anime.export.inpaint.options import HoleOptions
@@ -45,12 +44,10 @@ def _network(row: Model, checkpoint: Path) -> "tuple[onnx.ModelProto, Callable[[
     if checkpoint.suffix == ".onnx":
         from trt_anime.export.check import torch_network_of
         from trt_anime.export.inpaint.official import network_from_onnx
+        from trt_anime.export.networks import refuse_onnx
 
         if row.architecture not in _FROM_ONNX:
-            raise CheckpointError(
-                f"{checkpoint}: {row.name} isn't made from .onnx files; import a PyTorch checkpoint of it, "
-                f"or run `trt-anime models pull {row.name}`"
-            )
+            refuse_onnx(row, checkpoint)
         network = network_from_onnx(checkpoint, row)
         return network, lambda: torch_network_of(network)
 

@@ -13,9 +13,9 @@ from trt_anime.export.check import (
     Frames,
     Tolerance,
     Values,
-    check_difference,
     difference_of,
     session_of,
+    worst_of,
 )
 from trt_anime.export.recipes.mask import Masking
 
@@ -47,7 +47,7 @@ class Comparison:
     def of_image_graph(self, graph: onnx.ModelProto, model: Model) -> Difference:
         """The worst of the maps. Raises ExportError when it differs by more than the tolerance."""
         found: Any = session_of(graph).run(list(self.maps), {"frame": self.frame})
-        return _worst(
+        return worst_of(
             [map_difference(one, other) for one, other in zip(found, self.maps.values(), strict=True)],
             model,
         )
@@ -58,7 +58,7 @@ class Comparison:
         feeds["size"] = np.array(self.frame.shape[1:3], np.int64)
         found: Any = session_of(graph).run(["mask"], feeds)
         mask: Frames = found[0]
-        return _worst([difference_of(mask.astype(np.float32), self.mask.astype(np.float32))], model)
+        return worst_of([difference_of(mask.astype(np.float32), self.mask.astype(np.float32))], model)
 
 
 def map_difference(found: Values, expected: Values) -> Difference:
@@ -92,9 +92,3 @@ def example() -> tuple[Frames, Values]:
     picture += rng.normal(0, 6, (_HEIGHT, _WIDTH, 1))
     boxes = np.array([[[110, 120, 290, 380], [300.5, -20, 540, 90.25]]], np.float32)
     return np.clip(picture, 0, 255).astype(np.uint8)[None], boxes
-
-
-def _worst(differences: list[Difference], model: Model) -> Difference:
-    worst = max(differences, key=lambda difference: difference.maximum)
-    check_difference(worst, model)
-    return worst

@@ -5,7 +5,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trt_anime.errors import CheckpointError
 from trt_anime.export.catalogue import Model
 from trt_anime.export.checkpoints import Record
 from trt_anime.export.recipes.mask import Masking
@@ -21,13 +20,9 @@ def settings(row: Model) -> dict[str, object]:
 
 def graphs_of(row: Model, checkpoint: Path, record: Record, *, compare: bool) -> "Iterator[Made]":
     """``image``, then ``mask``; see `graphs.Maker`."""
-    if checkpoint.suffix == ".onnx":
-        raise CheckpointError(
-            f"{checkpoint}: {row.name} isn't made from .onnx files; import a PyTorch checkpoint of it, "
-            f"or run `trt-anime models pull {row.name}`"
-        )
-    from trt_anime.export.networks import require_torch
+    from trt_anime.export.networks import refuse_onnx, require_torch
 
+    refuse_onnx(row, checkpoint)
     require_torch()
     from trt_anime.export.check import Made, check_nodes
     from trt_anime.export.mask.check import comparison_with_torch

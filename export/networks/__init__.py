@@ -6,12 +6,15 @@ Importing this package imports no torch; only `create` and the modules beside th
 import difflib
 import importlib
 import importlib.util
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trt_anime.errors import InputError, MissingError
+from trt_anime.errors import CheckpointError, InputError, MissingError
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from trt_anime.export.catalogue import Model
 
 # name -> (module in this package, function without arguments that makes the network)
 NETWORKS: dict[str, tuple[str, str]] = {
@@ -59,4 +62,13 @@ def require_torch() -> None:
         raise MissingError("This needs PyTorch: pip install 'trt-anime[export]'")
 
 
-__all__ = ["NETWORKS", "create", "require_torch"]
+def refuse_onnx(model: "Model", checkpoint: Path) -> None:
+    """Raises CheckpointError for an .onnx file; for models that are made through PyTorch alone."""
+    if checkpoint.suffix == ".onnx":
+        raise CheckpointError(
+            f"{checkpoint}: {model.name} isn't made from .onnx files; import a PyTorch checkpoint of it, "
+            f"or run `trt-anime models pull {model.name}`"
+        )
+
+
+__all__ = ["NETWORKS", "create", "refuse_onnx", "require_torch"]

@@ -7,9 +7,7 @@ import torch
 from torch import Tensor, nn
 from transformers import Mask2FormerForUniversalSegmentation
 
-from trt_anime.errors import ExportError
-from trt_anime.export.parts import OPSET
-from trt_anime.export.tracing import BATCH, quiet_exporter
+from trt_anime.export.tracing import BATCH, onnx_from_inputs
 
 if TYPE_CHECKING:
     from transformers import Mask2FormerConfig
@@ -46,22 +44,5 @@ def onnx_from_network(network: Mask2Former, size: tuple[int, int], *, name: str)
     Raises:
         ExportError: torch's exporter gave up.
     """
-    try:
-        with quiet_exporter():
-            program = torch.onnx.export(
-                network,
-                (torch.zeros(2, 3, *size),),
-                dynamo=True,
-                opset_version=OPSET,
-                input_names=["image"],
-                output_names=list(OUTPUTS),
-                dynamic_shapes=({0: BATCH},),
-                verbose=False,
-            )
-    except Exception as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ExportError(
-            f"{name}: torch.onnx.export gave up ({reason}); report it with --debug"
-        ) from error
-    assert program is not None
-    return program.model_proto
+    example = torch.zeros(2, 3, *size)
+    return onnx_from_inputs(network, {"image": (example, {0: BATCH})}, outputs=OUTPUTS, name=name)

@@ -11,7 +11,7 @@ from trt_anime.errors import ExportError
 from trt_anime.export.networks.aot.network import ObjectTracker
 from trt_anime.export.temporal.aot_shape import MOST_OBJECTS, AotShape
 from trt_anime.export.temporal.aot_stages import Decode, Encode, Memorise, Merge, Propagate, Refer
-from trt_anime.export.tracing import quiet_exporter
+from trt_anime.export.tracing import exporting
 from trt_anime.limits import unbuildable
 from trt_anime.stage import NETWORK, StageInfo
 
@@ -138,24 +138,16 @@ def _ranges(step: Step, shape: AotShape) -> dict[str, tuple[float, float]]:
 
 
 def _exported(step: Step, name: str) -> onnx.ModelProto:
-    try:
-        with quiet_exporter():
-            program = torch.onnx.export(
-                step.module.eval(),
-                tuple(
-                    value.clone() for value in step.inputs.values()
-                ),  # one tensor twice would be one input
-                dynamo=True,
-                opset_version=OPSET,
-                input_names=list(step.inputs),
-                output_names=list(step.outputs),
-                verbose=False,
-            )
-    except Exception as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ExportError(
-            f"{name}: torch.onnx.export gave up ({reason}); report it with --debug"
-        ) from error
+    with exporting(name):
+        program = torch.onnx.export(
+            step.module.eval(),
+            tuple(value.clone() for value in step.inputs.values()),  # one tensor twice would be one input
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=list(step.inputs),
+            output_names=list(step.outputs),
+            verbose=False,
+        )
     assert program is not None
     model = program.model_proto
     model.graph.name, model.producer_name, model.ir_version = name, "trt-anime", IR_VERSION

@@ -24,17 +24,9 @@ def settings(row: Model) -> dict[str, object]:
 
 def graphs_of(row: Model, checkpoint: Path, record: Record, *, compare: bool) -> "Iterator[Made]":
     """The stage graphs; see `graphs.Maker`. The network alone is compared with PyTorch, part by part."""
-    from trt_anime.export.check import check_nodes
-
     network = _network(row, checkpoint)
-    made = (
-        _xmem(row, network, record, compare)
-        if row.architecture == "xmem"
-        else _aot(row, network, record, compare)
-    )
-    for one in made:
-        check_nodes(one.graph, row)
-        yield one
+    made = _xmem if row.architecture == "xmem" else _aot
+    return made(row, network, record, compare)
 
 
 def _profile(row: Model) -> MemoryProfile:
@@ -62,7 +54,7 @@ def _network(row: Model, checkpoint: Path) -> "nn.Module":
 
 
 def _xmem(row: Model, network: "nn.Module", record: Record, compare: bool) -> "Iterator[Made]":
-    from trt_anime.export.check import Made
+    from trt_anime.export.check import Made, check_nodes
     from trt_anime.export.networks.xmem.network import XMem
     from trt_anime.export.temporal.check import compare_with_torch
     from trt_anime.export.temporal.xmem.compose import xmem_graphs
@@ -76,6 +68,7 @@ def _xmem(row: Model, network: "nn.Module", record: Record, compare: bool) -> "I
     }
     graphs = xmem_graphs(networks, _profile(row), checkpoint_sha256=record.sha256, licence=record.licence)
     for name in row.graphs:
+        check_nodes(graphs[name], row)
         yield Made(graphs[name], differences.get(name))
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import onnx
 import pytest
-import torch
 from onnxruntime import InferenceSession
 from transformers import GroundingDinoForObjectDetection
 
 from tests.detect.pieces import ARCHITECTURE, NAME, lively_network, small_row
+from tests.torch_threads import one_thread as one_thread
 from trt_anime.export import checkpoints, graphs
 from trt_anime.export.catalogue import CATALOGUE
 from trt_anime.export.check import session_of
@@ -29,14 +29,6 @@ class Small:
     detect: onnx.ModelProto
     prompt_session: InferenceSession
     detect_session: InferenceSession
-
-
-@pytest.fixture(scope="package", autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="package", autouse=True)

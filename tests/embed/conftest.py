@@ -1,21 +1,11 @@
 """Each small network is exported once; one torch thread, as in the networks' tests."""
 
-from collections.abc import Iterator
-
 import pytest
-import torch
 
 from tests.embed.pieces import SMALL_CLIP, SMALL_DINO, Small, exported
+from tests.torch_threads import one_thread as one_thread
 from trt_anime.export.embed import published
 from trt_anime.export.embed.synthetic import write_clip, write_dino
-
-
-@pytest.fixture(scope="package", autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="package")

@@ -1,14 +1,3 @@
-"""One torch thread: a second one gains little here, and waiting for it on a busy machine costs much."""
+"""One torch thread."""
 
-from collections.abc import Iterator
-
-import pytest
-import torch
-
-
-@pytest.fixture(scope="package", autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+from tests.torch_threads import one_thread as one_thread

@@ -9,11 +9,10 @@ from onnx import numpy_helper
 from onnx.reference import ReferenceEvaluator
 from torch import Tensor, nn
 
-from trt_anime.errors import ExportError
 from trt_anime.export.networks.xmem.network import XMem
 from trt_anime.export.temporal.xmem.sizes import STRIDE
 from trt_anime.export.temporal.xmem.tensors import Channels
-from trt_anime.export.tracing import quiet_exporter
+from trt_anime.export.tracing import exporting
 
 OPSET = 20
 KEY_OUTPUTS = ("key_map", "shrinkage_map", "selection_map", "f16", "f8", "f4")  # fields of `Encoded`
@@ -132,21 +131,17 @@ def _exported(part: Part) -> onnx.ModelProto:
     for tensor, scale in part.inputs.values():
         free = {0: objects} if len(tensor) > 1 else {}
         sizes.append({**free, 2: scale * height, 3: scale * width})
-    try:
-        with quiet_exporter():
-            program = torch.onnx.export(
-                part.module,
-                tuple(tensor for tensor, _ in part.inputs.values()),
-                dynamo=True,
-                opset_version=OPSET,
-                input_names=list(part.inputs),
-                output_names=list(part.outputs),
-                dynamic_shapes=tuple(sizes),
-                verbose=False,
-            )
-    except Exception as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ExportError(f"xmem: torch.onnx.export gave up ({reason}); report it with --debug") from error
+    with exporting("xmem"):
+        program = torch.onnx.export(
+            part.module,
+            tuple(tensor for tensor, _ in part.inputs.values()),
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=list(part.inputs),
+            output_names=list(part.outputs),
+            dynamic_shapes=tuple(sizes),
+            verbose=False,
+        )
     assert program is not None
     return _folded(program.model_proto)
 

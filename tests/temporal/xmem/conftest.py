@@ -7,18 +7,11 @@ import pytest
 import torch
 
 from tests.networks.official import network
+from tests.torch_threads import one_thread as one_thread
 from trt_anime.export.networks.xmem.network import Shape, XMem
 from trt_anime.export.temporal.xmem.networks import Networks, onnx_from_xmem
 
 SMALL = Shape(stem=8, key=16, value=32, sensory=8, key_blocks=(1, 1, 1), value_blocks=(1, 1, 1))
-
-
-@pytest.fixture(scope="package", autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="package", autouse=True)
