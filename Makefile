@@ -12,7 +12,7 @@ space := $(subst ,, )
 # TensorRT for the GPU in this machine needs the extra `gpu`, which excludes `cpu`: an environment of its own.
 NATIVE := $(filter native,$(subst $(comma),$(space),$(GPU)))
 VENV := $(if $(NATIVE),.venv-gpu,.venv)
-EXTRAS := $(if $(NATIVE),gpu,cpu$(comma)rtx)
+EXTRAS := $(if $(NATIVE),gpu,cpu$(comma)rtx)$(comma)datasets
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 

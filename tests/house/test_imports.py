@@ -58,7 +58,12 @@ GUESTS: dict[str, set[str]] = {
     "OpenEXR": {"runtime"},
     "PyNvVideoCodec": {"runtime"},
     "scenedetect": {"runtime"},
+    "psd_tools": {"runtime"},
+    "pyarrow": {"runtime"},
+    "pycocotools": {"runtime"},
+    "scipy": {"runtime"},
     "tokenizers": {"runtime"},
+    "usearch": {"runtime"},
     "rich": {"cli"},
     "typer": {"cli"},
 }

@@ -64,7 +64,7 @@ def test_this_machines_gpu_has_an_environment_of_its_own(tmp_path: Path) -> None
     """The extras `cpu` and `gpu` exclude each other."""
     found = lines("GPU=native", models=tmp_path)
     assert all(".venv-gpu/bin/" in line for line in found)
-    assert any(line.endswith("'.[gpu,calibration]'") for line in found)
+    assert any(line.endswith("'.[gpu,datasets,calibration]'") for line in found)
     assert not any("cpu" in line for line in found)
 
 

@@ -1,0 +1,1 @@
+"""Who is where: segments on key frames, masks carried between them, ids over shots."""

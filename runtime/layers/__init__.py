@@ -1,0 +1,1 @@
+"""From mattes, heat and plates to the layers of a frame, and back to the frame."""

@@ -1,0 +1,1 @@
+"""The background of a shot: registered, gathered from visible pixels, filled, given back per frame."""
