@@ -73,7 +73,7 @@ class Results:
         return self.shots[bisect_right([shot.start for shot in self.shots], index) - 1]
 
     def rgba(self, layer: LayerFolder, index: int) -> Pixels | None:
-        """uint8 [H,W,4], straight alpha; None where nothing of the layer is in the frame. Raises InputError."""
+        """uint8 [H,W,4], straight alpha; None where nothing of it is in the frame. Raises InputError."""
         path = self.folder / layer.folder / places.frame_name(index)
         return read_rgba(path) if path.exists() else None
 

@@ -21,7 +21,7 @@ class Shot:
         number: from 1.
         start, stop: its frames are `start` to `stop` - 1, zero-based indices of the clip.
         fresh: of these, the ones that differ from the frame before; the first one is `start`.
-        continues: it goes on where the shot before was cut for its length alone: same scene, same characters.
+        continues: it goes on where the one before was cut for its length: same scene, same characters.
     """
 
     number: int

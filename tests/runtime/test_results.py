@@ -94,5 +94,5 @@ def test_writing_a_frame_again_changes_only_that_frame(tmp_path: Path) -> None:
 def test_a_damaged_picture_is_named(tmp_path: Path) -> None:
     path = tmp_path / frame_name(0)
     path.write_bytes(b"no picture")
-    with pytest.raises(InputError, match="frame_000000.png: is damaged"):
+    with pytest.raises(InputError, match=r"frame_000000\.png: is damaged"):
         read_plane(path)
