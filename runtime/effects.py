@@ -37,18 +37,31 @@ class EffectPrompt:
             raise InputError("an effect prompt is empty; name what to look for")
 
 
-def effect_heat(heat: Heat, prompts: Sequence[EffectPrompt]) -> Heat:
-    """uint8 [P,H,W], a plane for each prompt -> uint8 [H,W]: how sure it is that an effect is there.
+def prompt_heat(heat: Heat, prompts: Sequence[EffectPrompt]) -> dict[str, Heat]:
+    """uint8 [P,H,W], a plane for each prompt -> by the text of each wanted prompt uint8 [H,W].
 
-    It is the highest value of all wanted prompts that reach their threshold; 0 where none does, and where a
-    negative prompt that reaches its own is higher. Planes beyond the prompts are left out.
+    0 where a prompt doesn't reach its threshold, and where a negative one that reaches its own is higher.
+    Planes beyond the prompts are left out.
     """
-    wanted, unwanted = np.zeros_like(heat[0]), np.zeros_like(heat[0])
-    for plane, prompt in zip(heat, prompts, strict=False):
-        counted = np.where(plane >= math.ceil(prompt.threshold * 255), plane, np.uint8(0))
-        best = unwanted if prompt.negative else wanted
-        np.maximum(best, counted, out=best)
-    return np.where(unwanted > wanted, np.uint8(0), wanted)
+    counted = {
+        prompt: np.where(plane >= math.ceil(prompt.threshold * 255), plane, np.uint8(0))
+        for plane, prompt in zip(heat, prompts, strict=False)
+    }
+    unwanted = np.zeros_like(heat[0])
+    for prompt, plane in counted.items():
+        if prompt.negative:
+            np.maximum(unwanted, plane, out=unwanted)
+    return {
+        prompt.text: np.where(unwanted > plane, np.uint8(0), plane)
+        for prompt, plane in counted.items()
+        if not prompt.negative
+    }
+
+
+def effect_heat(heat: Heat, prompts: Sequence[EffectPrompt]) -> Heat:
+    """As `prompt_heat`, all wanted prompts in one plane uint8 [H,W]: the highest value of them."""
+    planes = prompt_heat(heat, prompts).values()
+    return np.maximum.reduce(list(planes)) if planes else np.zeros_like(heat[0])
 
 
 def filled_up(prompts: Vectors, capacity: int | None) -> Vectors:

@@ -104,7 +104,7 @@ def new_record(
 ) -> RunRecord:
     """A record of a run that starts now."""
     return RunRecord(
-        input=_input_facts(clip),
+        input=input_facts(clip),
         options={name: _plain(value) for name, value in options.items()},
         device=device,
         stages=[_stage_record(node) for node in plan.chain.nodes],
@@ -112,7 +112,7 @@ def new_record(
         plan=plan.lines(),
         notices=[],
         started=datetime.now(UTC).isoformat(timespec="seconds"),
-        machine=_machine(),
+        machine=machine_facts(),
     )
 
 
@@ -143,7 +143,8 @@ def _stage_record(node: Node) -> StageRecord:
     )
 
 
-def _input_facts(clip: ClipInfo) -> dict[str, Any]:
+def input_facts(clip: ClipInfo) -> dict[str, Any]:
+    """A clip as `run.json` has it."""
     facts = {name: _plain(value) for name, value in asdict(clip).items()}
     if clip.frames is not None:
         facts["duration_s"] = round(float(clip.frames / clip.rate), 3)
@@ -156,7 +157,8 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, (Path, Fraction)) else value
 
 
-def _machine() -> dict[str, Any]:
+def machine_facts() -> dict[str, Any]:
+    """This machine as `run.json` has it."""
     return {
         "cpu": processor(),
         "usable_cores": usable_cores(),

@@ -9,18 +9,67 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from trt_anime.errors import InputError
 
-# Known to users from the documented configuration, but their stages come in later releases.
-_LATER = ("stage1", "stage2b", "stage2c", "stage3", "stage4")
-
 
 class _Section(BaseModel):
+    """What isn't given is as the preset has it."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class Stage2a(_Section):
-    """The character layer."""
+class Stage1(_Section):
+    """Segments on key frames; `key_every` counts fresh frames."""
 
-    model_type: str = "u2netp"
+    method: Literal["mask2former", "sam", "matte"] | None = None
+    model_type: str | None = None
+    confidence_threshold: float | None = Field(default=None, ge=0, le=1)
+    key_every: int | None = Field(default=None, ge=1)
+
+
+class Stage2a(_Section):
+    """The character layers."""
+
+    model_type: str | None = None
+    characters: Literal["merged", "separate"] | None = None
+
+
+class Prompt(_Section):
+    """An effect to look for; with `negative`, what not to take for one."""
+
+    text: str
+    threshold: float = Field(default=0.4, ge=0, le=1)
+    negative: bool = False
+
+
+class Stage2b(_Section):
+    """The effect layers."""
+
+    method: Literal["clipseg", "grounded-sam"] | None = None
+    effect_prompts: list[str | Prompt] | None = None
+    blend: Literal["auto", "over", "add"] | None = None
+
+
+class Stage2c(_Section):
+    """The plates."""
+
+    model_type: str | None = None
+    plate: Literal["shot", "frame"] | None = None
+
+
+class Stage3(_Section):
+    """The same characters from frame to frame."""
+
+    method: Literal["xmem", "aot", "sam", "flow"] | None = None
+    model_type: str | None = None
+    memory_frames: int | None = Field(default=None, ge=1)
+
+
+class Stage4(_Section):
+    """What is in the frames; `none` leaves one out. `vocabulary` is a file of the user's own tags."""
+
+    tags: str | None = None
+    captions: str | None = None
+    embeddings: str | None = None
+    vocabulary: str | None = None
 
 
 class Settings(_Section):
@@ -38,11 +87,16 @@ class Settings(_Section):
     held_frames: bool = True
     batch_size: int = Field(default=1, ge=1, le=1024)
     threads: int = Field(default=0, ge=0, le=1024)
+    stage1: Stage1 = Stage1()
     stage2a: Stage2a = Stage2a()
+    stage2b: Stage2b = Stage2b()
+    stage2c: Stage2c = Stage2c()
+    stage3: Stage3 = Stage3()
+    stage4: Stage4 = Stage4()
 
 
-def load_settings(path: Path | None, **options: Any) -> tuple[Settings, list[str]]:
-    """Settings from a JSON file and the options given beside it, and notices for the user.
+def load_settings(path: Path | None, **options: Any) -> Settings:
+    """Settings from a JSON file and the options given beside it.
 
     Args:
         path: JSON object, nested or with dotted keys (``stage2a.model_type``); None for none.
@@ -52,12 +106,9 @@ def load_settings(path: Path | None, **options: Any) -> tuple[Settings, list[str
         InputError: the file can't be read, or a key or value is wrong.
     """
     values = {} if path is None else _nested(_read(path), path)
-    notices = [f"{path}: {name} is not yet supported and is left out" for name in _later(values)]
-    for name in _LATER:
-        values.pop(name, None)
     given = {name.replace("__", "."): value for name, value in options.items() if value is not None}
     try:
-        return Settings.model_validate(_merged(values, _nested(given, None))), notices
+        return Settings.model_validate(_merged(values, _nested(given, None)))
     except ValidationError as error:
         raise InputError(_sentence(error, path, given)) from error
 
@@ -98,16 +149,6 @@ def _merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _later(values: dict[str, Any]) -> list[str]:
-    names = []
-    for name in _LATER:
-        if isinstance(values.get(name), dict):
-            names += [f"{name}.{key}" for key in values[name]]
-        elif name in values:
-            names.append(name)
-    return names
-
-
 def _sentence(error: ValidationError, path: Path | None, given: dict[str, Any]) -> str:
     first = error.errors()[0]
     name = ".".join(str(part) for part in first["loc"])
@@ -120,4 +161,10 @@ def _sentence(error: ValidationError, path: Path | None, given: dict[str, Any]) 
 
 
 def _known() -> list[str]:
-    return [*Settings.model_fields, *(f"stage2a.{name}" for name in Stage2a.model_fields), *_LATER]
+    names = []
+    for name, field in Settings.model_fields.items():
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, _Section):
+            names += [f"{name}.{inner}" for inner in section.model_fields]
+        names.append(name)
+    return names

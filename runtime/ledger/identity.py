@@ -40,11 +40,7 @@ def identity_of(
     Raises:
         InputError: the clip can't be read.
     """
-    try:
-        identity = _video(clip.path) if clip.kind == "video" else _images(clip)
-    except OSError as error:
-        raise InputError(f"{clip.path}: can't be read ({error.strerror}); check the path") from error
-    identity |= {
+    identity = input_identity(clip) | {
         "format": format,
         "batch size": str(batch_size),
         "held frames": held,
@@ -58,7 +54,15 @@ def identity_of(
             f"stage {number} provider": origin.provider,
             f"stage {number} precision": origin.precision,
         }
-    return identity | _versions()
+    return identity | versions()
+
+
+def input_identity(clip: ClipInfo) -> Identity:
+    """Identity of a clip. Reads a video in full, of images only the folder. Raises InputError: it can't be read."""
+    try:
+        return _video(clip.path) if clip.kind == "video" else _images(clip)
+    except OSError as error:
+        raise InputError(f"{clip.path}: can't be read ({error.strerror}); check the path") from error
 
 
 def changes(before: Identity, now: Identity) -> list[str]:
@@ -106,7 +110,7 @@ def _hash_of(words: Iterable[str]) -> str:
     return hashlib.sha256("\0".join(words).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _versions() -> Identity:
+def versions() -> Identity:
     """Of all that makes, reads or writes pixels, beside the stages' own libraries."""
     from importlib import metadata
 

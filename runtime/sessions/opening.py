@@ -8,6 +8,7 @@ from trt_anime.errors import InputError, MissingError
 from trt_anime.runtime.devices.api import CpuDevice, Device
 from trt_anime.runtime.sessions.api import GpuDevice, Session
 from trt_anime.runtime.sessions.bindings import require_image
+from trt_anime.runtime.sessions.cpu_runs import MOST_PARALLEL_RUNS
 from trt_anime.runtime.stages import Stage
 
 PROVIDERS = ("auto", "onnxruntime", "openvino", "tensorrt")
@@ -48,29 +49,78 @@ def open_session(
         MissingError: a library or the engine isn't here.
         EngineError: the library refuses the graph or the engine.
     """
-    kind = device.name.partition(":")[0]
-    check_provider(provider, device=kind)
-    if kind == "null":
+    if device.name == "null":
         from trt_anime.runtime.devices.null import NullDevice
         from trt_anime.runtime.sessions.replay import ReplaySession
 
+        check_provider(provider, device="null")
         cast(NullDevice, device).require(stage.number)
         return ReplaySession(stage, cast(CpuDevice, device)), []
-    notices: list[str] = []
-    if kind == "cpu":
-        session, notices = _on_cpu(stage, cast(CpuDevice, device), graph(), provider, threads, precision)
+    session, notices = open_graph(
+        stage.graph,
+        device,
+        graph=graph(),
+        name=stage.number,
+        provider=provider,
+        threads=threads,
+        size=size,
+        batch=batch,
+        precision=precision,
+        allow_cpu_nodes=allow_cpu_nodes,
+    )
+    _check_bindings(session, stage)
+    return session, notices
+
+
+def open_graph(
+    kind: str,
+    device: Device,
+    *,
+    graph: Path,
+    name: str,
+    provider: str = "auto",
+    threads: int,
+    size: tuple[int, int],
+    batch: int = 1,
+    precision: str | None = None,
+    allow_cpu_nodes: bool = False,
+    at_once: int = MOST_PARALLEL_RUNS,
+) -> tuple[Session, list[str]]:
+    """As `open_session`, for any stage graph on a device that computes.
+
+    Args:
+        kind: what the graph has to say that it is, such as ``matte``.
+        name: what its work is called on the device and in sentences, such as ``2a``.
+        at_once: on a CPU, most runs at once; fewer have more threads each.
+
+    Raises:
+        InputError: no such provider, none for this device, or not a graph of this kind.
+        MissingError: a library or the engine isn't here.
+        EngineError: the library refuses the graph or the engine.
+    """
+    where = device.name.partition(":")[0]
+    check_provider(provider, device=where)
+    if where == "cpu":
+        session, notices = _on_cpu(
+            name, cast(CpuDevice, device), graph, provider, threads, at_once, precision
+        )
     else:
         session, notices = _on_gpu(
-            stage,
+            name,
             cast(GpuDevice, device),
-            graph(),
+            graph,
             provider=provider,
             size=size,
             batch=batch,
             precision=precision,
             allow_cpu_nodes=allow_cpu_nodes,
         )
-    _check_stage(session, stage)
+    if session.info.stage != kind:
+        session.close()
+        raise InputError(
+            f"{session.origin.file}: is a graph of `{session.info.stage}`, but stage {name} runs `{kind}`;"
+            " choose another, or run `trt-anime export`"
+        )
     return session, notices
 
 
@@ -90,22 +140,32 @@ def check_provider(provider: str, *, device: str) -> None:
 
 
 def _on_cpu(
-    stage: Stage, device: CpuDevice, graph: Path, provider: str, threads: int, precision: str | None
+    name: str,
+    device: CpuDevice,
+    graph: Path,
+    provider: str,
+    threads: int,
+    at_once: int,
+    precision: str | None,
 ) -> tuple[Session, list[str]]:
     from trt_anime.runtime.sessions.cpu_choice import choice_for
 
-    choice = choice_for(stage.number, graph, provider=provider, precision=precision)
+    choice = choice_for(name, graph, provider=provider, precision=precision)
     if choice.provider == "openvino":
         from trt_anime.runtime.sessions.openvino_cpu import OpenVinoSession
 
-        return OpenVinoSession(choice.graph, device, threads=threads, name=stage.number), choice.notices
+        session: Session = OpenVinoSession(
+            choice.graph, device, threads=threads, name=name, at_once=at_once
+        )
+        return session, choice.notices
     from trt_anime.runtime.sessions.ort_cpu import OrtCpuSession
 
-    return OrtCpuSession(choice.graph, device, threads=threads, name=stage.number), choice.notices
+    session = OrtCpuSession(choice.graph, device, threads=threads, name=name, at_once=at_once)
+    return session, choice.notices
 
 
 def _on_gpu(
-    stage: Stage,
+    name: str,
     device: GpuDevice,
     graph: Path,
     *,
@@ -123,30 +183,25 @@ def _on_gpu(
     if provider != "onnxruntime":
         try:
             entry = engine_for(graph, device.info.capability, size=size, batch=batch, precision=precision)
-            engine = TensorRtSession(entry, device, name=stage.number)
+            engine = TensorRtSession(entry, device, name=name)
             if entry.manifest.forced:
                 notices.append(
-                    f"stage {stage.number} runs {entry.folder.name}, which was forced into the store"
+                    f"stage {name} runs {entry.folder.name}, which was forced into the store"
                     " although its results differ too much from FP32"
                 )
             return engine, [*notices, *engine.notices]
         except MissingError as error:
             if provider == "tensorrt":
                 raise MissingError(f"--provider tensorrt: {error}") from error
-            notices.append(f"stage {stage.number} runs on ONNX Runtime, which is slower: {error}")
-    session = OrtCudaSession(graph, device, name=stage.number, allow_cpu_nodes=allow_cpu_nodes)
+            notices.append(f"stage {name} runs on ONNX Runtime, which is slower: {error}")
+    session = OrtCudaSession(graph, device, name=name, allow_cpu_nodes=allow_cpu_nodes)
     return session, notices
 
 
-def _check_stage(session: Session, stage: Stage) -> None:
+def _check_bindings(session: Session, stage: Stage) -> None:
     """What comes in and goes out is what the stage's row says. Raises InputError, session closed."""
     source = str(session.origin.file)
     try:
-        if session.info.stage != stage.graph:
-            raise InputError(
-                f"{source}: is a graph of `{session.info.stage}`, but stage {stage.number} runs"
-                f" `{stage.graph}`; choose another, or run `trt-anime export`"
-            )
         surplus = {binding.name for binding in session.inputs} ^ stage.inputs.keys()
         if surplus:
             raise InputError(

@@ -26,16 +26,25 @@ class OpenVinoSession(BoundSession):
     Args:
         threads: how many CPU cores inference may use in all.
         name: what its work is called on the device, such as ``2a``.
+        at_once: most runs at once; fewer have more threads each.
     """
 
     why_not_captured: str | None = None
 
-    def __init__(self, graph: Path, device: CpuDevice, *, threads: int, name: str) -> None:
+    def __init__(
+        self,
+        graph: Path,
+        device: CpuDevice,
+        *,
+        threads: int,
+        name: str,
+        at_once: int = cpu_runs.MOST_PARALLEL_RUNS,
+    ) -> None:
         """Raises InputError, MissingError, EngineError: see `open_session`."""
         module = _openvino()
         described = description(graph)
         most = cpu_runs.most_runs(cpu_runs.network_bytes(described.info), free_bytes=device.memory().free)
-        self.parallel, self.threads_per_run = cpu_runs.split_threads(threads, most=most)
+        self.parallel, self.threads_per_run = cpu_runs.split_threads(threads, most=min(most, at_once))
         version = module.__version__.partition("-")[0]
         super().__init__(
             name=name,

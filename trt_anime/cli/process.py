@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from trt_anime.errors import InputError, MissingError
+from trt_anime.errors import InputError
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from trt_anime.cli.progress import Advance
     from trt_anime.config import Settings
+    from trt_anime.runtime.options import ProcessOptions
+    from trt_anime.runtime.passes.record import ChainRecord
     from trt_anime.runtime.record import RunRecord
     from trt_anime.runtime.stages import Stage
 
@@ -21,14 +23,35 @@ if TYPE_CHECKING:
 # Containers count time in 32 bits.
 _MOST_TICKS = 2**31 - 1
 
+_ALL = ("1", "2a", "2b", "2c", "3", "4")
+
 
 def process(
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="A video, or a folder of frames.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the layers and run.json.")],
     config: Annotated[Path | None, typer.Option(help="JSON file with settings; options here win.")] = None,
-    stages: Annotated[str, typer.Option(help="Stages to run, such as 2a or 2a,2b.")] = "2a",
+    stages: Annotated[
+        str | None, typer.Option(help="Stages to run, such as 2a or 2a,2c  [default: all]")
+    ] = None,
+    start_stage: Annotated[
+        int | None, typer.Option(min=1, max=4, help="First of the stages  [default: 1]")
+    ] = None,
+    end_stage: Annotated[
+        int | None, typer.Option(min=1, max=4, help="Last of the stages  [default: 4]")
+    ] = None,
+    effects: Annotated[
+        str | None, typer.Option(help="Effects to look for, such as 'glow, fire'; none, no stage 2b.")
+    ] = None,
+    characters: Annotated[
+        str | None, typer.Option(help="merged into one layer, or separate  [default: merged]")
+    ] = None,
+    plate: Annotated[
+        str | None, typer.Option(help="One plate a shot, or also one a frame  [default: frame]")
+    ] = None,
     model: Annotated[str | None, typer.Option(help="Network of stage 2a  [default: u2netp]")] = None,
-    graph: Annotated[Path | None, typer.Option(help="Stage graph (ONNX) to use.")] = None,
+    graph: Annotated[
+        Path | None, typer.Option(help="Stage graph (ONNX) to use, for stage 2a alone.")
+    ] = None,
     device: Annotated[
         str | None, typer.Option(help="auto, cpu, cuda:0 or null (no work)  [default: auto]")
     ] = None,
@@ -63,14 +86,19 @@ def process(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace earlier results.")] = False,
 ) -> None:
     """Split a video, or a folder of frames, into layers."""
+    from trt_anime.config import load_settings
+
     try:
         if graph and model:
             raise InputError("--graph and --model: give one of the two")
         if resume and overwrite:
             raise InputError("--resume and --overwrite: give one of the two")
-        settings = _settings(
+        settings = load_settings(
             config,
             stage2a__model_type=model,
+            stage2a__characters=characters,
+            stage2b__effect_prompts=_words(effects),
+            stage2c__plate=plate,
             device=device,
             provider=provider,
             precision=precision,
@@ -83,7 +111,6 @@ def process(
         run = {
             "input": source,
             "output": output,
-            "stages": tuple(word.strip() for word in stages.split(",")),
             "allow_cpu_nodes": allow_cpu_nodes,
             "latencies": latencies,
             "limit": limit,
@@ -91,26 +118,53 @@ def process(
             "resume": resume,
             "overwrite": overwrite,
         }
-        record = _processed(settings, run, graph)
+        wanted = ("2a",) if graph and not stages else _stages(stages, start_stage, end_stage, settings)
+        print(_processed(settings, {**run, "stages": wanted}, graph))
     except KeyboardInterrupt:
         kept = f"finished work is kept in {output}; --resume goes on with it"
         _notify(f"interrupted: {kept if output.exists() else 'nothing was written yet'}")
         raise typer.Exit(130) from None
-    print(_summary(record))
 
 
-def _settings(config: Path | None, **options: object) -> "Settings":
-    from trt_anime.config import load_settings
-
-    settings, notices = load_settings(config, **options)
-    for sentence in notices:
-        _notify(sentence)
-    return settings
+def _words(listed: str | None) -> list[str] | None:
+    return None if listed is None else [word.strip() for word in listed.split(",") if word.strip()]
 
 
-def _processed(settings: "Settings", run: dict[str, Any], graph: Path | None) -> "RunRecord":
+def _stages(
+    stages: str | None, start: int | None, end: int | None, settings: "Settings"
+) -> tuple[str, ...]:
+    """Numbers of the stages to run, such as ``2a``, in the order in which users write them."""
+    if stages is not None:
+        if start or end:
+            raise InputError("--stages goes without --start-stage and --end-stage; give one of the two")
+        given = tuple(word.strip() for word in stages.split(","))
+        if unknown := [stage for stage in given if stage not in _ALL]:
+            raise InputError(f"--stages {unknown[0]}: no such stage; use {', '.join(_ALL)}")
+        if "2b" in given:
+            _check_prompts(settings, given)
+        return given
+    first, last = start or 1, end or 4
+    if first > last:
+        raise InputError(f"--start-stage {first}: lies behind --end-stage {last}; swap them")
+    within = tuple(stage for stage in _ALL if first <= int(stage[0]) <= last)
+    if "2b" in within and not settings.stage2b.effect_prompts:
+        _notify("stage 2b is left out: nothing to look for; name it with --effects, such as 'glow, fire'")
+        return tuple(stage for stage in within if stage != "2b")
+    return within
+
+
+def _check_prompts(settings: "Settings", stages: tuple[str, ...]) -> None:
+    """Raises InputError: stage 2b has nothing to look for and is to compute something."""
+    if not settings.stage2b.effect_prompts and settings.device != "null":
+        raise InputError(
+            f"--stages {','.join(stages)}: stage 2b has nothing to look for; add --effects 'glow, fire' or"
+            " `stage2b.effect_prompts`"
+        )
+
+
+def _processed(settings: "Settings", run: dict[str, Any], graph: Path | None) -> str:
+    """Run it; returns what to say of it."""
     from trt_anime.runtime.options import ProcessOptions
-    from trt_anime.runtime.process import process_clip
 
     options = ProcessOptions(
         device=settings.device,
@@ -123,24 +177,35 @@ def _processed(settings: "Settings", run: dict[str, Any], graph: Path | None) ->
         threads=settings.threads,
         **run,
     )
+    if options.stages == ("2a",) or options.device == "null":
+        return _frame_by_frame(options, settings, graph)
+    if graph:
+        raise InputError(f"--graph {graph}: goes with --stages 2a; other stages take theirs by name")
+    from trt_anime.cli.choosing import choices_of, files_of
+    from trt_anime.runtime.passes.run import process_chain
+
+    record = process_chain(options, choices_of(settings), files=files_of, notify=_notify, track=_track)
+    return _chain_summary(record, options.output)
+
+
+def _frame_by_frame(options: "ProcessOptions", settings: "Settings", graph: Path | None) -> str:
+    """Stage 2a alone, which needs no other; or stages that compute nothing."""
+    from trt_anime.cli.choosing import choices_of
+    from trt_anime.runtime.process import process_clip
 
     def graph_of(stage: "Stage") -> Path:
-        if stage.number != "2a":
-            raise MissingError(
-                f"stage {stage.number}: this release has no graph for it; leave it out of --stages, or see "
-                "what it would cost with --device null"
-            )
-        return graph or _matte_graph_of(settings.stage2a.model_type)
+        return graph or _matte_graph_of(choices_of(settings).characters.model)
 
-    return process_clip(options, graph=graph_of, notify=_notify, track=_track)
+    def track(total: int | None) -> "AbstractContextManager[Advance]":
+        return _track("frames", total)
+
+    return _summary(process_clip(options, graph=graph_of, notify=_notify, track=track))
 
 
 def _matte_graph_of(model: str) -> Path:
     from trt_anime.cli.models import console_report
-    from trt_anime.export import catalogue, graphs
-    from trt_anime.export.recipes.matte import Preprocess
+    from trt_anime.export import graphs
 
-    catalogue.get(model).recipe_as(Preprocess)  # a network for another stage shows before it is fetched
     return graphs.ensure(model, report=console_report())["matte"]
 
 
@@ -156,10 +221,10 @@ def _fraction(rate: str) -> "Fraction":
     return value
 
 
-def _track(total: int | None) -> "AbstractContextManager[Advance]":
+def _track(title: str, total: int | None) -> "AbstractContextManager[Advance]":
     from trt_anime.cli.progress import progress
 
-    return progress("frames", total=total, unit="frame")
+    return progress(title, total=total, unit="frame")
 
 
 def _notify(sentence: str) -> None:
@@ -173,3 +238,15 @@ def _summary(record: "RunRecord") -> str:
     parts += [f"{record.resumed} of them from before"] if record.resumed else []
     speed = f"{', '.join(parts)} in {record.elapsed_s:.1f} s ({record.fps:.2f} FPS)"
     return "\n".join(f"{output}: {speed}" for output in record.outputs)
+
+
+def _chain_summary(record: "ChainRecord", output: Path) -> str:
+    held = record.frames - record.computed
+    speed = (
+        f"{record.frames} frames, {held} of them held, in {record.elapsed_s:.1f} s ({record.fps:.2f} FPS)"
+    )
+    lines = [f"{output}: {speed}", *(f"  {path}" for path in record.outputs)]
+    lines += [f"  stage {stage}: {reason}" for stage, reason in record.without.items()]
+    if record.recomposition:
+        lines.append(f"  recomposed: {record.recomposition['median_db']:.1f} dB in the median frame")
+    return "\n".join(lines)

@@ -1,0 +1,102 @@
+"""What every pass knows of its run."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from trt_anime.runtime.media.frames import ClipInfo, Pixels
+from trt_anime.runtime.media.reader import open_source
+from trt_anime.runtime.options import ProcessOptions
+from trt_anime.runtime.passes.choices import Choices
+from trt_anime.runtime.passes.networks import Networks, Notify
+from trt_anime.runtime.passes.streams import ahead
+from trt_anime.runtime.results import places
+from trt_anime.runtime.results.planes import read_rgba
+from trt_anime.runtime.results.shots import Shot
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a pass made of a shot.
+
+    Attributes:
+        files: all whole.
+        facts: what isn't in files and later shots or the record need, as JSON takes it.
+    """
+
+    files: list[Path]
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+OfShot = Callable[[Shot], Made]
+
+
+@dataclass(frozen=True)
+class Context:
+    """One run, at one pass.
+
+    Attributes:
+        stages: numbers of the stages that run.
+        facts: by pass and shot number, what was made of shots so far, of this run and of earlier ones.
+        notify: takes one sentence at a time that the user should see.
+    """
+
+    options: ProcessOptions
+    choices: Choices
+    stages: frozenset[str]
+    clip: ClipInfo
+    networks: Networks
+    notify: Notify
+    facts: Callable[[str], dict[int, dict[str, Any]]]
+
+    @property
+    def folder(self) -> Path:
+        return self.options.output
+
+    def has(self, folder: str) -> bool:
+        """Whether a stage left something in its folder, in this run or before."""
+        return any((self.folder / folder).glob("*"))
+
+    def frames(self, shot: Shot) -> Iterator[tuple[int, Pixels]]:
+        """The shot's fresh frames, decoded by a thread of their own: index, uint8 [H,W,3] RGB.
+
+        Raises:
+            TrtAnimeError: the clip breaks off or can't be read any more.
+        """
+        return ahead(self._decoded(shot))
+
+    def matte(self, index: int) -> Pixels | None:
+        """RGBA of all characters in a frame as the network gave it, else as stage 2a left it, else None.
+
+        Raises InputError: the file is damaged.
+        """
+        name = places.frame_name(index)
+        for folder in (matte_folder(self.folder), self.folder / places.CHARACTERS):
+            if (folder / name).exists():
+                return read_rgba(folder / name)
+        return None
+
+    def _decoded(self, shot: Shot) -> Iterator[tuple[int, Pixels]]:
+        options = self.options
+        with open_source(options.input, threads=options.cores, rate=options.rate) as source:
+            source.start_at(shot.start)
+            for frame in source:
+                if frame.stamp.index >= shot.stop:
+                    return
+                if shot.drawn_at(frame.stamp.index) == frame.stamp.index:
+                    yield frame.stamp.index, frame.rgb
+
+
+def matte_folder(folder: Path) -> Path:
+    """Where the frames of the matte lie until the layers are made of them."""
+    return folder / places.WORK / "2a" / places.CHARACTERS
+
+
+def heat_folder(folder: Path, name: str) -> Path:
+    """Where the heat of an effect lies until the layers are made of it; `name`: see `finders.folder_of`."""
+    return folder / places.WORK / "2b" / name
+
+
+Opened = AbstractContextManager[OfShot]

@@ -1,0 +1,86 @@
+"""The output folder of a run over several stages: what may be added to it, and what is made anew."""
+
+import shutil
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from trt_anime.errors import InputError
+from trt_anime.files import output_error
+from trt_anime.runtime import output
+from trt_anime.runtime.ledger.segments import FILE_NAME as LEDGER
+from trt_anime.runtime.options import ProcessOptions
+from trt_anime.runtime.passes.progress import Progress
+from trt_anime.runtime.passes.table import NEEDS, PASSES, Pass
+from trt_anime.runtime.results import places
+
+# Stage -> the folder that shows whether it has left results.
+FOLDERS = {
+    "1": places.SEGMENTS,
+    "2a": places.CHARACTERS,
+    "2b": places.EFFECTS,
+    "2c": places.PLATES,
+    "3": places.TRACKS,
+    "4": places.ANNOTATION,
+}
+
+
+def check_needs(folder: Path, stages: Collection[str]) -> None:
+    """Raises InputError: a stage reads from one that neither runs nor has left anything in the folder."""
+    for stage in stages:
+        for group in NEEDS[stage]:
+            if not any(other in stages or any((folder / FOLDERS[other]).glob("*")) for other in group):
+                wanted = " or ".join(group)
+                raise InputError(
+                    f"{folder}: stage {stage} reads from stage {wanted}, whose results are not there; add it"
+                    " to --stages, or give the folder of a run that had it"
+                )
+
+
+def take_up(options: ProcessOptions, passes: Sequence[Pass], progress: Progress) -> None:
+    """Refuse to mix two runs; with `overwrite`, remove what is to be made again and all that follows from it.
+
+    Raises:
+        InputError: the folder holds results of these stages, and neither `resume` nor `overwrite` is on.
+        OutputError: they can't be removed.
+    """
+    alone = "2a" in options.stages and (options.output / LEDGER).exists()
+    begun = [one.name for one in passes if one.name in progress.names()]
+    if options.overwrite:
+        progress.forget(_with_followers(begun))
+        if "2a" in options.stages:
+            _remove(options.output / places.WORK / "2a")
+        if alone:
+            output.clear(options.output)
+            (options.output / LEDGER).unlink(missing_ok=True)
+        return
+    if alone:
+        raise InputError(
+            f"{options.output}: holds a run of stage 2a alone; leave 2a out of --stages to go on from it, add"
+            " --overwrite to replace it, or choose another folder"
+        )
+    if begun and not options.resume:
+        raise InputError(
+            f"{options.output}: holds the results of an earlier run; add --resume to go on with it or"
+            " --overwrite to replace it, or choose another folder"
+        )
+
+
+def remove_work(folder: Path) -> None:
+    """What passes handed to each other. Raises OutputError."""
+    _remove(folder / places.WORK)
+
+
+def _with_followers(names: Collection[str]) -> list[str]:
+    found = set(names)
+    for one in PASSES:  # every pass comes after those it reads
+        if found & set(one.reads):
+            found.add(one.name)
+    return [one.name for one in PASSES if one.name in found]
+
+
+def _remove(folder: Path) -> None:
+    try:
+        if folder.exists():
+            shutil.rmtree(folder)
+    except OSError as error:
+        raise output_error(folder, error) from error

@@ -1,0 +1,44 @@
+"""Stage 2a's network over all frames, through the pipeline, into the folder where other passes read it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from typing import Any
+
+from trt_anime.runtime.passes.context import Context
+from trt_anime.runtime.process import process_clip
+from trt_anime.runtime.results import places
+
+
+def matte(context: Context, advance: Callable[[int], None]) -> list[dict[str, Any]]:
+    """Write the matte of every frame; goes on where an earlier run stopped.
+
+    Args:
+        advance: called with the number of frames just written.
+
+    Returns:
+        The networks that ran, as `run.json` has them.
+
+    Raises what `process_clip` raises.
+    """
+    options = replace(
+        context.options,
+        output=context.folder / places.WORK / "2a",
+        stages=("2a",),
+        format="png",
+        overwrite=False,
+        resume=True,
+    )
+    model = context.choices.characters.model
+
+    @contextmanager
+    def track(total: int | None) -> Iterator[Callable[[int], None]]:
+        yield advance
+
+    record = process_clip(
+        options,
+        graph=lambda stage: context.networks.files(model).graphs["matte"],
+        notify=context.notify,
+        track=track,
+    )
+    return [{"model": model, "graph": "matte", "origin": stage.origin} for stage in record.stages]

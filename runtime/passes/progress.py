@@ -1,0 +1,130 @@
+"""Which passes have finished which shots: what `--resume` goes by, and what must not be mixed."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from trt_anime.errors import InputError
+from trt_anime.runtime.ledger.identity import Identity, changes
+from trt_anime.runtime.ledger.journal import Journal
+from trt_anime.runtime.ledger.verify import piece_flaw
+from trt_anime.runtime.media.pieces import piece_of
+from trt_anime.runtime.media.sinks import Piece
+from trt_anime.runtime.results.shots import Shot
+
+FILE_NAME = "passes.jsonl"
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a pass has done of one shot.
+
+    Attributes:
+        facts: what it found that isn't in files, as JSON takes it.
+    """
+
+    pieces: tuple[Piece, ...]
+    facts: dict[str, Any]
+
+
+class Progress:
+    """The journal of all passes in an output folder. One process at a time holds it."""
+
+    def __init__(self, folder: Path, journal: Journal) -> None:
+        self._folder, self._journal = folder, journal
+        self._identities: dict[str, Identity] = {}
+        self._done: dict[str, dict[int, Done]] = {}
+        self._whole: set[str] = set()
+        for line in journal.lines():
+            self._take(line)
+
+    @classmethod
+    @contextmanager
+    def open(cls, folder: Path) -> Iterator["Progress"]:
+        """Raises InputError: another run has it open. OutputError: it can't be written."""
+        journal = Journal(folder / FILE_NAME)
+        try:
+            journal.cut(len(journal))
+            yield cls(folder, journal)
+        finally:
+            journal.close()
+
+    def begin(self, name: str, identity: Identity) -> list[str]:
+        """Take up a pass; returns sentences about finished shots that are not as they were.
+
+        Raises:
+            InputError: what it has done was done in another way; the message says what differs.
+        """
+        before = self._identities.get(name)
+        if before is None:
+            self._append({"kind": "pass", "pass": name, "identity": identity})
+            return []
+        if found := changes(before, identity):
+            raise InputError(
+                f"{self._folder}: its {name} pass was made otherwise ({'; '.join(found)}); add --overwrite"
+                " to make it again with all that follows, or choose another folder"
+            )
+        flaws = [(shot, flaw) for shot, done in self.done(name).items() if (flaw := self._flaw(done))]
+        for shot, _ in flaws:
+            self._append({"kind": "undone", "pass": name, "shot": shot})
+        return [f"{name}, shot {shot}: {flaw}; it is made again" for shot, flaw in flaws]
+
+    def done(self, name: str) -> Mapping[int, Done]:
+        """By shot number."""
+        return self._done.get(name, {})
+
+    def is_whole(self, name: str) -> bool:
+        """Whether every shot of the clip is done."""
+        return name in self._whole
+
+    def names(self) -> list[str]:
+        """Passes that have begun."""
+        return list(self._identities)
+
+    def finish(self, name: str, shot: Shot, files: Iterable[Path], facts: dict[str, Any]) -> None:
+        """Note a shot whose files are all written. Raises OutputError."""
+        pieces = [asdict(piece_of(path, self._folder)) for path in files]
+        self._append({"kind": "shot", "pass": name, "shot": shot.number, "pieces": pieces, "facts": facts})
+
+    def end(self, name: str) -> None:
+        """Note that every shot is done. Raises OutputError."""
+        if name not in self._whole:
+            self._append({"kind": "whole", "pass": name})
+
+    def forget(self, names: Iterable[str]) -> None:
+        """These passes have done nothing; their files are removed. Raises OutputError."""
+        for name in names:
+            for done in self.done(name).values():
+                for piece in done.pieces:
+                    (self._folder / piece.path).unlink(missing_ok=True)
+            self._append({"kind": "forgotten", "pass": name})
+
+    def _flaw(self, done: Done) -> str | None:
+        for piece in done.pieces:
+            if flaw := piece_flaw(self._folder / piece.path, piece):
+                return f"{piece.path} {flaw}"
+        return None
+
+    def _append(self, line: dict[str, Any]) -> None:
+        self._journal.append(line)
+        self._take(line)
+
+    def _take(self, line: dict[str, Any]) -> None:
+        name = line["pass"]
+        match line["kind"]:
+            case "pass":
+                self._identities[name] = line["identity"]
+            case "shot":
+                pieces = tuple(Piece(**piece) for piece in line["pieces"])
+                self._done.setdefault(name, {})[line["shot"]] = Done(pieces, line["facts"])
+            case "undone":
+                self._done[name].pop(line["shot"], None)
+                self._whole.discard(name)
+            case "whole":
+                self._whole.add(name)
+            case "forgotten":
+                self._identities.pop(name, None)
+                self._done.pop(name, None)
+                self._whole.discard(name)

@@ -1,0 +1,71 @@
+"""`run.json` of a run over several stages."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from trt_anime.files import write_text
+from trt_anime.runtime.output import RECORD
+from trt_anime.runtime.record import Status
+
+SCHEMA = 3
+
+
+@dataclass
+class PassRecord:
+    """One pass' part.
+
+    Attributes:
+        networks: what ran in it: model, graph, file, library, provider, precision.
+        frames: of the clip, whose shots this run did; those of an earlier run are not counted.
+        run_s: seconds of this run, decoding and files included.
+    """
+
+    name: str
+    stage: str
+    networks: list[dict[str, Any]] = field(default_factory=list)
+    frames: int = 0
+    run_s: float = 0.0
+
+
+@dataclass
+class ChainRecord:
+    """Everything that `run.json` says. Rates are fractions as text: ``24000/1001``.
+
+    Attributes:
+        frames: of the results.
+        computed: of these, the ones that differ from the frame before.
+        choices: what each stage was to use.
+        without: by stage number, why it has no result.
+        recomposition: how well the layers give the frames back; see `runtime.layers`.
+        fps: frames over the time this run took.
+    """
+
+    input: dict[str, Any]
+    options: dict[str, Any]
+    choices: dict[str, Any]
+    machine: dict[str, Any]
+    started: str
+    status: Status = "failed"
+    error: str | None = None
+    elapsed_s: float = 0.0
+    frames: int = 0
+    computed: int = 0
+    shots: list[int] = field(default_factory=list)
+    fps: float = 0.0
+    device: str = ""
+    passes: list[PassRecord] = field(default_factory=list)
+    outputs: list[str] = field(default_factory=list)
+    without: dict[str, str] = field(default_factory=dict)
+    recomposition: dict[str, Any] | None = None
+    notices: list[str] = field(default_factory=list)
+    schema: int = SCHEMA
+
+    def write(self, folder: Path) -> None:
+        """Write `run.json`, whole or not at all. Raises OutputError."""
+        fields = asdict(self)
+        first = ("schema", "status", "error", "started", "elapsed_s", "frames", "fps")
+        ordered = {name: fields.pop(name) for name in first}
+        text = json.dumps(ordered | fields, indent=2, ensure_ascii=False, default=str)
+        write_text(folder / RECORD, text + "\n")

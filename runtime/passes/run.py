@@ -1,0 +1,285 @@
+"""One clip through several stages: checks first, then pass after pass, and a record in every case."""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from trt_anime.errors import InputError, MissingError, OutputError, TrtAnimeError
+from trt_anime.files import sha256_of
+from trt_anime.runtime import output
+from trt_anime.runtime.devices.opening import check_device
+from trt_anime.runtime.ledger.identity import Identity, input_identity, versions
+from trt_anime.runtime.media.frames import ClipInfo
+from trt_anime.runtime.media.reader import open_source
+from trt_anime.runtime.options import ProcessOptions
+from trt_anime.runtime.passes import finish, matte
+from trt_anime.runtime.passes.choices import Choices
+from trt_anime.runtime.passes.context import Context
+from trt_anime.runtime.passes.folder import check_needs, remove_work, take_up
+from trt_anime.runtime.passes.look import look
+from trt_anime.runtime.passes.networks import FilesOf, Networks, Notify
+from trt_anime.runtime.passes.progress import Progress
+from trt_anime.runtime.passes.record import ChainRecord, PassRecord
+from trt_anime.runtime.passes.table import MATTE, PASSES, STAGES, Pass
+from trt_anime.runtime.passes.tools import NETWORKS, Tools
+from trt_anime.runtime.record import input_facts, machine_facts
+from trt_anime.runtime.results.shots import Shot, read_shots, write_shots
+
+Advance = Callable[[int], None]
+# Given what is being done and how many frames it will be, yields what takes how many just were.
+Track = Callable[[str, int | None], AbstractContextManager[Advance]]
+
+
+def process_chain(
+    options: ProcessOptions,
+    choices: Choices,
+    *,
+    files: FilesOf,
+    tools: Tools = NETWORKS,
+    notify: Notify = lambda sentence: None,
+    track: Track = lambda title, total: nullcontext(lambda count: None),
+) -> ChainRecord:
+    """Split a clip into layers, stage by stage.
+
+    Nothing is written before the clip, the stages' needs, the networks' files and the output folder have been
+    checked. From then on `run.json` is written however the run ends, every file under its own name is whole,
+    and every finished shot of every pass is kept for `resume`.
+
+    Args:
+        files: gives a model's files; fetches and exports them on first use.
+        tools: where networks come from.
+        notify: takes one sentence at a time that the user should see.
+        track: see `Track`.
+
+    Raises:
+        InputError: the clip, a choice or the output folder can't be used; nothing was written.
+        MissingError: something that the run needs isn't here; nothing was written. It names all of it.
+        TrtAnimeError: the clip breaks off, a network failed or the disk is full; finished shots stay.
+        KeyboardInterrupt: finished shots stay.
+    """
+    _check(options)
+    with open_source(options.input, threads=options.cores, rate=options.rate) as source:
+        clip, notices = source.info, list(source.notices)
+    if tools is NETWORKS:
+        require_models(choices, options.stages, files)
+    output.prepare(options.output, needed_bytes=clip.width * clip.height * 16)
+    record = ChainRecord(
+        input=input_facts(clip),
+        options={name: str(value) if value is not None else None for name, value in asdict(options).items()},
+        choices=asdict(choices),
+        machine=machine_facts(),
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+    def tell(sentence: str) -> None:
+        record.notices.append(sentence)
+        notify(sentence)
+
+    with Progress.open(options.output) as progress:
+        passes = [one for one in PASSES if set(one.stages) & set(options.stages)]
+        take_up(options, passes, progress)
+        for sentence in notices:
+            tell(sentence)
+        with _recorded(record, options):
+            _Run(options, choices, clip, record, progress, tools, files, tell, track).go(passes)
+    return record
+
+
+def require_models(choices: Choices, stages: Sequence[str], files: FilesOf) -> None:
+    """Have every network's files here before anything is written.
+
+    Raises:
+        MissingError: some can't be had; one sentence names them all, with the command for each.
+        TrtAnimeError: one is damaged.
+    """
+    lacks: dict[str, str] = {}
+    for model, stage in choices.models(stages).items():
+        try:
+            files(model)
+        except TrtAnimeError as error:
+            if error.exit_code == InputError.exit_code:
+                raise
+            lacks[model] = f"stage {stage} wants {model}: {error}"
+    if lacks:
+        names = " ".join(lacks)
+        raise MissingError(
+            f"{'; '.join(lacks.values())}. Bring them with `trt-anime models pull {names}` where their hosts"
+            " can be reached, or choose others: `--preset fast` needs the fewest, `stage4.tags: none` and the"
+            " like leave one out"
+        )
+
+
+def _check(options: ProcessOptions) -> None:
+    if unknown := [stage for stage in options.stages if stage not in STAGES]:
+        raise InputError(f"--stages {unknown[0]}: no such stage; use {', '.join(STAGES)}")
+    check_device(options.device, latencies=options.latencies)
+    if options.device == "null":
+        raise InputError("--device null: it has no results that a next stage could read; use 2a, 2b and 2c")
+    finish.check_format(options.format)
+    output.check(options.output, options.input, overwrite=True, resume=True)
+    check_needs(options.output, options.stages)
+
+
+class _Run:
+    """The part of a run after all checks."""
+
+    def __init__(
+        self,
+        options: ProcessOptions,
+        choices: Choices,
+        clip: ClipInfo,
+        record: ChainRecord,
+        progress: Progress,
+        tools: Tools,
+        files: FilesOf,
+        notify: Notify,
+        track: Track,
+    ) -> None:
+        self._options, self._choices, self._record, self._progress = options, choices, record, progress
+        self._files, self._notify, self._track = files, notify, track
+        self._networks = Networks(options, size=(clip.height, clip.width), files=files, notify=notify)
+        self._clip_identity = input_identity(clip) | versions() | {"held frames": _held(options)}
+        self._context = Context(
+            options=options,
+            choices=choices,
+            stages=frozenset(options.stages),
+            clip=clip,
+            networks=self._networks,
+            tools=tools,
+            notify=notify,
+            facts=lambda name: {shot: done.facts for shot, done in progress.done(name).items()},
+        )
+
+    def go(self, passes: list[Pass]) -> None:
+        """Every pass that isn't whole, then what is made of all their results."""
+        shots = self._shots()
+        record = self._record
+        record.frames = shots[-1].stop
+        record.computed = sum(len(shot.fresh) for shot in shots)
+        record.shots = [shot.start for shot in shots if not shot.continues]
+        identities = self._identities(passes, shots)
+        wanted = self._taken_up(passes, identities)
+        if "2a" in self._options.stages and any(MATTE in one.reads for one in wanted):
+            self._matte(record.frames)
+        for one in wanted:
+            self._pass(one, shots)
+        finish.finish(self._context, record, shots)
+        remove_work(self._options.output)
+
+    def _shots(self) -> list[Shot]:
+        folder, whole = self._options.output, "look"
+        identity = self._clip_identity | {"frames": str(self._options.limit or "all")}
+        if whole in self._progress.names() and self._options.overwrite:
+            self._progress.forget([whole])
+        self._progress.begin(whole, identity)
+        if self._progress.is_whole(whole):
+            with suppress(InputError):
+                return list(read_shots(folder))
+        with self._track("look", self._options.limit or self._context.clip.frames) as advance:
+            shots = look(self._options, advance)
+        write_shots(folder, shots)
+        self._progress.end(whole)
+        return shots
+
+    def _taken_up(self, passes: list[Pass], identities: dict[str, Identity]) -> list[Pass]:
+        """Those with something left to do; what was made otherwise refuses before anything is computed.
+
+        What a transient pass made is gone once its readers are done, and isn't missed then.
+        """
+        wanted: list[Pass] = []
+        for one in reversed(passes):
+            if one.transient and not any(one.name in reader.reads for reader in wanted):
+                continue
+            for sentence in self._progress.begin(one.name, identities[one.name]):
+                self._notify(sentence)
+            if one.transient or not self._progress.is_whole(one.name):
+                wanted.append(one)
+        return wanted[::-1]
+
+    def _identities(self, passes: list[Pass], shots: list[Shot]) -> dict[str, Identity]:
+        """What decides each pass' results."""
+        found: dict[str, Identity] = {}
+        table = hashlib.sha256(json.dumps([asdict(shot) for shot in shots]).encode()).hexdigest()
+        for one in passes:
+            reads = {name: _digest(found[name]) for name in one.reads if name in found}
+            found[one.name] = self._clip_identity | {
+                "shots": table,
+                "choices": json.dumps(one.choices(self._choices), default=_plain, sort_keys=True),
+                **{f"pass {name}": digest for name, digest in reads.items()},
+                **self._network_hashes(one),
+            }
+        return found
+
+    def _network_hashes(self, one: Pass) -> Identity:
+        if self._context.tools is not NETWORKS:
+            return {}
+        stages = {*one.stages, *(("2a",) if MATTE in one.reads and "2a" in self._options.stages else ())}
+        hashes: Identity = {}
+        for model in self._choices.models(sorted(stages & set(self._options.stages))):
+            for name, path in self._files(model).graphs.items():
+                hashes[f"graph {name} of {model}"] = sha256_of(path)
+        return hashes
+
+    def _matte(self, frames: int) -> None:
+        start = time.perf_counter()
+        with self._track(MATTE, frames) as advance:
+            done = self._context.tools.matte(self._context, advance)
+        self._note(PassRecord(MATTE, "2a", networks=done), frames, start)
+
+    def _pass(self, one: Pass, shots: list[Shot]) -> None:
+        done = self._progress.done(one.name)
+        left = [shot for shot in shots if shot.number not in done]
+        frames = sum(shot.stop - shot.start for shot in left)
+        start, before = time.perf_counter(), len(self._networks.used)
+        if left:
+            with self._track(one.name, frames) as advance, one.open(self._context) as make:
+                for shot in left:
+                    made = make(shot)
+                    self._progress.finish(one.name, shot, made.files, made.facts)
+                    advance(shot.stop - shot.start)
+        self._progress.end(one.name)
+        used = [asdict(used) for used in self._networks.used[before:]]
+        self._note(PassRecord(one.name, ", ".join(one.stages), networks=used), frames, start)
+
+    def _note(self, row: PassRecord, frames: int, start: float) -> None:
+        row.frames, row.run_s = frames, round(time.perf_counter() - start, 3)
+        self._record.passes.append(row)
+
+
+def _held(options: ProcessOptions) -> str:
+    return options.preset if options.held else "off"
+
+
+def _digest(identity: Identity) -> str:
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    return asdict(value) if hasattr(value, "__dataclass_fields__") else str(value)
+
+
+@contextmanager
+def _recorded(record: ChainRecord, options: ProcessOptions) -> Iterator[None]:
+    """Write `run.json` whether the block ends, fails or is interrupted."""
+    start = time.perf_counter()
+    try:
+        yield
+        record.status = "done"
+    except KeyboardInterrupt:
+        record.status = "interrupted"
+        raise
+    except BaseException as error:
+        record.error = str(error) or type(error).__name__
+        raise
+    finally:
+        record.elapsed_s = round(time.perf_counter() - start, 3)
+        if record.elapsed_s > 0:
+            record.fps = round(record.frames / record.elapsed_s, 3)
+        # A run that failed has a better sentence to show than this one's.
+        with nullcontext() if record.status == "done" else suppress(OutputError):
+            record.write(options.output)
