@@ -70,7 +70,9 @@ def process_chain(
     output.prepare(options.output, needed_bytes=clip.width * clip.height * 16)
     record = ChainRecord(
         input=input_facts(clip),
-        options={name: str(value) if value is not None else None for name, value in asdict(options).items()},
+        options={
+            name: str(value) if value is not None else None for name, value in asdict(options).items()
+        },
         choices=asdict(choices),
         machine=machine_facts(),
         started=datetime.now(UTC).isoformat(timespec="seconds"),

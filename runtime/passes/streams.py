@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 class _End:
@@ -57,3 +58,16 @@ class Writers:
         """Until all of it is done. Raises what it raised."""
         while self._pending:
             self._pending.popleft().result()
+
+
+def behind(
+    work: Callable[[T], R], items: Iterable[T], pool: ThreadPoolExecutor, *, depth: int
+) -> Iterator[R]:
+    """`work` of each item, in their order, by the pool's threads; at most `depth` items are held at once."""
+    coming: deque[Future[R]] = deque()
+    for item in items:
+        coming.append(pool.submit(work, item))
+        if len(coming) >= depth:
+            yield coming.popleft().result()
+    while coming:
+        yield coming.popleft().result()

@@ -59,7 +59,9 @@ PASSES: tuple[Pass, ...] = (
         lambda c: (c.characters.layout, c.effects),
         compose.opened,
     ),
-    Pass("check", ("2a", "2b", "2c"), "fresh frame", "none", ("compose", "plate"), lambda c: (), check.opened),
+    Pass(
+        "check", ("2a", "2b", "2c"), "fresh frame", "none", ("compose", "plate"), lambda c: (), check.opened
+    ),
     Pass(
         *("annotate", ("4",), "key frame", "film", ("track", "compose")),
         lambda c: c.annotation,

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,8 +24,8 @@ class LayerFolder:
         name: such as ``background``, ``character``, ``character_02``, ``effect_glow``.
         stage: number of the stage that made it.
         folder: below the output folder, with forward slashes.
-        blend: how it is laid on what is below: ``over`` (straight alpha), or ``add``: its colour times its
-            alpha is light that is added.
+        blend: how it is laid on what is below where its shot doesn't say otherwise: ``over`` (straight
+            alpha), or ``add``: its colour times its alpha is light that is added.
         character: id of the one character it holds; 0 where it holds all or none.
         prompt: of an effect layer.
     """
@@ -43,19 +43,23 @@ class Layers:
     """Attributes:
     folders: bottom to top.
     orders: by shot number, the ids of the characters in it from back to front.
+    blends: by shot number and a layer's name, how it blends there.
     """
 
     folders: tuple[LayerFolder, ...]
     orders: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    blends: dict[int, dict[str, Blend]] = field(default_factory=dict)
 
     def in_shot(self, number: int) -> tuple[LayerFolder, ...]:
-        """Bottom to top as they lie in this shot."""
+        """Bottom to top as they lie and blend in this shot."""
         order = self.orders.get(number, ())
         place = {character: rank for rank, character in enumerate(order)}
         people = [layer for layer in self.folders if layer.character]
         people.sort(key=lambda layer: place.get(layer.character, -1))
         queue = iter(people)
-        return tuple(next(queue) if layer.character else layer for layer in self.folders)
+        lying = (next(queue) if layer.character else layer for layer in self.folders)
+        blends = self.blends.get(number, {})
+        return tuple(replace(layer, blend=blends.get(layer.name, layer.blend)) for layer in lying)
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,9 @@ def read_layers(folder: Path) -> Layers:
     table = _read(folder / LAYERS, folder)
     try:
         folders = tuple(LayerFolder(**row) for row in table["folders"])
-        return Layers(folders, {int(shot): tuple(order) for shot, order in table["orders"].items()})
+        orders = {int(shot): tuple(order) for shot, order in table["orders"].items()}
+        blends = {int(shot): dict(names) for shot, names in table["blends"].items()}
+        return Layers(folders, orders, blends)
     except (KeyError, TypeError, ValueError) as error:
         raise _damaged(folder / LAYERS, error) from error
 

@@ -1,5 +1,6 @@
 """What passes leave in an output folder comes back as it went in, and damage is named."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -51,11 +52,11 @@ def test_a_folder_without_a_run_says_what_to_run(tmp_path: Path) -> None:
 def test_characters_lie_in_each_shot_as_its_order_says(tmp_path: Path) -> None:
     background, glow = LayerFolder("background", "2c", "p"), LayerFolder("effect_glow", "2b", "e", "add")
     one, two = (LayerFolder(f"character_0{n}", "2a", f"c{n}", character=n) for n in (1, 2))
-    layers = Layers((background, one, two, glow), {1: (2, 1)})
+    layers = Layers((background, one, two, glow), {1: (2, 1)}, {2: {"effect_glow": "over"}})
     write_layers(tmp_path, layers)
     assert read_layers(tmp_path) == layers
     assert layers.in_shot(1) == (background, two, one, glow)
-    assert layers.in_shot(2) == (background, one, two, glow)
+    assert layers.in_shot(2) == (background, one, two, replace(glow, blend="over"))
 
 
 def test_tracks_come_back(tmp_path: Path) -> None:

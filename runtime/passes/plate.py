@@ -1,0 +1,62 @@
+"""Stage 2c: the plate of each shot, and as each frame shows it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from trt_anime.runtime.media.frames import Pixels
+from trt_anime.runtime.passes.context import Context, Made, OfShot, heat_folder
+from trt_anime.runtime.passes.finders import folder_of
+from trt_anime.runtime.passes.streams import Writers
+from trt_anime.runtime.plates import Fill, Frames, Seen, filled, gathered, motions_of, write_plate
+from trt_anime.runtime.results import places
+from trt_anime.runtime.results.planes import read_plane, write_frame
+from trt_anime.runtime.results.shots import Shot
+
+
+@contextmanager
+def opened(context: Context) -> Iterator[OfShot]:
+    """Registered, gathered, filled. Raises what the tool `fill` raises."""
+    with context.tools.fill(context) as fill:
+        yield partial(_plate, context, fill)
+
+
+def _plate(context: Context, fill: Fill, shot: Shot) -> Made:
+    frames = partial(_seen, context, shot)
+    plate = filled(gathered(frames, motions_of(frames)), fill)
+    folder = context.folder / places.PLATES
+    files = write_plate(folder, shot.number, plate)
+    if context.choices.plates.layout == "frame":
+        with Writers.open(context.options.cores) as writers:
+            for fresh in shot.fresh:
+                shown = list(shot.shown_at(fresh))
+                writers.do(partial(write_frame, folder, shown, plate.view(fresh)))
+                files += [folder / places.frame_name(index) for index in shown]
+    return Made(files)
+
+
+def _seen(context: Context, shot: Shot) -> Iterator[Seen]:
+    for index, rgb in context.frames(shot):
+        yield Seen(index, rgb, hidden(context, index, rgb))
+
+
+def hidden(context: Context, index: int, rgb: Pixels) -> Pixels:
+    """uint8 [H,W]: what hides the background in a frame: characters by matte and masks, and effects."""
+    plane = np.zeros(rgb.shape[:2], np.uint8)
+    matte = context.matte(index)
+    if matte is not None:
+        plane = cv2.extractChannel(matte, 3)
+    for path in _masks(context, index):
+        np.maximum(plane, cv2.threshold(read_plane(path), 0, 255, cv2.THRESH_BINARY)[1], out=plane)
+    return plane
+
+
+def _masks(context: Context, index: int) -> Iterator[Path]:
+    name = places.frame_name(index)
+    folders = [context.folder / places.TRACKS]
+    folders += [heat_folder(context.folder, folder_of(p.text)) for p in context.choices.effects.prompts]
+    return (folder / name for folder in folders if (folder / name).exists())
