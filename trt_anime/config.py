@@ -64,11 +64,15 @@ class Stage3(_Section):
 
 
 class Stage4(_Section):
-    """What is in the frames; `none` leaves one out. `vocabulary` is a file of the user's own tags."""
+    """What is in the frames; `none` leaves one out.
+
+    `vocabulary` is a file of the user's own tags, `tagger` a graph (ONNX) with `selected_tags.csv` beside it.
+    """
 
     tags: str | None = None
     captions: str | None = None
     embeddings: str | None = None
+    tagger: str | None = None
     vocabulary: str | None = None
 
 

@@ -58,7 +58,7 @@ def identity_of(
 
 
 def input_identity(clip: ClipInfo) -> Identity:
-    """Identity of a clip. Reads a video in full, of images only the folder. Raises InputError: it can't be read."""
+    """Identity of a clip. Reads a video in full, of images only the folder. Raises InputError: it can't."""
     try:
         return _video(clip.path) if clip.kind == "video" else _images(clip)
     except OSError as error:

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from trt_anime.runtime.layers.compositing import Recomposition, composite, outliers, recomposition
+
 from trt_anime.runtime.media.frames import Pixels
 from trt_anime.runtime.passes.context import Context, Made, OfShot
 from trt_anime.runtime.passes.describe import layers_of
@@ -17,8 +18,6 @@ from trt_anime.runtime.results import places
 from trt_anime.runtime.results.layers import Blend, LayerFolder
 from trt_anime.runtime.results.planes import read_rgba
 from trt_anime.runtime.results.shots import Shot
-
-PASS = "check"  # noqa: S105 - not a password
 
 
 @contextmanager
@@ -31,7 +30,7 @@ def opened(context: Context) -> Iterator[OfShot]:
 def summary(facts: dict[int, dict[str, Any]]) -> dict[str, Any] | None:
     """All shots' facts as `run.json` has them; None where nothing was compared.
 
-    ``frames`` compared, ``median_db`` and ``lowest_db`` PSNR, ``outliers``: which frames to look at, and why.
+    ``frames`` compared, ``median_db`` and ``lowest_db`` PSNR, ``outliers``: frames to look at, and why.
     """
     found = {
         int(index): Recomposition(*values) for shot in facts.values() for index, values in shot.items()

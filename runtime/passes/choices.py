@@ -87,12 +87,14 @@ class Annotation:
 
     Attributes:
         tags, captions, embeddings: catalogue names; ``none`` leaves that column empty.
+        tagger: the graph (ONNX) of a tagger that was imported; its ``selected_tags.csv`` lies beside it.
         vocabulary: the user's own tags instead of ours.
     """
 
     tags: str = NONE
     captions: str = NONE
     embeddings: str = NONE
+    tagger: Path | None = None
     vocabulary: Path | None = None
 
 

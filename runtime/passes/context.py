@@ -12,6 +12,7 @@ from trt_anime.runtime.options import ProcessOptions
 from trt_anime.runtime.passes.choices import Choices
 from trt_anime.runtime.passes.networks import Networks, Notify
 from trt_anime.runtime.passes.streams import ahead
+from trt_anime.runtime.passes.tools import Tools
 from trt_anime.runtime.results import places
 from trt_anime.runtime.results.planes import read_rgba
 from trt_anime.runtime.results.shots import Shot
@@ -48,6 +49,7 @@ class Context:
     stages: frozenset[str]
     clip: ClipInfo
     networks: Networks
+    tools: Tools
     notify: Notify
     facts: Callable[[str], dict[int, dict[str, Any]]]
 

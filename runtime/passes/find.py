@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from trt_anime.runtime.passes.context import Context, Made, OfShot, heat_folder
-from trt_anime.runtime.passes.finders import Finder, finder, folder_of
+from trt_anime.runtime.passes.finders import Finder, folder_of
 from trt_anime.runtime.passes.streams import Writers
 from trt_anime.runtime.results.places import frame_name
 from trt_anime.runtime.results.planes import write_frame
@@ -14,8 +14,8 @@ from trt_anime.runtime.results.shots import Shot
 
 @contextmanager
 def opened(context: Context) -> Iterator[OfShot]:
-    """Heat of every fresh frame, below `work`. Raises what `finder` raises."""
-    with finder(context.choices.effects, context.networks) as found:
+    """Heat of every fresh frame, below `work`. Raises what the tool `finder` raises."""
+    with context.tools.finder(context) as found:
         yield partial(_find, context, found)
 
 

@@ -31,13 +31,13 @@ def check_needs(folder: Path, stages: Collection[str]) -> None:
             if not any(other in stages or any((folder / FOLDERS[other]).glob("*")) for other in group):
                 wanted = " or ".join(group)
                 raise InputError(
-                    f"{folder}: stage {stage} reads from stage {wanted}, whose results are not there; add it"
-                    " to --stages, or give the folder of a run that had it"
+                    f"{folder}: stage {stage} reads from stage {wanted}, whose results are not there; add"
+                    " it to --stages, or give the folder of a run that had it"
                 )
 
 
 def take_up(options: ProcessOptions, passes: Sequence[Pass], progress: Progress) -> None:
-    """Refuse to mix two runs; with `overwrite`, remove what is to be made again and all that follows from it.
+    """Refuse to mix two runs; with `overwrite`, remove what is made again and all that follows from it.
 
     Raises:
         InputError: the folder holds results of these stages, and neither `resume` nor `overwrite` is on.
@@ -55,8 +55,8 @@ def take_up(options: ProcessOptions, passes: Sequence[Pass], progress: Progress)
         return
     if alone:
         raise InputError(
-            f"{options.output}: holds a run of stage 2a alone; leave 2a out of --stages to go on from it, add"
-            " --overwrite to replace it, or choose another folder"
+            f"{options.output}: holds a run of stage 2a alone; leave 2a out of --stages to go on from it,"
+            " add --overwrite to replace it, or choose another folder"
         )
     if begun and not options.resume:
         raise InputError(

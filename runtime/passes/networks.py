@@ -16,6 +16,7 @@ from trt_anime.runtime.options import ProcessOptions
 from trt_anime.runtime.sessions.api import Origin, Session
 from trt_anime.runtime.sessions.opening import open_graph, runs_on
 from trt_anime.runtime.sessions.running import Arrays, Running
+from trt_anime.runtime.text.tokenizer import Tokenizer
 
 Notify = Callable[[str], None]
 
@@ -27,14 +28,27 @@ class ModelFiles:
     Attributes:
         graphs: stage graphs by name.
         companions: files that came with its weights, by name, such as ``tokenizer.json``.
+        tokens: numbers of tokens that its text begins and ends with, by use: ``start``, ``stop``.
+        context: tokens that it reads of a text; 0 where it reads none.
     """
 
     graphs: Mapping[str, Path]
     companions: Mapping[str, Path] = field(default_factory=dict)
+    tokens: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    context: int = 0
+
+    def tokenizer(self, model: str) -> Tokenizer:
+        """Raises MissingError: its file isn't here; CheckpointError: it can't be read."""
+        path = self.companions.get(TOKENIZER)
+        if path is None:
+            raise MissingError(f"{model}: its {TOKENIZER} isn't here; run `trt-anime models pull {model}`")
+        return Tokenizer.from_file(path, context=self.context)
 
 
 # By catalogue name; fetches and exports on first use.
 FilesOf = Callable[[str], ModelFiles]
+
+TOKENIZER = "tokenizer.json"
 
 # Shapes that a network keeps memory for at once: a last, smaller batch beside the full one.
 _SHAPES = 2
@@ -58,10 +72,9 @@ class Network:
         return self._running[key](inputs)
 
     def close(self) -> None:
-        """Free everything. Again is harmless."""
+        """Free its memory; the session stays its owner's. Again is harmless."""
         while self._running:
             self._running.popitem()[1].close()
-        self.session.close()
 
 
 @dataclass(frozen=True)
@@ -106,7 +119,7 @@ class Networks:
 
     @contextmanager
     def open(self, model: str, *kinds: str, stage: str) -> Iterator[dict[str, Network]]:
-        """Graphs of one model by name, on a device of their own, until the block ends.
+        """Graphs of one model by name, as functions, until the block ends.
 
         Args:
             kinds: which of its graphs; all of them if none is named.
@@ -115,19 +128,26 @@ class Networks:
         Raises:
             InputError, MissingError, EngineError: see `open_graph`.
         """
+        with self.sessions(model, *kinds, stage=stage) as (device, sessions), ExitStack() as stack:
+            found = {kind: Network(session, device) for kind, session in sessions.items()}
+            for network in found.values():
+                stack.callback(network.close)
+            yield found
+
+    @contextmanager
+    def sessions(self, model: str, *kinds: str, stage: str) -> Iterator[tuple[Device, dict[str, Session]]]:
+        """As `open`: the sessions, and the device that they are on, for who puts work on it itself."""
         files = self._files(model).graphs
         with ExitStack() as stack:
             device = stack.enter_context(self.device())
-            found = {}
+            found: dict[str, Session] = {}
             for kind in kinds or files:
                 session, notices = self._session(kind, files[kind], device, stage)
-                network = Network(session, device)
-                stack.callback(network.close)
-                found[kind] = network
+                found[kind] = stack.enter_context(session)
                 for sentence in notices:
                     self._notify(sentence)
                 self.used.append(Used(model, kind, session.origin))
-            yield found
+            yield device, found
 
     def _session(self, kind: str, file: Path, device: Device, stage: str) -> tuple[Session, list[str]]:
         options = self._options

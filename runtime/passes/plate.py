@@ -12,7 +12,7 @@ from trt_anime.runtime.media.frames import Pixels
 from trt_anime.runtime.passes.context import Context, Made, OfShot, heat_folder
 from trt_anime.runtime.passes.finders import folder_of
 from trt_anime.runtime.passes.streams import Writers
-from trt_anime.runtime.plates import Fill, Frames, Seen, filled, gathered, motions_of, write_plate
+from trt_anime.runtime.plates import Fill, Seen, filled, gathered, motions_of, write_plate
 from trt_anime.runtime.results import places
 from trt_anime.runtime.results.planes import read_plane, write_frame
 from trt_anime.runtime.results.shots import Shot

@@ -17,17 +17,20 @@ from trt_anime.runtime.ledger.identity import Identity, input_identity, versions
 from trt_anime.runtime.media.frames import ClipInfo
 from trt_anime.runtime.media.reader import open_source
 from trt_anime.runtime.options import ProcessOptions
-from trt_anime.runtime.passes import finish, matte
+from trt_anime.runtime.passes import finish
 from trt_anime.runtime.passes.choices import Choices
 from trt_anime.runtime.passes.context import Context
+from trt_anime.runtime.passes.describe import layers_of
 from trt_anime.runtime.passes.folder import check_needs, remove_work, take_up
 from trt_anime.runtime.passes.look import look
 from trt_anime.runtime.passes.networks import FilesOf, Networks, Notify
 from trt_anime.runtime.passes.progress import Progress
 from trt_anime.runtime.passes.record import ChainRecord, PassRecord
+from trt_anime.runtime.passes.sources import NETWORKS
 from trt_anime.runtime.passes.table import MATTE, PASSES, STAGES, Pass
-from trt_anime.runtime.passes.tools import NETWORKS, Tools
+from trt_anime.runtime.passes.tools import Tools
 from trt_anime.runtime.record import input_facts, machine_facts
+from trt_anime.runtime.results.layers import write_layers
 from trt_anime.runtime.results.shots import Shot, read_shots, write_shots
 
 Advance = Callable[[int], None]
@@ -46,9 +49,9 @@ def process_chain(
 ) -> ChainRecord:
     """Split a clip into layers, stage by stage.
 
-    Nothing is written before the clip, the stages' needs, the networks' files and the output folder have been
-    checked. From then on `run.json` is written however the run ends, every file under its own name is whole,
-    and every finished shot of every pass is kept for `resume`.
+    Nothing is written before the clip, the stages' needs, the networks' files and the output folder have
+    been checked. From then on `run.json` is written however the run ends, every file under its own name is
+    whole, and every finished shot of every pass is kept for `resume`.
 
     Args:
         files: gives a model's files; fetches and exports them on first use.
@@ -110,9 +113,9 @@ def require_models(choices: Choices, stages: Sequence[str], files: FilesOf) -> N
     if lacks:
         names = " ".join(lacks)
         raise MissingError(
-            f"{'; '.join(lacks.values())}. Bring them with `trt-anime models pull {names}` where their hosts"
-            " can be reached, or choose others: `--preset fast` needs the fewest, `stage4.tags: none` and the"
-            " like leave one out"
+            f"{'; '.join(lacks.values())}. Bring them with `trt-anime models pull {names}` where their"
+            " hosts can be reached, or choose others: `--preset fast` needs the fewest, `stage4.tags: none`"
+            " and the like leave one out"
         )
 
 
@@ -170,7 +173,7 @@ class _Run:
             self._matte(record.frames)
         for one in wanted:
             self._pass(one, shots)
-        finish.finish(self._context, record, shots)
+        finish.finish(self._context, record, self._track)
         remove_work(self._options.output)
 
     def _shots(self) -> list[Shot]:
@@ -235,6 +238,9 @@ class _Run:
 
     def _pass(self, one: Pass, shots: list[Shot]) -> None:
         done = self._progress.done(one.name)
+        if one.cadence == "film":
+            shots = [Shot(0, 0, shots[-1].stop, (0,))]
+            finish.prepare(self._context, self._record)
         left = [shot for shot in shots if shot.number not in done]
         frames = sum(shot.stop - shot.start for shot in left)
         start, before = time.perf_counter(), len(self._networks.used)
@@ -245,6 +251,7 @@ class _Run:
                     self._progress.finish(one.name, shot, made.files, made.facts)
                     advance(shot.stop - shot.start)
         self._progress.end(one.name)
+        write_layers(self._options.output, layers_of(self._context))
         used = [asdict(used) for used in self._networks.used[before:]]
         self._note(PassRecord(one.name, ", ".join(one.stages), networks=used), frames, start)
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import cv2
 import numpy as np
-
 from trt_anime.runtime.characters.found import Found, FoundSegment, Frame, Matte
+
 from trt_anime.runtime.passes.context import Context, Made, OfShot
 from trt_anime.runtime.results import places
 from trt_anime.runtime.results.planes import read_plane, write_frame
@@ -78,4 +78,5 @@ def _segment(context: Context, segment: Segment, shot: Shot) -> Made:
         if index in keys:
             frames.segment(rgb, matte)
     folder = context.folder / places.SEGMENTS
-    return Made([folder / places.frame_name(int(index)) for index in frames.facts], frames.facts)
+    files = [folder / places.frame_name(int(index)) for index in frames.facts]
+    return Made(files, {"segments": frames.facts})

@@ -2,22 +2,31 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
+from trt_anime.runtime.annotation.captions import Captioner
+from trt_anime.runtime.annotation.networks import PictureEncoder, TextEncoder
+from trt_anime.runtime.annotation.tools import Tools as Annotator
+from trt_anime.runtime.annotation.vocabulary import VOCABULARY, read_vocabulary
+from trt_anime.runtime.annotation.wd_tagger import wd_tagger_from
 from trt_anime.runtime.characters.found import Found, Frame, Matte, Segmenter
-from trt_anime.runtime.characters.prompted import BoxMasks
 from trt_anime.runtime.characters.propagation import Propagator
 from trt_anime.runtime.characters.propagators.flow import FlowPropagator
 from trt_anime.runtime.characters.propagators.sam import SamPropagator
 from trt_anime.runtime.characters.segmenters.mask2former import Mask2FormerSegmenter
 from trt_anime.runtime.characters.segmenters.matte import MatteSegmenter
 from trt_anime.runtime.characters.segmenters.sam import SamSegmenter
+
+from trt_anime.runtime.captions.options import SearchOptions
 from trt_anime.runtime.media.frames import Pixels
 from trt_anime.runtime.passes import finders
 from trt_anime.runtime.passes.choices import NONE
 from trt_anime.runtime.passes.context import Context
-from trt_anime.runtime.passes.finders import Finder
+from trt_anime.runtime.passes.finders import Finder, box_masks
+from trt_anime.runtime.passes.matte import matte
 from trt_anime.runtime.passes.networks import Network
 from trt_anime.runtime.passes.segment import Segment
+from trt_anime.runtime.passes.tools import Tools
 from trt_anime.runtime.plates import Fill, fill_simple
 
 
@@ -34,7 +43,7 @@ def segmenter(context: Context) -> Iterator[Segment]:
                 network, network.session.info, confidence_threshold=chosen.confidence
             )
         elif chosen.method == "sam":
-            found = SamSegmenter(stack.enter_context(box_masks(context, chosen.model, "1")))
+            found = SamSegmenter(stack.enter_context(box_masks(context.networks, chosen.model, stage="1")))
         else:
             found = MatteSegmenter()
 
@@ -68,13 +77,72 @@ def fill(context: Context) -> Iterator[Fill]:
 
 
 @contextmanager
-def box_masks(context: Context, model: str, stage: str) -> Iterator[BoxMasks]:
-    """A SAM's two graphs as one function. Raises as `segmenter`."""
-    with context.networks.open(model, "image", "mask", stage=stage) as graphs:
-        yield BoxMasks(graphs["image"], graphs["mask"], prompts=_prompts(graphs["mask"]))
+def propagator(context: Context) -> Iterator[Propagator]:
+    """Stage 3's. Raises as `segmenter`."""
+    chosen = context.choices.tracking
+    if chosen.method == "flow":
+        yield FlowPropagator()
+    elif chosen.method == "sam":
+        with box_masks(context.networks, chosen.model, stage="3") as masks:
+            yield SamPropagator(masks)
 
 
-def _prompts(mask: Network) -> int:
-    """How many boxes a run takes: an engine's own number; a graph takes any, one at a time costs least."""
-    boxes = next(item for item in mask.session.inputs if item.name == "boxes")
-    return boxes.shape[1] if isinstance(boxes.shape[1], int) else 1
+@contextmanager
+def annotator(context: Context) -> Iterator[Annotator]:
+    """Stage 4's; a network that isn't chosen is left out. Raises as `segmenter`."""
+    chosen = context.choices.annotation
+    with ExitStack() as stack:
+        clip = text = dino = wd = captions = None
+        if chosen.tags != NONE:
+            graphs = stack.enter_context(context.networks.open(chosen.tags, stage="4"))
+            clip = PictureEncoder(**_encoder(chosen.tags, graphs["embed"]))
+            words = context.networks.files(chosen.tags).tokenizer(chosen.tags)
+            text = TextEncoder(**_encoder(chosen.tags, graphs["embed_text"]), tokenizer=words)
+        if chosen.embeddings != NONE:
+            graphs = stack.enter_context(context.networks.open(chosen.embeddings, stage="4"))
+            dino = PictureEncoder(**_encoder(chosen.embeddings, graphs["embed"]))
+        if chosen.captions != NONE:
+            captions = stack.enter_context(_captioner(context, chosen.captions))
+        if chosen.tagger is not None:
+            labels = chosen.tagger.with_name("selected_tags.csv")
+            wd = wd_tagger_from(chosen.tagger, labels, threads=context.options.cores).tags
+        vocabulary = read_vocabulary(chosen.vocabulary) if chosen.vocabulary else VOCABULARY
+        yield Annotator(
+            clip=clip, clip_text=text, dino=dino, wd=wd, captions=captions, vocabulary=vocabulary
+        )
+
+
+@contextmanager
+def _captioner(context: Context, model: str) -> Iterator[Captioner]:
+    files = context.networks.files(model)
+    height, width = context.clip.height, context.clip.width
+    with context.networks.sessions(model, "vision", "prefill", "step", stage="4") as (device, sessions):
+        captioner = Captioner(
+            *sessions.values(),
+            device,
+            start=files.tokens["start"][0],
+            decode=files.tokenizer(model).decode,
+            options=SearchOptions(stop=files.tokens["stop"]),
+            size=(height, width),
+        )
+        with captioner:
+            yield captioner
+
+
+def _encoder(model: str, network: Network) -> dict[str, Any]:
+    return {
+        "model": model,
+        "checkpoint_sha256": network.session.info.checkpoint_sha256,
+        "graph_sha256": network.session.origin.sha256,
+        "run": network,
+    }
+
+
+NETWORKS = Tools(
+    matte=matte,
+    segmenter=segmenter,
+    propagator=propagator,
+    finder=finder,
+    fill=fill,
+    annotator=annotator,
+)

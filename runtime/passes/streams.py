@@ -63,7 +63,7 @@ class Writers:
 def behind(
     work: Callable[[T], R], items: Iterable[T], pool: ThreadPoolExecutor, *, depth: int
 ) -> Iterator[R]:
-    """`work` of each item, in their order, by the pool's threads; at most `depth` items are held at once."""
+    """`work` of each item, in their order, by the pool's threads; at most `depth` items are held."""
     coming: deque[Future[R]] = deque()
     for item in items:
         coming.append(pool.submit(work, item))

@@ -10,7 +10,7 @@ from trt_anime.runtime.passes.context import Context, Opened
 
 STAGES = ("1", "2a", "2b", "2c", "3", "4")
 
-Cadence = Literal["frame", "fresh frame", "key frame", "shot"]
+Cadence = Literal["fresh frame", "key frame", "shot", "film"]
 State = Literal["none", "shot", "film"]
 
 
@@ -20,7 +20,7 @@ class Pass:
 
     Attributes:
         stages: those that it works for; it runs if one of them does.
-        cadence: what of a shot it computes for.
+        cadence: what it computes for; one for the film goes over it once, not shot by shot.
         state: what it remembers while it goes over the clip.
         reads: passes whose results it takes, where there are any.
         choices: the part of the choices that decides its results.
@@ -63,7 +63,7 @@ PASSES: tuple[Pass, ...] = (
         "check", ("2a", "2b", "2c"), "fresh frame", "none", ("compose", "plate"), lambda c: (), check.opened
     ),
     Pass(
-        *("annotate", ("4",), "key frame", "film", ("track", "compose")),
+        *("annotate", ("4",), "film", "film", ("track", "compose")),
         lambda c: c.annotation,
         annotate.opened,
     ),

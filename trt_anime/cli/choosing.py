@@ -72,6 +72,7 @@ def choices_of(settings: Settings) -> "Choices":
             preset.annotation,
             **_given(tags=four.tags, captions=four.captions, embeddings=four.embeddings),
             vocabulary=Path(four.vocabulary) if four.vocabulary else None,
+            tagger=Path(four.tagger) if four.tagger else None,
         ),
     )
     _check_kinds(chosen)
@@ -85,6 +86,7 @@ def files_of(model: str) -> "ModelFiles":
     """
     from trt_anime.cli.models import console_report
     from trt_anime.export import catalogue, checkpoints, graphs
+    from trt_anime.export.recipes.caption import Captioning
     from trt_anime.runtime.passes.networks import ModelFiles
 
     found = graphs.ensure(model, report=console_report())
@@ -92,7 +94,12 @@ def files_of(model: str) -> "ModelFiles":
     weights = checkpoints.find(row)
     companions = {file.filename for published in row.files for file in published.companions}
     beside = {name: weights.with_name(name) for name in companions} if weights else {}
-    return ModelFiles(found, {name: path for name, path in beside.items() if path.is_file()})
+    here = {name: path for name, path in beside.items() if path.is_file()}
+    if isinstance(row.recipe, Captioning):
+        language = row.recipe.decoder
+        tokens = {"start": (language.start,), "stop": language.stop}
+        return ModelFiles(found, here, tokens, language.positions)
+    return ModelFiles(found, here, context=getattr(row.recipe, "context", 0))
 
 
 def _given(**values: object) -> dict[str, Any]:

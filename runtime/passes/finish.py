@@ -1,0 +1,100 @@
+"""What is made of all passes' results: tables, pictures to look at first, layers in other formats."""
+
+import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+from trt_anime.runtime.delivery.contact import write_contact_sheet
+from trt_anime.runtime.delivery.preview import write_preview
+from trt_anime.runtime.delivery.video import FORMATS as PACKED
+from trt_anime.runtime.delivery.video import pack, work_of
+
+from trt_anime.errors import InputError
+from trt_anime.files import write_text
+from trt_anime.runtime.passes import check
+from trt_anime.runtime.passes.context import Context
+from trt_anime.runtime.passes.folder import FOLDERS
+from trt_anime.runtime.passes.record import ChainRecord
+from trt_anime.runtime.passes.table import STAGES
+from trt_anime.runtime.results import places
+from trt_anime.runtime.results.reader import Results
+
+FORMATS = ("png", *PACKED)
+CONTACT_SHEET = "contact_sheet.png"
+PREVIEW = "preview.mp4"
+SEGMENTS = "segments.jsonl"
+
+Track = Callable[[str, int | None], AbstractContextManager[Callable[[int], None]]]
+
+
+def check_format(format: str) -> None:
+    """Raises InputError: layers of several stages don't come so."""
+    if format not in FORMATS:
+        raise InputError(
+            f"format {format}: of several stages layers come as {', '.join(FORMATS)}; choose one of these, or"
+            " run stage 2a alone"
+        )
+
+
+def finish(context: Context, record: ChainRecord, track: Track) -> None:
+    """Tables first, then what is drawn of everything. Again is harmless.
+
+    Raises:
+        InputError: the clip isn't where it was, or a file is damaged.
+        OutputError: the disk is full.
+    """
+    prepare(context, record)
+    results = Results.open(context.folder)
+    threads = context.options.cores
+    write_contact_sheet(results, context.folder / CONTACT_SHEET, notify=context.notify)
+    with track("preview", results.frames) as advance:
+        write_preview(
+            results, context.folder / PREVIEW, threads=threads, notify=context.notify, advance=advance
+        )
+    record.outputs = [str(context.folder / FOLDERS[stage]) for stage in STAGES if stage in context.stages]
+    record.outputs += [str(context.folder / name) for name in (CONTACT_SHEET, PREVIEW)]
+    if context.options.format in PACKED and results.layers.folders:
+        with track("pack", work_of(results)) as advance:
+            packed = pack(
+                results,
+                context.folder,
+                context.options.format,
+                threads=threads,
+                notify=context.notify,
+                advance=advance,
+            )
+        record.outputs += [str(path) for path in packed]
+
+
+def prepare(context: Context, record: ChainRecord) -> None:
+    """Tables of what is there so far, and the record, by which results are read. Raises OutputError."""
+    _write_segments(context)
+    record.recomposition = check.summary(context.facts("check"))
+    record.without = _without(context)
+    record.write(context.folder)
+
+
+def _write_segments(context: Context) -> None:
+    """`segments.jsonl`: a line for each key frame. Raises OutputError."""
+    rows = {
+        int(frame): segments
+        for name in ("segment", "track")
+        for made in context.facts(name).values()
+        for frame, segments in made.get("segments", {}).items()
+    }
+    if rows:
+        lines = (json.dumps({"frame": frame, "segments": rows[frame]}) for frame in sorted(rows))
+        write_text(context.folder / places.SEGMENTS / SEGMENTS, "\n".join(lines) + "\n")
+
+
+def _without(context: Context) -> dict[str, str]:
+    """By stage number, why it left nothing or less than it could."""
+    found = {
+        stage: "did not run"
+        for stage in STAGES
+        if stage not in context.stages and not context.has(FOLDERS[stage])
+    }
+    for made in context.facts("annotate").values():
+        if made["missing"]:
+            found["4"] = "; ".join(made["missing"])
+    return found
