@@ -1,20 +1,21 @@
 """The truth in place of every network: what is left is the rest of the chain, to be measured on its own."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import cv2
 import numpy as np
+from trt_anime.runtime.characters.found import Found, Frame, Matte, found_of
 
 from samples.arrays import U8
 from samples.scene import GroundTruth, Scene
-from trt_anime.runtime.characters.found import Found, Frame, Matte, found_of
 from trt_anime.runtime.effects import EffectPrompt, Heat
 from trt_anime.runtime.passes.context import Context, matte_folder
-from trt_anime.runtime.passes.tools import NETWORKS, Tools
+from trt_anime.runtime.passes.sources import NETWORKS
+from trt_anime.runtime.passes.tools import Tools
 from trt_anime.runtime.plates import Fill, fill_simple
 from trt_anime.runtime.results.planes import write_frame
 
@@ -34,9 +35,9 @@ class Oracle:
         """For `process_chain`; the tracking is the run's own."""
         return Tools(
             matte=self._matte,
-            segmenter=lambda context: nullcontext(_Segmenter(self)),
+            segmenter=lambda context: nullcontext(self._segments),
             propagator=NETWORKS.propagator,
-            finder=lambda context: nullcontext(_Finder(self)),
+            finder=lambda context: nullcontext(self),
             fill=lambda context: nullcontext(self.fill),
             annotator=NETWORKS.annotator,
         )
@@ -51,6 +52,18 @@ class Oracle:
             write_frame(matte_folder(context.folder), [index], rgba_of(self.truth(index)))
             advance(1)
         return []
+
+    def heat(self, index: int, rgb: Frame) -> dict[str, Heat]:
+        """See `Finder.heat`."""
+        return {PROMPT.text: heat_of(self.truth(index))}
+
+    def _segments(self, index: int, frame: Frame, matte: Matte | None) -> Found:
+        return found_of(self.truth(index).instance)
+
+
+@lru_cache(maxsize=4)
+def _drawn(scene: Scene, index: int) -> GroundTruth:
+    return scene.render(index)
 
 
 def rgba_of(truth: GroundTruth) -> U8:

@@ -66,7 +66,7 @@ class Stage3(_Section):
 class Stage4(_Section):
     """What is in the frames; `none` leaves one out.
 
-    `vocabulary` is a file of the user's own tags, `tagger` a graph (ONNX) with `selected_tags.csv` beside it.
+    `vocabulary` is a file of the user's own tags, `tagger` a graph (ONNX) beside its `selected_tags.csv`.
     """
 
     tags: str | None = None

@@ -31,8 +31,8 @@ def check_format(format: str) -> None:
     """Raises InputError: layers of several stages don't come so."""
     if format not in FORMATS:
         raise InputError(
-            f"format {format}: of several stages layers come as {', '.join(FORMATS)}; choose one of these, or"
-            " run stage 2a alone"
+            f"format {format}: of several stages layers come as {', '.join(FORMATS)}; choose one of these,"
+            " or run stage 2a alone"
         )
 
 

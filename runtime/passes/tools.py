@@ -22,8 +22,8 @@ class Tools:
     """What passes work with: functions of the run's context that open it until a block ends.
 
     Attributes:
-        matte: writes every frame's matte to `context.matte_folder`, calls back with the number of frames just
-            written, and returns what ran, as `run.json` has it.
+        matte: writes every frame's matte to `context.matte_folder`, calls back with the number of frames
+            just written, and returns what ran, as `run.json` has it.
         segmenter: of stage 1. propagator: of stage 3. finder: of stage 2b. fill: of stage 2c. annotator: of
             stage 4.
     """
