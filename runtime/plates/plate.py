@@ -1,0 +1,82 @@
+"""The background of a shot."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from trt_anime.runtime.media.frames import Pixels
+from trt_anime.runtime.plates.motions import Motions
+from trt_anime.runtime.plates.seen import margin, visible
+from trt_anime.runtime.plates.warping import from_canvas, to_canvas
+
+_ALL = 250  # of 255: less is not only rounding
+
+
+@dataclass(frozen=True)
+class Plate:
+    """One picture of all that a shot shows of its background, and each frame's view of it.
+
+    Attributes:
+        canvas: uint8 [h,w,3], RGB.
+        seen: uint8 [h,w], 255 where some frame shows it, 0 where it is invented.
+        motions: of the shot's fresh frames.
+        matrices: float64 [N,3,3], from each frame's pixels (x, y, 1) to the canvas's.
+        piece: from 1; above 1 where the shot goes over more than one canvas can hold.
+    """
+
+    canvas: Pixels
+    seen: Pixels
+    motions: Motions
+    matrices: NDArray[np.float64]
+    piece: int = 1
+
+    def view(self, index: int) -> Pixels:
+        """uint8 [H,W,3]: the background as fresh frame `index` shows it.
+
+        A crop, bit for bit, where the camera moved by whole pixels and the light is the plate's. Where
+        `motions.sure` is 0 the camera is only supposed to stand where it stood before.
+
+        Raises:
+            KeyError: it is not one of the plate's fresh frames.
+        """
+        place = self.motions.place(index)
+        picture = from_canvas(self.canvas, self.matrices[place], self.motions.size)
+        gain, offset = self.motions.gains[place], self.motions.offsets[place]
+        if (gain == 1).all() and (offset == 0).all():
+            return np.ascontiguousarray(picture)
+        steps = np.arange(256)[:, None] * gain + offset
+        table = np.clip(np.rint(steps), 0, 255).astype(np.uint8)
+        return np.asarray(cv2.LUT(picture, table[None]), np.uint8)
+
+    def holes(self, index: int) -> Pixels:
+        """uint8 [H,W]: 255 where `view` shows what no frame has shown, else 0. Raises KeyError."""
+        matrix = self.matrices[self.motions.place(index)]
+        invented = 255 - seen_from(self.seen, matrix, self.motions.size)
+        return np.asarray(invented, np.uint8)
+
+    def behind(self, index: int, rgb: Pixels, hidden: Pixels) -> Pixels:
+        """uint8 [H,W,3]: `view`, with the frame's own pixels where the background shows in it.
+
+        Args:
+            rgb: uint8 [H,W,3], fresh frame `index`.
+            hidden: uint8 [H,W], as in `Seen`.
+
+        Raises:
+            KeyError: it is not one of the plate's fresh frames.
+        """
+        own = visible(hidden)
+        side = 2 * margin(hidden.shape[0]) + 1
+        share = np.minimum(cv2.blur(cv2.erode(own, np.ones((side, side), np.uint8)), (side, side)), own)
+        view = self.view(index)
+        share = share.astype(np.uint16)[..., None]
+        mixed = view * (255 - share) + rgb * share
+        return ((mixed + 127) // 255).astype(np.uint8)
+
+
+def seen_from(seen: Pixels, matrix: NDArray[np.float64], size: tuple[int, int]) -> Pixels:
+    """uint8 [H,W]: 255 where all that a frame at `matrix` shows is marked in `seen` (uint8 [h,w]), else 0."""
+    back = np.linalg.inv(matrix)
+    shown = to_canvas(seen, back / back[2, 2], (slice(0, size[0]), slice(0, size[1])))
+    return np.where(shown >= _ALL, np.uint8(255), np.uint8(0))

@@ -1,0 +1,52 @@
+"""What a shot gives to its plate: fresh frames, and what hides the background in them."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from trt_anime.runtime.media.frames import Pixels
+
+Matrix = NDArray[np.float64]
+Floats = NDArray[np.float32]
+
+HIDES_FROM = 3
+"""Of 255. What hides less changes a colour by less than the noise of a clip."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A fresh frame.
+
+    Attributes:
+        index: zero-based, of the clip.
+        rgb: uint8 [H,W,3], RGB.
+        hidden: uint8 [H,W], 0 where all of the background shows, 255 where none: character or effect.
+    """
+
+    index: int
+    rgb: Pixels
+    hidden: Pixels
+
+
+Frames = Callable[[], Iterator[Seen]]
+"""Gives a shot's fresh frames, ascending, from the first one again at each call."""
+
+
+def margin(height: int) -> int:
+    """How many pixels around what hides the background are not trusted: blurred edges, codec noise."""
+    return 2 + round(height / 540)
+
+
+def hiding(hidden: Pixels) -> Pixels:
+    """uint8 [H,W]: 255 where something hides the background, without a margin."""
+    return np.asarray(cv2.threshold(hidden, HIDES_FROM - 1, 255, cv2.THRESH_BINARY)[1], np.uint8)
+
+
+def visible(hidden: Pixels) -> Pixels:
+    """uint8 [H,W]: 255 where the background shows and can be trusted, else 0."""
+    radius = margin(hidden.shape[0])
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    return np.asarray(255 - cv2.dilate(hiding(hidden), disc), np.uint8)
