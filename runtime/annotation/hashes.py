@@ -59,7 +59,8 @@ class Groups:
             if bits[nearest] <= SIMILAR:
                 return nearest
         if count == len(self._hashes):
-            self._hashes, self._lumas = (np.resize(a, 2 * count) for a in (self._hashes, self._lumas))
+            self._hashes = np.concatenate([self._hashes, self._hashes])
+            self._lumas = np.concatenate([self._lumas, self._lumas])
         self._hashes[count], self._lumas[count] = own, mean_luma
         self._count += 1
         return count

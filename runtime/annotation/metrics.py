@@ -1,7 +1,8 @@
 """How good a frame is as a picture, in numbers that suit drawings.
 
-Drawings are flat between lines, so measures made for photographs mislead: the variance of a Laplacian counts
-how many lines there are, not how sharp they are. What is measured here does not depend on how much is drawn.
+Drawings are flat between lines, so measures made for photographs mislead: the variance of a Laplacian
+counts how many lines there are, not how sharp they are. What is measured here does not depend on how much
+is drawn.
 """
 
 from dataclasses import dataclass
@@ -33,16 +34,17 @@ class Metrics:
     """Of one frame.
 
     Attributes:
-        sharpness: 0..1, step from one pixel to the next over the contrast of the edge that it belongs to, at
-            the sharper half of the edges; 1 is a step within one pixel, a Gaussian blur of s pixels is near
-            0.4 / s. It depends neither on how many lines there are nor on their contrast. 0 without an edge.
+        sharpness: 0..1, step from one pixel to the next over the contrast of the edge that it belongs to,
+            at the sharper half of the edges; 1 is a step within one pixel, a Gaussian blur of s pixels is
+            near 0.4 / s. It depends neither on how many lines there are nor on their contrast. 0 without an
+            edge.
         mean_luma: 0..1, BT.601, as the frame is shown.
         shadows, highlights: 0..1, shares of pixels with luma below 4 and above 251.
         contrast: 0..1, from the 5th to the 95th percentile of luma.
         noise: levels of 255, deviation of grain from pixel to pixel in the calmest tenth of the frame.
             Grain that was enlarged with the frame is coarser than a pixel and counts for less.
-        blocking: levels of 255, by how much neighbours differ more across the borders of an 8 x 8 grid than
-            elsewhere, as after JPEG and MPEG-2; near 0 where a codec smoothed its borders, such as H.264, where
+        blocking: levels of 255, by how much neighbours differ more across the borders of an 8 x 8 grid
+            than elsewhere, as after JPEG; near 0 where a codec smooths its borders, as H.264 does, where
             the frame was scaled afterwards, and without compression.
         monochrome: 0..1, share of pixels whose colour is one tint of their luma: grey and sepia give 1.
         paper: 0..1, share of pixels of the most common tone, within 8 levels of luma.
@@ -116,8 +118,8 @@ def sharpness_of(luma: Pixels) -> float:
 def noise_of(luma: Pixels) -> float:
     """See `Metrics.noise`; `luma`: uint8 [H,W].
 
-    The finest diagonal wavelet (Haar; Donoho and Johnstone 1994) sees neither shading nor upright edges. Its
-    mean magnitude in blocks of 16 x 16, unlike a median, sees grain that is finer than a level.
+    The finest diagonal wavelet (Haar; Donoho and Johnstone 1994) sees neither shading nor upright edges.
+    Its mean magnitude in blocks of 16 x 16, unlike a median, sees grain that is finer than a level.
     """
     rows, columns = (side // _BLOCK * _BLOCK for side in luma.shape)
     if not rows or not columns:
