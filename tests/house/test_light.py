@@ -17,7 +17,9 @@ HEAVY = (
     "openvino",
     "OpenEXR",
     "PyNvVideoCodec",
+    "pyarrow",
     "scenedetect",
+    "usearch",
     "numpy",
     "spox",
     "tokenizers",
@@ -64,6 +66,7 @@ print(sorted(name for name in sys.modules if name.partition(".")[0] in sys.argv[
 COMMANDS = {
     "",
     "process",
+    "search",
     "export",
     "calibrate",
     "doctor",
