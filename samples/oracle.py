@@ -16,7 +16,7 @@ from trt_anime.runtime.effects import EffectPrompt, Heat
 from trt_anime.runtime.passes.context import Context, matte_folder
 from trt_anime.runtime.passes.sources import NETWORKS
 from trt_anime.runtime.passes.tools import Tools
-from trt_anime.runtime.plates import Fill, fill_simple
+from trt_anime.runtime.plates.filling import Fill, fill_simple
 from trt_anime.runtime.results.planes import write_frame
 
 # What CLIPSeg sees of a frame, in pixels a side: its heat is as coarse.

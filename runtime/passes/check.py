@@ -8,12 +8,11 @@ from functools import partial
 from typing import Any
 
 from trt_anime.runtime.layers.compositing import Recomposition, composite, outliers, recomposition
-
 from trt_anime.runtime.media.frames import Pixels
+from trt_anime.runtime.passes.backgrounds import Backgrounds
 from trt_anime.runtime.passes.context import Context, Made, OfShot
 from trt_anime.runtime.passes.describe import layers_of
 from trt_anime.runtime.passes.streams import behind
-from trt_anime.runtime.plates import read_plate
 from trt_anime.runtime.results import places
 from trt_anime.runtime.results.layers import Blend, LayerFolder
 from trt_anime.runtime.results.planes import read_rgba
@@ -49,15 +48,16 @@ def summary(facts: dict[int, dict[str, Any]]) -> dict[str, Any] | None:
 
 
 def _check(context: Context, pool: ThreadPoolExecutor, shot: Shot) -> Made:
-    if not (context.folder / places.PLATES / f"{places.shot_name(shot.number)}.png").exists():
-        return Made([])
-    plate = read_plate(context.folder / places.PLATES, shot.number)
+    backgrounds = Backgrounds(context, shot)
     layers = [one for one in layers_of(context).in_shot(shot.number) if one.stage != "2c"]
+    if not backgrounds or not layers:
+        return Made([])
 
     def compared(item: tuple[int, Pixels]) -> tuple[int, Recomposition]:
         index, rgb = item
-        composed = composite(plate.view(index), list(_pictures(context, layers, index)))
-        return index, recomposition(rgb, composed)
+        plate = backgrounds.of(index)
+        assert plate is not None, "stage 2c has a plate for every fresh frame"
+        return index, recomposition(rgb, composite(plate, list(_pictures(context, layers, index))))
 
     rows = behind(compared, context.frames(shot), pool, depth=2 * context.options.cores)
     return Made([], {str(index): list(astuple(row)) for index, row in rows})

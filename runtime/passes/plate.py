@@ -12,7 +12,11 @@ from trt_anime.runtime.media.frames import Pixels
 from trt_anime.runtime.passes.context import Context, Made, OfShot, heat_folder
 from trt_anime.runtime.passes.finders import folder_of
 from trt_anime.runtime.passes.streams import Writers
-from trt_anime.runtime.plates import Fill, Seen, filled, gathered, motions_of, write_plate
+from trt_anime.runtime.plates.files import plate_name, write_plate
+from trt_anime.runtime.plates.filling import Fill
+from trt_anime.runtime.plates.making import plates_of
+from trt_anime.runtime.plates.plate import Plate
+from trt_anime.runtime.plates.seen import Seen
 from trt_anime.runtime.results import places
 from trt_anime.runtime.results.planes import read_plane, write_frame
 from trt_anime.runtime.results.shots import Shot
@@ -26,17 +30,29 @@ def opened(context: Context) -> Iterator[OfShot]:
 
 
 def _plate(context: Context, fill: Fill, shot: Shot) -> Made:
-    frames = partial(_seen, context, shot)
-    plate = filled(gathered(frames, motions_of(frames)), fill)
+    files: list[Path] = []
     folder = context.folder / places.PLATES
-    files = write_plate(folder, shot.number, plate)
-    if context.choices.plates.layout == "frame":
-        with Writers.open(context.options.cores) as writers:
-            for fresh in shot.fresh:
-                shown = list(shot.shown_at(fresh))
-                writers.do(partial(write_frame, folder, shown, plate.view(fresh)))
-                files += [folder / places.frame_name(index) for index in shown]
+    for plate in plates_of(partial(_seen, context, shot), fill):
+        write_plate(folder, shot.number, plate)
+        name = plate_name(shot.number, plate.piece)
+        files += [folder / f"{name}{ending}" for ending in (".png", "_seen.png", ".json")]
+        if context.choices.plates.layout == "frame":
+            files += _views(context, shot, plate, folder)
     return Made(files)
+
+
+def _views(context: Context, shot: Shot, plate: Plate, folder: Path) -> list[Path]:
+    files = []
+    with Writers.open(context.options.cores) as writers:
+        for fresh in plate.motions.frames:
+            shown = list(shot.shown_at(fresh))
+            writers.do(partial(_write_view, plate, folder, shown))
+            files += [folder / places.frame_name(index) for index in shown]
+    return files
+
+
+def _write_view(plate: Plate, folder: Path, shown: list[int]) -> None:
+    write_frame(folder, shown, plate.view(shown[0]))
 
 
 def _seen(context: Context, shot: Shot) -> Iterator[Seen]:

@@ -4,11 +4,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from trt_anime.runtime.annotation.captions import Captioner
-from trt_anime.runtime.annotation.networks import PictureEncoder, TextEncoder
-from trt_anime.runtime.annotation.tools import Tools as Annotator
-from trt_anime.runtime.annotation.vocabulary import VOCABULARY, read_vocabulary
-from trt_anime.runtime.annotation.wd_tagger import wd_tagger_from
 from trt_anime.runtime.characters.found import Found, Frame, Matte, Segmenter
 from trt_anime.runtime.characters.propagation import Propagator
 from trt_anime.runtime.characters.propagators.flow import FlowPropagator
@@ -17,6 +12,11 @@ from trt_anime.runtime.characters.segmenters.mask2former import Mask2FormerSegme
 from trt_anime.runtime.characters.segmenters.matte import MatteSegmenter
 from trt_anime.runtime.characters.segmenters.sam import SamSegmenter
 
+from trt_anime.runtime.annotation.captions import Captioner
+from trt_anime.runtime.annotation.networks import PictureEncoder, TextEncoder
+from trt_anime.runtime.annotation.tools import Tools as Annotator
+from trt_anime.runtime.annotation.vocabulary import VOCABULARY, read_vocabulary
+from trt_anime.runtime.annotation.wd_tagger import wd_tagger_from
 from trt_anime.runtime.captions.options import SearchOptions
 from trt_anime.runtime.media.frames import Pixels
 from trt_anime.runtime.passes import finders
@@ -27,7 +27,7 @@ from trt_anime.runtime.passes.matte import matte
 from trt_anime.runtime.passes.networks import Network
 from trt_anime.runtime.passes.segment import Segment
 from trt_anime.runtime.passes.tools import Tools
-from trt_anime.runtime.plates import Fill, fill_simple
+from trt_anime.runtime.plates.filling import Fill, fill_simple
 
 
 @contextmanager

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from trt_anime.runtime.annotation.tools import Tools as Annotator
     from trt_anime.runtime.characters.propagation import Propagator
 
+    from trt_anime.runtime.annotation.tools import Tools as Annotator
     from trt_anime.runtime.passes.context import Context
     from trt_anime.runtime.passes.finders import Finder
     from trt_anime.runtime.passes.segment import Segment
-    from trt_anime.runtime.plates import Fill
+    from trt_anime.runtime.plates.filling import Fill
 
 
 @dataclass(frozen=True, kw_only=True)
