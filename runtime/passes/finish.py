@@ -4,8 +4,7 @@ import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
-from trt_anime.runtime.delivery.contact import write_contact_sheet
-from trt_anime.runtime.delivery.preview import write_preview
+from trt_anime.runtime.delivery.look_first import write_previews
 from trt_anime.runtime.delivery.video import FORMATS as PACKED
 from trt_anime.runtime.delivery.video import pack, work_of
 
@@ -20,8 +19,6 @@ from trt_anime.runtime.results import places
 from trt_anime.runtime.results.reader import Results
 
 FORMATS = ("png", *PACKED)
-CONTACT_SHEET = "contact_sheet.png"
-PREVIEW = "preview.mp4"
 SEGMENTS = "segments.jsonl"
 
 Track = Callable[[str, int | None], AbstractContextManager[Callable[[int], None]]]
@@ -46,13 +43,17 @@ def finish(context: Context, record: ChainRecord, track: Track) -> None:
     prepare(context, record)
     results = Results.open(context.folder)
     threads = context.options.cores
-    write_contact_sheet(results, context.folder / CONTACT_SHEET, notify=context.notify)
-    with track("preview", results.frames) as advance:
-        write_preview(
-            results, context.folder / PREVIEW, threads=threads, notify=context.notify, advance=advance
-        )
     record.outputs = [str(context.folder / FOLDERS[stage]) for stage in STAGES if stage in context.stages]
-    record.outputs += [str(context.folder / name) for name in (CONTACT_SHEET, PREVIEW)]
+    with track("preview", results.frames) as advance:
+        drawn = write_previews(
+            results,
+            context.folder,
+            threads=threads,
+            overwrite=True,
+            notify=context.notify,
+            advance=advance,
+        )
+    record.outputs += [str(path) for path in drawn]
     if context.options.format in PACKED and results.layers.folders:
         with track("pack", work_of(results)) as advance:
             packed = pack(

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from trt_anime import __version__
-from trt_anime.cli import calibrate, doctor, engines, export, models, process, search
+from trt_anime.cli import calibrate, convert, doctor, engines, export, models, process, search
 from trt_anime.errors import TrtAnimeError
 
 app = typer.Typer(
@@ -31,6 +31,7 @@ def root(
 
 
 app.command("process")(process.process)
+app.command("convert")(convert.convert)
 app.command("export")(export.export)
 app.command("calibrate")(calibrate.calibrate)
 app.command("search")(search.search)

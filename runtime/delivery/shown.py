@@ -1,0 +1,39 @@
+"""Which frame of a shot to show of it."""
+
+import cv2
+import numpy as np
+
+from trt_anime.runtime.delivery.compose import PLATE, pictures
+from trt_anime.runtime.results import places
+from trt_anime.runtime.results.reader import Results
+from trt_anime.runtime.results.shots import Shot
+
+_LOOKS = 7  # frames of a shot that are compared
+
+
+def representative(results: Results, shot: Shot) -> int:
+    """Of a few fresh frames spread over the shot, the one whose characters and effects show the most.
+
+    Key frames of the segmentation are preferred where the shot has more than one. Raises InputError.
+    """
+    fresh = _spread(shot.fresh)
+    keys = set(places.frames_in(results.folder / places.SEGMENTS)) & set(shot.fresh)
+    candidates = _spread(tuple(sorted(keys))) if len(keys) > 1 else fresh
+    return max(candidates, key=lambda index: _presence(results, index))
+
+
+def _spread(frames: tuple[int, ...]) -> tuple[int, ...]:
+    """At most `_LOOKS`; of many not the first and the last: what enters isn't there yet."""
+    inner = frames[1:-1] if len(frames) > _LOOKS else frames
+    steps = np.linspace(0, len(inner) - 1, min(_LOOKS, len(inner)))
+    return tuple(inner[round(step)] for step in steps)
+
+
+def _presence(results: Results, index: int) -> float:
+    """Sum over layers of the share of the frame that each covers; effects count by the root of theirs."""
+    total = 0.0
+    for layer, rgba in pictures(results, index):
+        if layer.stage != PLATE:
+            share = cv2.mean(rgba[..., 3])[0] / 255
+            total += share**0.5 if layer.prompt else share
+    return total
