@@ -31,7 +31,7 @@ class KeySchedule:
 
     Attributes:
         every: from one key frame to the next.
-        rest: at least so many from one to the next, whatever happens.
+        rest: at least so many from one to the next, while there is somebody to follow.
         unsure: a key frame comes when the propagator is less sure than this, 0..1.
         unexplained: and when the matte has so much more of the frame, 0..1, that nobody is said to be.
     """
@@ -136,7 +136,7 @@ class _Following:
         if not self._is_due(moved, matte):
             return Tracked(index, moved.ids, None, moved.sure)
         found = self._segmenter.segment(frame, matte)
-        ids = self._settled(frame, found, moved.ids)
+        ids = self._settled(frame, matte, found, moved.ids)
         self._since_key = 0
         self._unexplained = 0.0 if matte is None else unexplained(ids, matte)
         return Tracked(index, ids, found, moved.sure)
@@ -145,17 +145,16 @@ class _Following:
         since, schedule = self._since_key, self._schedule
         if since is None or since >= schedule.every:
             return True
-        if since < schedule.rest:
-            return False
-        if moved.sure < schedule.unsure:
+        rested = since >= schedule.rest
+        if rested and (moved.sure < schedule.unsure or (matte is None and not self._started)):
             return True
-        if matte is None:
-            return not self._started
+        if matte is None or (self._started and not rested):
+            return False
         more = unexplained(moved.ids, matte) - self._unexplained
         self._unexplained = min(self._unexplained, self._unexplained + more)
         return more >= schedule.unexplained
 
-    def _settled(self, frame: Frame, found: Found, moved: Ids) -> Ids:
+    def _settled(self, frame: Frame, matte: Matte | None, found: Found, moved: Ids) -> Ids:
         """Give the segments their characters, and tell the propagator."""
         moved = self._without_the_forgotten(moved, found)
         looks = {
@@ -167,9 +166,9 @@ class _Following:
         self._highest = max((self._highest, *matched.new))
         ids = painted(found, moved, matched)
         if self._started:
-            self._propagator.add(frame, ids)
+            self._propagator.add(frame, ids, matte)
         elif ids.any():
-            self._propagator.start(frame, ids)
+            self._propagator.start(frame, ids, matte)
             self._started = True
         self._remember(frame, ids)
         return ids

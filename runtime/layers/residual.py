@@ -73,23 +73,20 @@ def change(frame: Pixels, plate: Pixels, heat: Pixels, hidden: Pixels) -> Change
     far = _far(heat, mean.shape[:2])
     noise = _noise(seen, plate, mean, (far > REACH) & (known > 0.9))
     box = box_of(heat)
-    coarse = (
-        slice(box[0].start // COARSE, -(-box[0].stop // COARSE)),
-        slice(box[1].start // COARSE, -(-box[1].stop // COARSE)),
-    )
+    coarse = coarse_box(box)
     mean, known, far = mean[coarse], known[coarse], far[coarse]
     size = box[1].stop - box[1].start, box[0].stop - box[0].start
     mean *= ramp(np.abs(mean).max(axis=2), FAINT * noise.coarse, CLEAR * noise.coarse)[..., None]
     reach = np.asarray(ramp(REACH + FADE - far, 0, FADE) * 255, np.uint8)
     reach = enlarged(reach, size)
-    seen, below = seen[box], plate[box]
+    seen, below = np.ascontiguousarray(seen[box]), np.ascontiguousarray(plate[box])
     brighter, darker = less(seen, below), less(below, seen)
     slack = _slack(np.maximum(brighter, darker), noise.sigma)
-    weight = thrice(np.where(hidden[box] > 0, np.uint8(0), reach))
+    weight = thrice(less(reach, np.ascontiguousarray(hidden[box])))
     return Change(
         box,
-        _steadied(brighter, enlarged(_levels(mean), size), slack, weight),
-        _steadied(darker, enlarged(_levels(-mean), size), slack, weight),
+        _steadied(brighter, enlarged(levels(mean), size), slack, weight),
+        _steadied(darker, enlarged(levels(-mean), size), slack, weight),
         reach,
         mean,
         known,
@@ -105,10 +102,29 @@ def box_of(heat: Pixels) -> Box:
     return rows, slice(max(0, left - reach) // COARSE * COARSE, min(heat.shape[1], left + width + reach))
 
 
+def box_in(mask: Pixels) -> Box | None:
+    """Rows and columns from multiples of 4 on in which a mask, uint8 [h,w], is set; None where nowhere."""
+    left, top, width, height = cv2.boundingRect(mask)
+    if not width:
+        return None
+    return slice(top // COARSE * COARSE, top + height), slice(left // COARSE * COARSE, left + width)
+
+
+def coarse_box(box: Box) -> Box:
+    """The same place at a quarter of the size."""
+    rows, columns = (slice(side.start // COARSE, -(-side.stop // COARSE)) for side in box)
+    return rows, columns
+
+
 def ramp(values: NDArray[np.floating], low: float, high: float) -> Plane:
     """0 up to `low`, 1 from `high` on, smooth between."""
     part = np.clip((values - low) / (high - low), 0, 1)
     return np.asarray(part * part * (3 - 2 * part), np.float32)
+
+
+def levels(values: NDArray[np.floating]) -> Pixels:
+    """Rounded to uint8 0..255."""
+    return np.asarray(np.rint(np.clip(values, 0, 255)), np.uint8)
 
 
 def enlarged(coarse: Pixels | Plane, size: tuple[int, int]) -> Pixels:
@@ -119,9 +135,11 @@ def enlarged(coarse: Pixels | Plane, size: tuple[int, int]) -> Pixels:
 
 
 def _means(seen: Pixels, plate: Pixels, hidden: Pixels) -> tuple[Plane, Plane]:
+    edge = cv2.dilate(hidden, np.ones((3, 3), np.uint8))  # a character reaches a little beyond its matte
     size = -(-seen.shape[1] // COARSE), -(-seen.shape[0] // COARSE)
-    gap = cv2.resize(cv2.subtract(seen, plate, dtype=cv2.CV_16S), size, interpolation=cv2.INTER_AREA)
-    open_to = cv2.resize(cv2.bitwise_not(hidden), size, interpolation=cv2.INTER_AREA)
+    gap = cv2.subtract(seen, plate, dtype=cv2.CV_16S)
+    gap = cv2.resize(cv2.copyTo(gap, cv2.bitwise_not(edge)), size, interpolation=cv2.INTER_AREA)
+    open_to = cv2.resize(cv2.bitwise_not(edge), size, interpolation=cv2.INTER_AREA)
     total = cv2.GaussianBlur(gap.astype(np.float32), (0, 0), 1.0)
     known = cv2.GaussianBlur(open_to.astype(np.float32), (0, 0), 1.0) / 255
     mean = total / np.maximum(known, 0.05)[..., None]
@@ -150,15 +168,9 @@ def _noise(seen: Pixels, plate: Pixels, mean: Plane, free: NDArray[np.bool_]) ->
 def _slack(strength: Pixels, sigma: float) -> Pixels:
     """Levels by which a pixel may be changed to agree with those around it, uint8 [h,w,3]."""
     table = SLACK * sigma * (1 - ramp(np.arange(256.0), DOUBTED * sigma, SURE * sigma))
-    return np.asarray(
-        cv2.cvtColor(cv2.LUT(highest(strength), _levels(table)), cv2.COLOR_GRAY2RGB), np.uint8
-    )
+    return np.asarray(cv2.cvtColor(cv2.LUT(highest(strength), levels(table)), cv2.COLOR_GRAY2RGB), np.uint8)
 
 
 def _steadied(pixels: Pixels, mean: Pixels, slack: Pixels, weight: Pixels) -> Pixels:
     low, high = cv2.subtract(pixels, slack), cv2.add(pixels, slack)
     return np.asarray(cv2.multiply(cv2.min(cv2.max(mean, low), high), weight, scale=1 / 255), np.uint8)
-
-
-def _levels(values: NDArray[np.floating]) -> Pixels:
-    return np.asarray(np.rint(np.clip(values, 0, 255)), np.uint8)

@@ -1,10 +1,13 @@
 """The background as a frame shows it, for who needs it: from stage 2c's plates on the disk."""
 
+import numpy as np
+
 from trt_anime.runtime.media.frames import Pixels
 from trt_anime.runtime.passes.context import Context
 from trt_anime.runtime.plates.files import pieces_in, read_plate
 from trt_anime.runtime.plates.plate import Plate
 from trt_anime.runtime.results import places
+from trt_anime.runtime.results.planes import read_rgba
 from trt_anime.runtime.results.shots import Shot
 
 
@@ -13,7 +16,7 @@ class Backgrounds:
 
     def __init__(self, context: Context, shot: Shot) -> None:
         """Raises InputError: a file is damaged."""
-        folder = context.folder / places.PLATES
+        self._folder = folder = context.folder / places.PLATES
         self._plates: dict[int, Plate] = {}
         for piece in range(1, pieces_in(folder, shot.number) + 1):
             plate = read_plate(folder, shot.number, piece)
@@ -23,6 +26,9 @@ class Backgrounds:
         return bool(self._plates)
 
     def of(self, fresh: int) -> Pixels | None:
-        """uint8 [H,W,3]: what a fresh frame shows of the plate; None without one."""
+        """uint8 [H,W,3]: the background of a fresh frame; None without a plate. Raises InputError."""
+        file = self._folder / places.frame_name(fresh)
+        if file.exists():
+            return np.ascontiguousarray(read_rgba(file)[..., :3])
         plate = self._plates.get(fresh)
         return None if plate is None else plate.view(fresh)

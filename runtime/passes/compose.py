@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from trt_anime.runtime.layers.blends import BlendEvidence, blend_of, observed
-from trt_anime.runtime.layers.characters import decontaminated, limited, separated
+from trt_anime.runtime.layers.characters import decontaminated, separated
 from trt_anime.runtime.layers.effects import cut_out, solved
 from trt_anime.runtime.layers.occlusion import occlusion_votes, order_of
 from trt_anime.runtime.media.frames import Pixels
@@ -22,7 +22,7 @@ from trt_anime.runtime.results.layers import Blend
 from trt_anime.runtime.results.planes import read_plane, write_frame
 from trt_anime.runtime.results.shots import Shot
 
-# Frames of a shot that are asked how its effects blend and who stands before whom: it is one answer for all.
+# Frames of a shot that are asked how its effects blend and who stands before whom: one answer for all.
 _ASKED = 24
 
 
@@ -55,14 +55,15 @@ def _compose(context: Context, pool: ThreadPoolExecutor, shot: Shot) -> Made:
     made = behind(work, context.frames(shot), pool, depth=2 * context.options.cores)
     files = [path for paths in made for path in paths]
     names = {effect_name(prompt): blend for prompt, blend in scene.blends.items()}
-    return Made(files, {"order": list(scene.order), "blends": names})
+    limited = context.has(places.TRACKS)
+    return Made(files, {"order": list(scene.order), "blends": names, "limited": limited})
 
 
 def _frame(context: Context, scene: _Scene, item: tuple[int, Pixels]) -> list[Path]:
     """Solve a fresh frame's layers from the top down, and write those that were asked for."""
     index, rest = item
-    plate, matte, ids = scene.backgrounds.of(index), context.matte(index), _ids(context, index)
-    character = None if matte is None else limited(matte, ids)
+    plate, ids = scene.backgrounds.of(index), context.ids(index)
+    character = context.character(scene.shot, index)
     layers: dict[str, Pixels] = {}
     for prompt, blend in reversed(scene.blends.items()):
         heat = read_plane(heat_folder(context.folder, folder_of(prompt)) / places.frame_name(index))
@@ -95,10 +96,10 @@ def _characters(
 def _order(context: Context, shot: Shot) -> tuple[int, ...]:
     """Who is in the shot, from back to front."""
     track = context.facts("track").get(shot.number)
-    present = [int(one) for one in track["people"]] if track else []
+    present: list[int] = track["ids"] if track else []
     if len(present) < 2:
         return tuple(present)
-    planes = (_ids(context, index) for index in _asked(shot))
+    planes = (context.ids(index) for index in _asked(shot))
     return order_of((occlusion_votes(ids) for ids in planes if ids is not None), present)
 
 
@@ -127,8 +128,3 @@ def _asked(shot: Shot) -> tuple[int, ...]:
     """Fresh frames spread over the shot."""
     step = max(1, len(shot.fresh) // _ASKED)
     return shot.fresh[::step]
-
-
-def _ids(context: Context, index: int) -> Pixels | None:
-    path = context.folder / places.TRACKS / places.frame_name(index)
-    return read_plane(path) if path.exists() else None

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from trt_anime.runtime.layers.characters import limited
 from trt_anime.runtime.media.frames import ClipInfo, Pixels
 from trt_anime.runtime.media.reader import open_source
 from trt_anime.runtime.options import ProcessOptions
@@ -14,7 +15,7 @@ from trt_anime.runtime.passes.networks import Networks, Notify
 from trt_anime.runtime.passes.streams import ahead
 from trt_anime.runtime.passes.tools import Tools
 from trt_anime.runtime.results import places
-from trt_anime.runtime.results.planes import read_rgba
+from trt_anime.runtime.results.planes import read_plane, read_rgba
 from trt_anime.runtime.results.shots import Shot
 
 
@@ -69,6 +70,13 @@ class Context:
         """
         return ahead(self._decoded(shot))
 
+    def before(self, shot: Shot) -> Pixels:
+        """uint8 [H,W,3] RGB: the last frame before a shot that isn't the first. Raises TrtAnimeError."""
+        options = self.options
+        with open_source(options.input, threads=options.cores, rate=options.rate) as source:
+            source.start_at(shot.start - 1)
+            return next(iter(source)).rgb
+
     def matte(self, index: int) -> Pixels | None:
         """RGBA of all characters in a frame as the network gave it, else as stage 2a left it, else None.
 
@@ -79,6 +87,24 @@ class Context:
             if (folder / name).exists():
                 return read_rgba(folder / name)
         return None
+
+    def ids(self, index: int) -> Pixels | None:
+        """uint8 [H,W], the character at each pixel, as stage 3 left it; None without. Raises InputError."""
+        path = self.folder / places.TRACKS / places.frame_name(index)
+        return read_plane(path) if path.exists() else None
+
+    def character(self, shot: Shot, index: int) -> Pixels | None:
+        """RGBA of all characters: the matte where the tracked ones are; None without a matte.
+
+        It is the same whether stage 2a ran before stage 3, with it, or after it. Raises InputError.
+        """
+        rgba = self.matte(index)
+        was_limited = self.facts("compose").get(shot.number, {}).get("limited", False)
+        if rgba is None or (
+            was_limited and not (matte_folder(self.folder) / places.frame_name(index)).exists()
+        ):
+            return rgba
+        return limited(rgba, self.ids(index))
 
     def _decoded(self, shot: Shot) -> Iterator[tuple[int, Pixels]]:
         options = self.options

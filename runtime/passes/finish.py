@@ -4,12 +4,11 @@ import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
+from trt_anime.errors import InputError
+from trt_anime.files import write_text
 from trt_anime.runtime.delivery.look_first import write_previews
 from trt_anime.runtime.delivery.video import FORMATS as PACKED
 from trt_anime.runtime.delivery.video import pack, work_of
-
-from trt_anime.errors import InputError
-from trt_anime.files import write_text
 from trt_anime.runtime.passes import check
 from trt_anime.runtime.passes.context import Context
 from trt_anime.runtime.passes.folder import FOLDERS

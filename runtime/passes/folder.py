@@ -44,7 +44,7 @@ def take_up(options: ProcessOptions, passes: Sequence[Pass], progress: Progress)
         OutputError: they can't be removed.
     """
     alone = "2a" in options.stages and (options.output / LEDGER).exists()
-    begun = [one.name for one in passes if one.name in progress.names()]
+    begun = [one.name for one in passes if one.name in progress.names() and not one.passive]
     if options.overwrite:
         progress.forget(_with_followers(begun))
         if "2a" in options.stages:

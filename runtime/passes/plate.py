@@ -42,30 +42,33 @@ def _plate(context: Context, fill: Fill, shot: Shot) -> Made:
 
 
 def _views(context: Context, shot: Shot, plate: Plate, folder: Path) -> list[Path]:
+    """The plate as each frame shows it, with what in the frame differs from it and isn't hidden."""
     files = []
+    own = set(plate.motions.frames)
     with Writers.open(context.options.cores) as writers:
-        for fresh in plate.motions.frames:
-            shown = list(shot.shown_at(fresh))
-            writers.do(partial(_write_view, plate, folder, shown))
-            files += [folder / places.frame_name(index) for index in shown]
+        for seen in _seen(context, shot):
+            if seen.index in own:
+                shown = list(shot.shown_at(seen.index))
+                writers.do(partial(_write_view, plate, folder, shown, seen))
+                files += [folder / places.frame_name(index) for index in shown]
     return files
 
 
-def _write_view(plate: Plate, folder: Path, shown: list[int]) -> None:
-    write_frame(folder, shown, plate.view(shown[0]))
+def _write_view(plate: Plate, folder: Path, shown: list[int], seen: Seen) -> None:
+    write_frame(folder, shown, plate.behind(seen.index, seen.rgb, seen.hidden))
 
 
 def _seen(context: Context, shot: Shot) -> Iterator[Seen]:
     for index, rgb in context.frames(shot):
-        yield Seen(index, rgb, hidden(context, index, rgb))
+        yield Seen(index, rgb, _hidden(context, shot, index, rgb))
 
 
-def hidden(context: Context, index: int, rgb: Pixels) -> Pixels:
+def _hidden(context: Context, shot: Shot, index: int, rgb: Pixels) -> Pixels:
     """uint8 [H,W]: what hides the background in a frame: characters by matte and masks, and effects."""
     plane = np.zeros(rgb.shape[:2], np.uint8)
-    matte = context.matte(index)
-    if matte is not None:
-        plane = cv2.extractChannel(matte, 3)
+    character = context.character(shot, index)
+    if character is not None:
+        plane = np.asarray(cv2.extractChannel(character, 3), np.uint8)
     for path in _masks(context, index):
         np.maximum(plane, cv2.threshold(read_plane(path), 0, 255, cv2.THRESH_BINARY)[1], out=plane)
     return plane

@@ -16,6 +16,9 @@ from trt_anime.runtime.results.shots import Shot
 
 FILE_NAME = "passes.jsonl"
 
+# How the entry of a pass' identity begins that stands for another pass' results.
+READ = "pass "
+
 
 @dataclass(frozen=True)
 class Done:
@@ -51,25 +54,35 @@ class Progress:
         finally:
             journal.close()
 
-    def begin(self, name: str, identity: Identity) -> list[str]:
-        """Take up a pass; returns sentences about finished shots that are not as they were.
+    def check(self, name: str, identity: Identity) -> bool:
+        """Whether what a pass has done holds; not where passes that it reads have run since, or otherwise.
 
         Raises:
-            InputError: what it has done was done in another way; the message says what differs.
+            InputError: it was done in another way; the message says what differs.
         """
-        before = self._identities.get(name)
-        if before is None:
-            self._append({"kind": "pass", "pass": name, "identity": identity})
-            return []
-        if found := changes(before, identity):
+        before = self._identities.get(name, identity)
+        reads = {key for key in before | identity if key.startswith(READ)}
+        own, other = ({k: v for k, v in each.items() if k not in reads} for each in (before, identity))
+        if found := changes(own, other):
             raise InputError(
                 f"{self._folder}: its {name} pass was made otherwise ({'; '.join(found)}); add --overwrite"
                 " to make it again with all that follows, or choose another folder"
             )
+        return before == identity
+
+    def begin(self, name: str, identity: Identity) -> list[str]:
+        """Take up a pass that was checked; returns sentences about shots that are not as they were."""
+        if name not in self._identities:
+            self._append({"kind": "pass", "pass": name, "identity": identity})
+            return []
         flaws = [(shot, flaw) for shot, done in self.done(name).items() if (flaw := self._flaw(done))]
         for shot, _ in flaws:
             self._append({"kind": "undone", "pass": name, "shot": shot})
         return [f"{name}, shot {shot}: {flaw}; it is made again" for shot, flaw in flaws]
+
+    def identity(self, name: str) -> Identity | None:
+        """What decided a pass' results; None where it has not begun."""
+        return self._identities.get(name)
 
     def done(self, name: str) -> Mapping[int, Done]:
         """By shot number."""

@@ -24,7 +24,7 @@ from trt_anime.runtime.passes.describe import layers_of
 from trt_anime.runtime.passes.folder import check_needs, remove_work, take_up
 from trt_anime.runtime.passes.look import look
 from trt_anime.runtime.passes.networks import FilesOf, Networks, Notify
-from trt_anime.runtime.passes.progress import Progress
+from trt_anime.runtime.passes.progress import READ, Progress
 from trt_anime.runtime.passes.record import ChainRecord, PassRecord
 from trt_anime.runtime.passes.sources import NETWORKS
 from trt_anime.runtime.passes.table import MATTE, PASSES, STAGES, Pass
@@ -181,6 +181,7 @@ class _Run:
         identity = self._clip_identity | {"frames": str(self._options.limit or "all")}
         if whole in self._progress.names() and self._options.overwrite:
             self._progress.forget([whole])
+        self._progress.check(whole, identity)
         self._progress.begin(whole, identity)
         if self._progress.is_whole(whole):
             with suppress(InputError):
@@ -194,8 +195,11 @@ class _Run:
     def _taken_up(self, passes: list[Pass], identities: dict[str, Identity]) -> list[Pass]:
         """Those with something left to do; what was made otherwise refuses before anything is computed.
 
-        What a transient pass made is gone once its readers are done, and isn't missed then.
+        What was made of results that are others now is made again. What a transient pass made is gone once
+        its readers are done, and isn't missed then.
         """
+        stale = [one.name for one in passes if not self._progress.check(one.name, identities[one.name])]
+        self._progress.forget(stale)
         wanted: list[Pass] = []
         for one in reversed(passes):
             if one.transient and not any(one.name in reader.reads for reader in wanted):
@@ -211,14 +215,20 @@ class _Run:
         found: dict[str, Identity] = {}
         table = hashlib.sha256(json.dumps([asdict(shot) for shot in shots]).encode()).hexdigest()
         for one in passes:
-            reads = {name: _digest(found[name]) for name in one.reads if name in found}
+            before = {name: found.get(name) or self._left(name) for name in one.reads}
+            reads = {name: _digest(identity) for name, identity in before.items() if identity}
             found[one.name] = self._clip_identity | {
                 "shots": table,
-                "choices": json.dumps(one.choices(self._choices), default=_plain, sort_keys=True),
-                **{f"pass {name}": digest for name, digest in reads.items()},
+                **_flat(one.choices(self._choices)),
+                **{READ + name: digest for name, digest in reads.items()},
                 **self._network_hashes(one),
             }
         return found
+
+    def _left(self, name: str) -> Identity | None:
+        """What decided the results that an earlier run's pass left here; a transient one's are gone."""
+        gone = any(one.name == name and one.transient for one in PASSES)
+        return None if gone else self._progress.identity(name)
 
     def _network_hashes(self, one: Pass) -> Identity:
         if self._context.tools is not NETWORKS:
@@ -268,8 +278,13 @@ def _digest(identity: Identity) -> str:
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
 
-def _plain(value: Any) -> Any:
-    return asdict(value) if hasattr(value, "__dataclass_fields__") else str(value)
+def _flat(choices: Sequence[Any]) -> Identity:
+    """Choices as people read them where they differ, such as ``plates.layout``."""
+    return {
+        f"{type(part).__name__.lower()}.{name}": str(value)
+        for part in choices
+        for name, value in asdict(part).items()
+    }
 
 
 @contextmanager

@@ -4,6 +4,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+from trt_anime.runtime.annotation.captions import Captioner
+from trt_anime.runtime.annotation.networks import PictureEncoder, TextEncoder
+from trt_anime.runtime.annotation.tools import Tools as Annotator
+from trt_anime.runtime.annotation.vocabulary import VOCABULARY, read_vocabulary
+from trt_anime.runtime.annotation.wd_tagger import wd_tagger_from
+from trt_anime.runtime.captions.options import SearchOptions
 from trt_anime.runtime.characters.found import Found, Frame, Matte, Segmenter
 from trt_anime.runtime.characters.propagation import Propagator
 from trt_anime.runtime.characters.propagators.flow import FlowPropagator
@@ -11,13 +17,6 @@ from trt_anime.runtime.characters.propagators.sam import SamPropagator
 from trt_anime.runtime.characters.segmenters.mask2former import Mask2FormerSegmenter
 from trt_anime.runtime.characters.segmenters.matte import MatteSegmenter
 from trt_anime.runtime.characters.segmenters.sam import SamSegmenter
-
-from trt_anime.runtime.annotation.captions import Captioner
-from trt_anime.runtime.annotation.networks import PictureEncoder, TextEncoder
-from trt_anime.runtime.annotation.tools import Tools as Annotator
-from trt_anime.runtime.annotation.vocabulary import VOCABULARY, read_vocabulary
-from trt_anime.runtime.annotation.wd_tagger import wd_tagger_from
-from trt_anime.runtime.captions.options import SearchOptions
 from trt_anime.runtime.media.frames import Pixels
 from trt_anime.runtime.passes import finders
 from trt_anime.runtime.passes.choices import NONE

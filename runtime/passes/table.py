@@ -1,6 +1,6 @@
 """The passes of a run, as data: which stage each is, how often it runs, what it reads and what it keeps."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,7 +14,7 @@ Cadence = Literal["fresh frame", "key frame", "shot", "film"]
 State = Literal["none", "shot", "film"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Pass:
     """A pass.
 
@@ -23,9 +23,10 @@ class Pass:
         cadence: what it computes for; one for the film goes over it once, not shot by shot.
         state: what it remembers while it goes over the clip.
         reads: passes whose results it takes, where there are any.
-        choices: the part of the choices that decides its results.
+        choices: the parts of the choices that decide its results.
         open: gives what makes one shot, until its block ends.
         transient: its results are for other passes only, and go with the folder `work`.
+        passive: it has no results that a second run could be mixed with: it only looks at others'.
     """
 
     name: str
@@ -33,39 +34,80 @@ class Pass:
     cadence: Cadence
     state: State
     reads: tuple[str, ...]
-    choices: Callable[[Choices], object]
+    choices: Callable[[Choices], Sequence[object]]
     open: Callable[[Context], Opened]
     transient: bool = False
+    passive: bool = False
 
 
 MATTE = "matte"  # stage 2a's network; it goes through the pipeline, not shot by shot
 
 # In the order in which they run.
 PASSES: tuple[Pass, ...] = (
-    Pass("segment", ("1",), "key frame", "none", (MATTE,), lambda c: c.segmentation, segment.opened),
     Pass(
-        *("track", ("3",), "fresh frame", "film", (MATTE, "segment")),
-        lambda c: (c.tracking, c.segmentation),
-        track.opened,
-    ),
-    Pass("find", ("2b",), "fresh frame", "none", (), lambda c: c.effects, find.opened, transient=True),
-    Pass(
-        *("plate", ("2c",), "shot", "shot", (MATTE, "track", "find")),
-        lambda c: c.plates,
-        plate.opened,
+        name="segment",
+        stages=("1",),
+        cadence="key frame",
+        state="none",
+        reads=(MATTE,),
+        choices=lambda c: [c.segmentation],
+        open=segment.opened,
     ),
     Pass(
-        *("compose", ("2a", "2b"), "fresh frame", "shot", (MATTE, "track", "find", "plate")),
-        lambda c: (c.characters.layout, c.effects),
-        compose.opened,
+        name="track",
+        stages=("3",),
+        cadence="fresh frame",
+        state="film",
+        reads=(MATTE, "segment"),
+        choices=lambda c: [c.tracking, c.segmentation],
+        open=track.opened,
     ),
     Pass(
-        "check", ("2a", "2b", "2c"), "fresh frame", "none", ("compose", "plate"), lambda c: (), check.opened
+        name="find",
+        stages=("2b",),
+        cadence="fresh frame",
+        state="none",
+        reads=(),
+        choices=lambda c: [c.effects],
+        open=find.opened,
+        transient=True,
     ),
     Pass(
-        *("annotate", ("4",), "film", "film", ("track", "compose")),
-        lambda c: c.annotation,
-        annotate.opened,
+        name="plate",
+        stages=("2c",),
+        cadence="shot",
+        state="shot",
+        reads=(MATTE, "track", "find"),
+        choices=lambda c: [c.plates],
+        open=plate.opened,
+    ),
+    Pass(
+        name="compose",
+        stages=("2a", "2b"),
+        cadence="fresh frame",
+        state="shot",
+        reads=(MATTE, "track", "find", "plate"),
+        choices=lambda c: [c.characters, c.effects],
+        open=compose.opened,
+    ),
+    Pass(
+        name="check",
+        stages=("2a", "2b", "2c"),
+        cadence="fresh frame",
+        state="none",
+        reads=("compose", "plate"),
+        choices=lambda c: [],
+        open=check.opened,
+        passive=True,
+    ),
+    Pass(
+        name="annotate",
+        stages=("4",),
+        cadence="film",
+        state="film",
+        reads=("track", "compose"),
+        choices=lambda c: [c.annotation],
+        open=annotate.opened,
     ),
 )
 

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from trt_anime.runtime.characters.propagation import Propagator
-
     from trt_anime.runtime.annotation.tools import Tools as Annotator
+    from trt_anime.runtime.characters.propagation import Propagator
     from trt_anime.runtime.passes.context import Context
     from trt_anime.runtime.passes.finders import Finder
     from trt_anime.runtime.passes.segment import Segment

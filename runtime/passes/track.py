@@ -1,15 +1,27 @@
 """Stage 3: the same characters from frame to frame, and from shot to shot."""
 
-from collections.abc import Iterator
+import base64
+import zlib
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
+from typing import Any
 
-from trt_anime.runtime.characters.following import KeySchedule, track_shot
+import numpy as np
+from numpy.typing import NDArray
+
+from trt_anime.runtime.characters.following import KeySchedule, Known, Tracked, track_shot
+from trt_anime.runtime.characters.identity import People, Presence, Presences, relabelled
+from trt_anime.runtime.characters.looks import Look
 from trt_anime.runtime.characters.propagation import Propagator
 from trt_anime.runtime.passes.context import Context, Made, OfShot
-from trt_anime.runtime.passes.segment import KeyFrames, Segment, items
+from trt_anime.runtime.passes.segment import Item, KeyFrames, Segment, items
+from trt_anime.runtime.passes.streams import Writers
 from trt_anime.runtime.results import places
-from trt_anime.runtime.results.planes import write_frame
+from trt_anime.runtime.results.layers import write_tracks
+from trt_anime.runtime.results.planes import read_plane, write_frame
 from trt_anime.runtime.results.shots import Shot
 
 
@@ -17,20 +29,117 @@ from trt_anime.runtime.results.shots import Shot
 def opened(context: Context) -> Iterator[OfShot]:
     """Raises what the tools `segmenter` and `propagator` raise."""
     with context.tools.segmenter(context) as segment, context.tools.propagator(context) as propagator:
-        yield partial(_track, context, segment, propagator)
+        yield _Film(context, segment, propagator).track
 
 
-def _track(context: Context, segment: Segment, propagator: Propagator, shot: Shot) -> Made:
-    before = context.facts("segment").get(shot.number, {}).get("segments", {})
-    frames = KeyFrames(context, segment, before)
-    schedule = KeySchedule(every=context.choices.segmentation.key_every)
-    files = []
-    people: dict[str, object] = {}
-    for one in track_shot(frames.watching(items(context, shot)), frames, propagator, schedule):
-        shown = list(shot.shown_at(one.index))
-        write_frame(context.folder / places.TRACKS, shown, one.ids)
-        files += [context.folder / places.TRACKS / places.frame_name(index) for index in shown]
-        for number in set(one.ids.ravel().tolist()) - {0}:
-            people[str(number)] = {}
-    files += [context.folder / places.SEGMENTS / places.frame_name(int(index)) for index in frames.facts]
-    return Made(files, {"segments": frames.facts, "people": people})
+class _Film:
+    """Shot after shot. Who somebody is depends on the shots before alone, so a run may begin at any."""
+
+    def __init__(self, context: Context, segment: Segment, propagator: Propagator) -> None:
+        self._context, self._segment, self._propagator = context, segment, propagator
+        self._folder = context.folder / places.TRACKS
+
+    def track(self, shot: Shot) -> Made:
+        context = self._context
+        people = self._people_before(shot)
+        before = context.facts("segment").get(shot.number, {}).get("segments", {})
+        frames = KeyFrames(context, self._segment, before)
+        presences = Presences()
+        drafts = context.folder / places.WORK / "3"
+        for item, one in self._followed(shot, frames, people):
+            presences.note(one.index, len(shot.shown_at(one.index)), item[1], one.ids)
+            write_frame(drafts, [one.index], one.ids)
+        found = {number: _lasting(presence) for number, presence in presences.found.items()}
+        known = [track.id for track in people.tracks] if shot.continues else []
+        table = _settle(people, shot.number, found, known)
+        files = self._named(shot, table)
+        write_tracks(self._folder, people.tracks)
+        files += [context.folder / places.SEGMENTS / places.frame_name(int(key)) for key in frames.facts]
+        rows = {str(number): _facts(presence) for number, presence in found.items()}
+        ids = sorted({number for number in table.values() if number})
+        return Made(files, {"segments": frames.facts, "people": rows, "known": known, "ids": ids})
+
+    def _followed(self, shot: Shot, frames: KeyFrames, people: People) -> Iterator[tuple[Item, Tracked]]:
+        """Each fresh frame with its characters, numbered as in this shot."""
+        schedule = KeySchedule(every=self._context.choices.segmentation.key_every)
+        last: list[Item] = []
+
+        def noted() -> Iterator[Item]:
+            for item in frames.watching(items(self._context, shot)):
+                last[:] = [item]
+                yield item
+
+        known = self._known(shot, people)
+        for one in track_shot(noted(), frames, self._propagator, schedule, known=known):
+            yield last[0], one
+
+    def _known(self, shot: Shot, people: People) -> Known | None:
+        """The frame before a shot that goes on where another was parted."""
+        if not shot.continues:
+            return None
+        before = self._context.before(shot)
+        ids = read_plane(self._folder / places.frame_name(shot.start - 1))
+        return Known(before, ids, max((track.id for track in people.tracks), default=0))
+
+    def _named(self, shot: Shot, table: Mapping[int, int]) -> list[Path]:
+        """The drafts with the clip's ids for the shot's, for all frames that show them."""
+        drafts, files = self._context.folder / places.WORK / "3", []
+        with Writers.open(self._context.options.cores) as writers:
+            for fresh in shot.fresh:
+                shown = list(shot.shown_at(fresh))
+                writers.do(partial(self._name, drafts / places.frame_name(fresh), shown, table))
+                files += [self._folder / places.frame_name(index) for index in shown]
+        return files
+
+    def _name(self, draft: Path, shown: list[int], table: Mapping[int, int]) -> None:
+        write_frame(self._folder, shown, relabelled(read_plane(draft), table))
+        draft.unlink()
+
+    def _people_before(self, shot: Shot) -> People:
+        """Everybody in the shots before, of this run and of earlier ones."""
+        people = People()
+        done = self._context.facts("track")
+        for number in sorted(done):
+            if number < shot.number:
+                rows = {int(one): _presence(row) for one, row in done[number]["people"].items()}
+                _settle(people, number, rows, done[number]["known"])
+        return people
+
+
+def _settle(
+    people: People, shot: int, found: Mapping[int, Presence], known: Collection[int]
+) -> dict[int, int]:
+    """The clip's ids by the shot's; those that the shot began with keep theirs."""
+    going_on = {number: presence for number, presence in found.items() if number in known}
+    people.go_on(shot, going_on)
+    new = {number: presence for number, presence in found.items() if number not in known}
+    return people.settle(shot, new) | {number: number for number in going_on}
+
+
+def _lasting(presence: Presence) -> Presence:
+    """As it comes back from the journal, so that a run that goes on decides as an undisturbed one."""
+    looks = [(pixels, _half(look).astype(np.float32)) for pixels, look in presence.looks]
+    return replace(presence, looks=looks)
+
+
+def _half(look: Look) -> NDArray[np.float16]:
+    return look.astype(np.float16)
+
+
+def _facts(presence: Presence) -> dict[str, Any]:
+    looks = np.stack([_half(look) for _, look in presence.looks])
+    return {
+        "label": presence.label,
+        "frames": presence.frames,
+        "first": presence.first,
+        "last": presence.last,
+        "pixels": [pixels for pixels, _ in presence.looks],
+        "looks": base64.b64encode(zlib.compress(looks.tobytes())).decode("ascii"),
+    }
+
+
+def _presence(row: Mapping[str, Any]) -> Presence:
+    data = zlib.decompress(base64.b64decode(row["looks"]))
+    looks = np.frombuffer(data, np.float16).reshape(len(row["pixels"]), -1).astype(np.float32)
+    pairs = list(zip(row["pixels"], looks, strict=True))
+    return Presence(row["label"], row["frames"], row["first"], row["last"], pairs)
