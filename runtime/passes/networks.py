@@ -17,6 +17,7 @@ from trt_anime.runtime.sessions.api import Origin, Session
 from trt_anime.runtime.sessions.opening import open_graph, runs_on
 from trt_anime.runtime.sessions.running import Arrays, Running
 from trt_anime.runtime.text.tokenizer import Tokenizer
+from trt_anime.stage import SIZE
 
 Notify = Callable[[str], None]
 
@@ -62,14 +63,20 @@ class Network:
         self._running: OrderedDict[tuple[tuple[str, Shape], ...], Running] = OrderedDict()
 
     def __call__(self, inputs: Arrays) -> dict[str, NDArray[Any]]:
-        """All outputs by name. Raises InputError: shapes the graph doesn't take; EngineError: it failed."""
-        key = tuple(sorted((name, array.shape) for name, array in inputs.items()))
+        """All outputs by name. Raises InputError: shapes the graph doesn't take; EngineError: it failed.
+
+        Args:
+            inputs: all of them; the frame's size may be there although an engine knows it already.
+        """
+        wanted = {binding.name for binding in self.session.inputs}
+        given = {name: array for name, array in inputs.items() if name in wanted or name != SIZE}
+        key = tuple(sorted((name, array.shape) for name, array in given.items()))
         if key not in self._running:
             while len(self._running) >= _SHAPES:
                 self._running.popitem(last=False)[1].close()
             self._running[key] = Running(self.session, self._device, dict(key))
         self._running.move_to_end(key)
-        return self._running[key](inputs)
+        return self._running[key](given)
 
     def close(self) -> None:
         """Free its memory; the session stays its owner's. Again is harmless."""

@@ -9,7 +9,7 @@ from trt_anime.errors import InputError
 from trt_anime.runtime.closing import Closing
 from trt_anime.runtime.devices.api import Shape, Tensor
 from trt_anime.runtime.sessions.api import Binding, Origin
-from trt_anime.stage import StageInfo
+from trt_anime.stage import SIZE, StageInfo
 
 # A size that the graph doesn't name: an input takes any, an output's can't be known beforehand.
 ANY = "?"
@@ -39,10 +39,16 @@ class BoundSession(Closing, ABC):
         self.origin = origin
         self.inputs = tuple(inputs)
         self.outputs = tuple(outputs)
+        self._frame: dict[str, int] = {}
+
+    def about_frames(self, height: int, width: int) -> None:
+        """Say what size the frames have, to a graph that reads it as a value (`SIZE`) and from no shape."""
+        if any(binding.name == SIZE for binding in self.inputs):
+            self._frame = {"height": height, "width": width}
 
     def shapes(self, inputs: Mapping[str, Shape]) -> dict[str, Shape]:
         """See `Session.shapes`."""
-        return resolved(self.source, self.inputs, self.outputs, inputs)
+        return resolved(self.source, self.inputs, self.outputs, inputs, frame=self._frame)
 
     def check_tensors(self, tensors: Mapping[str, Tensor]) -> None:
         """Before addresses go to a library that believes them.
@@ -84,15 +90,23 @@ def frames_cleared() -> Iterator[None]:
 
 
 def resolved(
-    source: str, inputs: Sequence[Binding], outputs: Sequence[Binding], shapes: Mapping[str, Shape]
+    source: str,
+    inputs: Sequence[Binding],
+    outputs: Sequence[Binding],
+    shapes: Mapping[str, Shape],
+    *,
+    frame: Mapping[str, int] | None = None,
 ) -> dict[str, Shape]:
     """Shapes of all outputs, once the named sizes are known from the inputs.
+
+    Args:
+        frame: sizes of frames that come from no input's shape.
 
     Raises:
         InputError: an input is absent or doesn't fit its binding, one name has two sizes, or an output has
             a size that no input has.
     """
-    sizes: dict[str, int] = {}
+    sizes = dict(frame or {})
     for binding in inputs:
         _take_sizes(source, binding, shapes, sizes)
     return {binding.name: _sized(source, binding, sizes) for binding in outputs}

@@ -7,7 +7,7 @@ from typing import cast
 from trt_anime.errors import InputError, MissingError
 from trt_anime.runtime.devices.api import CpuDevice, Device
 from trt_anime.runtime.sessions.api import GpuDevice, Session
-from trt_anime.runtime.sessions.bindings import require_image
+from trt_anime.runtime.sessions.bindings import BoundSession, require_image
 from trt_anime.runtime.sessions.cpu_runs import MOST_PARALLEL_RUNS
 from trt_anime.runtime.stages import Stage
 
@@ -115,6 +115,8 @@ def open_graph(
             precision=precision,
             allow_cpu_nodes=allow_cpu_nodes,
         )
+    if isinstance(session, BoundSession):
+        session.about_frames(*size)
     if session.info.stage != kind:
         session.close()
         raise InputError(
