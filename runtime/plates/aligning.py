@@ -80,6 +80,15 @@ def measured(
     return Fit(matrix, light, cost, support, count / len(places.points), count)
 
 
+def distinct(reference: Reference, frame: tuple[Level, ...], fit: Fit) -> float:
+    """0..1: how much better the fit is than others 2 pixels away; about 0 where it came about by chance."""
+    around = []
+    for x, y in ((2, 0), (-2, 0), (0, 2), (0, -2)):
+        aside = np.array([[1, 0, x], [0, 1, y], [0, 0, 1]]) @ fit.matrix
+        around.append(measured(reference, frame, aside, fit.light).cost)
+    return max(0.0, 1 - fit.cost / max(1e-9, float(np.mean(around))))
+
+
 def agreement(
     reference: Reference, frame: tuple[Level, ...], fit: Fit, number: int
 ) -> tuple[NDArray[np.int64], Floats]:

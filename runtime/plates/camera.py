@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from trt_anime.runtime.plates.aligning import FEWEST, SHIFT, Fit, agreement
+from trt_anime.runtime.plates.aligning import FEWEST, SHIFT, Fit, agreement, distinct
 from trt_anime.runtime.plates.light import Samples, colours_of, light_between, samples_of
 from trt_anime.runtime.plates.models import fitted, inverse, snapped
 from trt_anime.runtime.plates.reference import Level, Reference, pyramid_of, reference_of
@@ -15,13 +15,13 @@ from trt_anime.runtime.plates.sampling import mapped
 from trt_anime.runtime.plates.searching import shifts
 from trt_anime.runtime.plates.seen import Matrix, Seen
 
-GOOD = 0.7
-"""Support that needs no second try."""
-POOR = 0.3
-"""Support that chance gives too."""
+GOOD = 0.6
+"""How distinct a fit is that needs no second try."""
+POOR = 0.25
+"""How distinct one may be by chance."""
 _OVERLAP = 0.6
 _SCALES = (0.8, 1.25)
-_MORE_PLACES = 1.5
+_MORE, _BRIGHTER = 1.5, 1.3
 _REFERENCES = 48
 _LEARNING = 0.2
 _LEAST_TRUST = 0.02
@@ -32,7 +32,7 @@ _CELL = 32
 class Row(NamedTuple):
     """One of `Motions`."""
 
-    index: int
+    frame: int
     matrix: Matrix
     gain: NDArray[np.float64]
     offset: NDArray[np.float64]
@@ -46,6 +46,20 @@ class Known(NamedTuple):
     samples: Samples
     gain: NDArray[np.float64]
     offset: NDArray[np.float64]
+    shown: float
+
+
+class Found(NamedTuple):
+    """A frame on the current reference: how many numbers were free, and how distinct the fit is."""
+
+    fit: Fit
+    free: int
+    distinct: float
+
+
+def _share(pyramid: tuple[Level, ...]) -> float:
+    """How much of the frame shows background."""
+    return float(np.count_nonzero(pyramid[0].seen)) / pyramid[0].seen.size
 
 
 class Camera:
@@ -78,12 +92,11 @@ class Camera:
             return self._begin(seen, pyramid)
         expected = self._last @ self._speed
         self._current = self._nearest(expected)
-        fit = self._fit(pyramid, expected)
-        known = self._known[self._current]
-        if fit.count < FEWEST or fit.support < POOR:
+        found = self._fit(pyramid, expected)
+        if found.fit.count < FEWEST or found.distinct < POOR:
             self._speed = np.eye(3)
             return Row(seen.index, self._last, np.ones(3), np.zeros(3), 0.0)
-        return self._found(seen, pyramid, known, fit)
+        return self._placed(seen, pyramid, found)
 
     def _begin(self, seen: Seen, pyramid: tuple[Level, ...]) -> Row:
         """Until a frame shows enough to go by, the camera is taken to stand still."""
@@ -92,10 +105,12 @@ class Camera:
         if enough:
             self.first = self._count - 1
             samples = samples_of(colours_of(seen.rgb, pyramid[0].seen))
-            self._known.append(Known(reference, samples, np.ones(3), np.zeros(3)))
+            self._known.append(Known(reference, samples, np.ones(3), np.zeros(3), _share(pyramid)))
         return Row(seen.index, np.eye(3), np.ones(3), np.zeros(3), 1.0 if enough else 0.1)
 
-    def _found(self, seen: Seen, pyramid: tuple[Level, ...], known: Known, fit: Fit) -> Row:
+    def _placed(self, seen: Seen, pyramid: tuple[Level, ...], found: Found) -> Row:
+        """Take note of a frame that was registered."""
+        known, fit = self._known[self._current], found.fit
         matrix = known.reference.matrix @ inverse(fit.matrix)
         matrix = matrix / matrix[2, 2]
         colours = colours_of(seen.rgb, pyramid[0].seen)
@@ -103,25 +118,27 @@ class Camera:
         gain, offset = gain * known.gain, gain * known.offset + offset
         if fit.cost > _DISAGREEMENT:
             self._learn(pyramid, fit)
-        if self._worn_out(matrix, fit):
-            self._add(Known(self._successor(pyramid, matrix, fit), samples_of(colours), gain, offset))
-        self._speed = inverse(self._last) @ matrix
-        self._last = matrix
-        sure = min(1.0, (fit.support - POOR) / (GOOD - POOR)) * min(1.0, fit.count / (4 * FEWEST))
+        shown = _share(pyramid)
+        if self._worn_out(matrix, fit, shown):
+            successor = self._successor(pyramid, matrix, fit)
+            self._add(Known(successor, samples_of(colours), gain, offset, shown))
+        self._free, self._speed, self._last = found.free, inverse(self._last) @ matrix, matrix
+        sure = min(1.0, (found.distinct - POOR) / (GOOD - POOR)) * min(1.0, fit.count / (4 * FEWEST))
         return Row(seen.index, matrix, gain, offset, max(sure, 0.01))
 
-    def _fit(self, pyramid: tuple[Level, ...], expected: Matrix) -> Fit:
+    def _fit(self, pyramid: tuple[Level, ...], expected: Matrix) -> Found:
         """The first start that leads to agreement, or the best of all."""
         reference = self._known[self._current].reference
-        best: Fit | None = None
+        best, sharpest, kind = None, -1.0, self._free
         for start in self._starts(reference, pyramid, expected):
             fit, free = fitted(reference, pyramid, start, self._free)
-            if best is None or fit.support > best.support + 0.02:
-                best, self._free = fit, free
-            if best.support >= GOOD:
+            sharp = distinct(reference, pyramid, fit)
+            if sharp > sharpest + 0.02:
+                best, sharpest, kind = fit, sharp, free
+            if sharpest >= GOOD:
                 break
         assert best is not None
-        return snapped(reference, pyramid, best, self._free)
+        return Found(snapped(reference, pyramid, best, kind), kind, sharpest)
 
     def _starts(
         self, reference: Reference, pyramid: tuple[Level, ...], expected: Matrix
@@ -159,9 +176,11 @@ class Camera:
         levels = [replace(level, trusted=trust[cells(mapped(back, level.points))]) for level in new.levels]
         return replace(new, levels=tuple(levels))
 
-    def _worn_out(self, matrix: Matrix, fit: Fit) -> bool:
+    def _worn_out(self, matrix: Matrix, fit: Fit, shown: float) -> bool:
         """Whether the frame should become a reference: it shows much that no reference has."""
         known = self._known[self._current]
+        if fit.light[0] > _BRIGHTER or shown > _MORE * known.shown:
+            return True
         return not self._usable(known.reference, matrix) and not any(
             self._usable(other.reference, matrix) for other in self._known
         )

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from trt_anime.runtime.media.frames import Pixels
 from trt_anime.runtime.plates.layout import corners_of
@@ -14,9 +15,14 @@ from trt_anime.runtime.plates.seen import Floats
 from trt_anime.runtime.plates.smooth import smoothly_filled
 from trt_anime.runtime.plates.warping import Window
 
+Mask = NDArray[np.bool_]
+
 Fill = Callable[[Pixels, Pixels], Pixels]
 """(picture, hole) -> picture: uint8 [h,w,3] RGB, uint8 [h,w] 255 where to fill, uint8 [h,w,3] of any size
 that the picture has. What it does outside the hole is not used."""
+
+Box = tuple[int, int, int, int]
+"""Left, top, right, bottom."""
 
 _RING = 4
 _CONTEXT = 0.5
@@ -30,8 +36,8 @@ def filled(plate: Plate, fill: Fill) -> Plate:
     """The plate without holes; `seen` and all pixels that were seen are left unchanged.
 
     Each hole that some frame shows is cut out with half its size around it, at least 48 pixels. The hole
-    that `fill` gets is 4 pixels wider than the real one: by how far its answer misses the known
-    colours there, it is shifted, smoothly over the whole hole. Parts that no frame shows are filled plainly.
+    that `fill` gets is 4 pixels wider than the real one: by how far its answer misses the known colours
+    there, it is shifted, smoothly over the whole hole. Where no frame looks is only filled plainly.
     """
     hole = plate.seen == 0
     if not hole.any():
@@ -58,10 +64,10 @@ def fill_simple(picture: Pixels, hole: Pixels) -> Pixels:
     small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
     painted = cv2.inpaint(small, small_hole, _SIMPLE_RADIUS, cv2.INPAINT_TELEA)
     large = cv2.resize(painted, hole.shape[::-1], interpolation=cv2.INTER_CUBIC)
-    return np.where(hole[..., None] > 0, large, picture).astype(np.uint8)
+    return np.asarray(np.where(hole[..., None] > 0, large, picture), np.uint8)
 
 
-def _shown(plate: Plate) -> np.ndarray:
+def _shown(plate: Plate) -> Mask:
     """bool [h,w]: what at least one frame shows, hidden or not, and a few pixels around."""
     shown = np.zeros(plate.seen.shape, np.uint8)
     for matrix in plate.matrices[plate.motions.sure > 0]:
@@ -70,17 +76,16 @@ def _shown(plate: Plate) -> np.ndarray:
     return cv2.dilate(shown, np.ones((2 * _RING + 1, 2 * _RING + 1), np.uint8)) > 0
 
 
-def _windows(hole: np.ndarray) -> Iterator[Window]:
+def _windows(hole: Mask) -> Iterator[Window]:
     """Around holes, with their surroundings; those that overlap are one."""
     count, _, stats, _ = cv2.connectedComponentsWithStats(hole.view(np.uint8), connectivity=8)
-    boxes = [_widened(*stats[number][:4], hole.shape) for number in range(1, count)]
+    boxes = [_widened(stats[number], hole.shape) for number in range(1, count)]
     for left, top, right, bottom in _merged(boxes):
         yield slice(top, bottom), slice(left, right)
 
 
-def _widened(
-    left: int, top: int, width: int, height: int, shape: tuple[int, ...]
-) -> tuple[int, int, int, int]:
+def _widened(stats: NDArray[np.int32], shape: tuple[int, ...]) -> Box:
+    left, top, width, height = (int(side) for side in stats[:4])
     x, y = (max(_LEAST_CONTEXT, round(_CONTEXT * side)) for side in (width, height))
     return (
         max(0, left - x),
@@ -90,9 +95,9 @@ def _widened(
     )
 
 
-def _merged(boxes: list[tuple[int, int, int, int]]) -> list[tuple[int, int, int, int]]:
+def _merged(boxes: list[Box]) -> list[Box]:
     """Boxes of which none overlap, around all of the given ones."""
-    done: list[tuple[int, int, int, int]] = []
+    done: list[Box] = []
     for box in boxes:
         while touching := [other for other in done if _overlap(box, other)]:
             done = [other for other in done if other not in touching]
@@ -102,18 +107,18 @@ def _merged(boxes: list[tuple[int, int, int, int]]) -> list[tuple[int, int, int,
     return done
 
 
-def _overlap(one: tuple[int, int, int, int], other: tuple[int, int, int, int]) -> bool:
+def _overlap(one: Box, other: Box) -> bool:
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
-def _without_seam(picture: Pixels, hole: np.ndarray, known: Floats, fill: Fill) -> Pixels:
+def _without_seam(picture: Pixels, hole: Mask, known: Floats, fill: Fill) -> Pixels:
     """The filled window; only what is in the hole counts."""
     side = 2 * _RING + 1
     wider = cv2.dilate(hole.view(np.uint8), np.ones((side, side), np.uint8))
     ring = (wider > 0) & (known > 0)
-    answer = np.asarray(fill(picture, wider * np.uint8(255)), np.float32)
+    answer = np.asarray(fill(picture, np.asarray(wider * np.uint8(255))), np.float32)
     missed = cv2.GaussianBlur((picture - answer) * ring[..., None], (0, 0), _SEAM_BLUR)
     weight = cv2.GaussianBlur(ring.astype(np.float32), (0, 0), _SEAM_BLUR)
     missed = missed / np.maximum(weight, 1e-3)[..., None]
     shift = smoothly_filled(np.asarray(missed, np.float32), ring.astype(np.float32))
-    return np.clip(np.rint(answer + shift), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(answer + shift), 0, 255), np.uint8)

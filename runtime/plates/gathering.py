@@ -13,7 +13,7 @@ from trt_anime.runtime.plates.motions import Motions
 from trt_anime.runtime.plates.plate import Plate
 from trt_anime.runtime.plates.seen import Floats, Frames, Matrix, Seen, visible
 from trt_anime.runtime.plates.smooth import smoothly_filled
-from trt_anime.runtime.plates.warping import Window, from_canvas, to_canvas, window_of
+from trt_anime.runtime.plates.warping import from_canvas, to_canvas, window_of
 
 _KEPT = 7
 """Observations of a pixel that are kept to take their median."""
@@ -28,9 +28,9 @@ def gathered(frames: Frames, motions: Motions) -> Plate:
     """The plate with holes, `seen` 0 and black, where no frame shows the background; three passes.
 
     The median of up to 7 observations, drawn at random from all, is what characters that a matte missed do
-    not shift. Around it the frames are averaged in two rounds of back-projection (Irani & Peleg, 1991): what
-    a frame shows differently than the plate's view, unless very differently, goes into the plate. So the
-    plate's views are as sharp as the frames. Holds about 50 bytes a pixel of the canvas.
+    not shift. Around it the frames are averaged, in two rounds of back-projection (Irani & Peleg, 1991): what
+    a frame shows differently than the plate's view, unless very differently, goes into the plate, whose
+    views so are as sharp as the frames. Holds about 50 bytes a pixel of the canvas.
 
     Raises:
         InputError: the shot needs a larger canvas than one may be; see `pieces_of`.
@@ -97,7 +97,7 @@ def _median(samples: NDArray[np.uint8], count: NDArray[np.uint16]) -> Pixels:
             least = cv2.min(samples[low], samples[low + 1])
             cv2.max(samples[low], samples[low + 1], samples[low + 1])
             samples[low] = least
-    return samples[_KEPT // 2].copy()
+    return np.asarray(samples[_KEPT // 2].copy(), np.uint8)
 
 
 def _sharpened(frames: Frames, motions: Motions, layout: Layout, canvas: Pixels, seen: Pixels) -> Pixels:
@@ -110,9 +110,9 @@ def _sharpened(frames: Frames, motions: Motions, layout: Layout, canvas: Pixels,
             matrix = layout.matrices[row]
             change = _difference(plate, shown, motions, row, matrix)
             window = window_of(matrix, motions.size, layout.size)
-            total[window] += to_canvas(change, matrix, window)
+            cv2.add(total[window], to_canvas(change, matrix, window), total[window])
         weight = total[..., 3:]
-        plate += total[..., :3] / np.maximum(weight, 1e-6) * (weight > 1e-3)
+        plate += np.divide(total[..., :3], weight, out=np.zeros_like(plate), where=weight > 1e-3)
     plate[seen == 0] = 0
     return np.clip(np.rint(plate), 0, 255).astype(np.uint8)
 
@@ -120,15 +120,13 @@ def _sharpened(frames: Frames, motions: Motions, layout: Layout, canvas: Pixels,
 def _difference(plate: Floats, seen: Seen, motions: Motions, row: int, matrix: Matrix) -> Floats:
     """float32 [H,W,4]: what to add to the plate's view, times its weight; and the weight."""
     view = from_canvas(plate, matrix, motions.size)
-    frame = _in_common_light(seen.rgb, motions, row).astype(np.float32)
-    change = cv2.subtract(frame, view)
-    far = np.abs(change).max(2)
-    detail = (
-        1 / max(1.0, scale_of(matrix, motions.size)) ** 2 * float(min(1.0, motions.gains[row].min())) ** 2
-    )
-    weight = np.where(visible(seen.hidden) > 0, np.float32(detail), np.float32(0))
-    weight /= np.square(1 + np.square(far / np.float32(_CLOSE)))
-    return np.dstack([change * weight[..., None], weight])
+    change = cv2.subtract(_in_common_light(seen.rgb, motions, row), view, dtype=cv2.CV_32F)
+    far = cv2.transform(cv2.multiply(change, change), np.full((1, 3), 1 / (2 * _CLOSE**2), np.float32))
+    detail = 1 / max(1.0, scale_of(matrix, motions.size)) * float(min(1.0, motions.gains[row].min()))
+    near = np.divide(np.float32(detail), far + np.float32(1))
+    weight = near * near
+    weight[visible(seen.hidden) == 0] = 0
+    return np.asarray(cv2.merge([*(cv2.multiply(part, weight) for part in cv2.split(change)), weight]))
 
 
 def _in_common_light(rgb: Pixels, motions: Motions, row: int) -> Pixels:

@@ -16,7 +16,7 @@ _SAME_SCALE = 1.02
 
 @dataclass(frozen=True)
 class Layout:
-    """size: (rows, columns) of the canvas. matrices: float64 [N,3,3], from each frame's pixels to its own."""
+    """size: (rows, columns) of the canvas. matrices: float64 [N,3,3], from each frame's pixels to its."""
 
     size: tuple[int, int]
     matrices: NDArray[np.float64]
@@ -73,7 +73,7 @@ def pieces_of(motions: Motions) -> tuple[Motions, ...]:
 
 
 def _longest(motions: Motions, start: int) -> int:
-    """Where the longest run from `start` that fits ends, by halving: a longer run needs no smaller canvas."""
+    """Where the longest run from `start` that fits ends, by halving: a longer run needs more room."""
     low, high = start + 1, len(motions.frames) + 1
     while high - low > 1:
         middle = (low + high) // 2

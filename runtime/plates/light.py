@@ -82,7 +82,8 @@ def _cost(residual: NDArray[np.float64]) -> float:
 
 
 def _between_pixels(picture: Pixels, points: NDArray[np.float64]) -> NDArray[np.float64]:
-    values = cv2.remap(picture, points.astype(np.float32).reshape(-1, 1, 2), None, cv2.INTER_LINEAR)
+    x, y = points.astype(np.float32).T[..., None]
+    values = cv2.remap(picture, x, y, cv2.INTER_LINEAR)
     return np.asarray(values, np.float64).reshape(-1, 3)
 
 

@@ -23,12 +23,14 @@ _UNEXPLAINED = 0.15
 _MUCH_BETTER = 0.7
 _APART = 0.06  # pixels at the corners, less than that is no other motion
 _SNAP = 0.08
+_STRAIGHT = 0.5
+_PLACES_A_NUMBER = 25
 
 
 def inverse(matrix: Matrix) -> Matrix:
     """Of a 3x3 motion; exact where it is a shift by whole pixels."""
     turned = np.linalg.inv(matrix)
-    return turned / turned[2, 2] + 0.0
+    return np.asarray(turned / turned[2, 2] + 0.0, np.float64)
 
 
 def fitted(reference: Reference, frame: tuple[Level, ...], start: Matrix, free: int) -> tuple[Fit, int]:
@@ -39,10 +41,15 @@ def fitted(reference: Reference, frame: tuple[Level, ...], start: Matrix, free: 
         free: of the frame before.
     """
     shape = frame[0].grey.shape
-    best, kind = aligned(reference, frame, _shift_of(start, shape), SHIFT), SHIFT
+    shift = _shift_of(start, shape)
+    best, kind = aligned(reference, frame, shift, SHIFT), SHIFT
+    straight = corners_apart(shift, start, shape) < _STRAIGHT
     for model in MODELS[1:]:
-        begin, coarsest = (best.matrix, 1) if best.support > 0.5 else (start, None)
-        richer = aligned(reference, frame, begin, model, coarsest=coarsest)
+        if best.count < _PLACES_A_NUMBER * model:
+            break
+        near = best.cost < _UNEXPLAINED  # then a richer motion is not far from it
+        begin = best.matrix if near or straight or kind > SHIFT else start
+        richer = aligned(reference, frame, begin, model, coarsest=1 if near else None)
         if _explains_more(best, richer, shape):
             best, kind = richer, model
         elif model > free:

@@ -57,7 +57,7 @@ def motions_of(frames: Frames) -> Motions:
         np.array([row.gain for row in rows]), np.array([row.offset for row in rows]), sure
     )
     matrices = np.array([row.matrix for row in rows])
-    return Motions(camera.size, tuple(row.index for row in rows), matrices, gains, offsets, sure)
+    return Motions(camera.size, tuple(row.frame for row in rows), matrices, gains, offsets, sure)
 
 
 def _in_common_light(

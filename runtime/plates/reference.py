@@ -11,7 +11,7 @@ from trt_anime.runtime.plates.seen import Floats, Matrix, Seen, visible
 
 SMALLEST_SIDE = 44
 BLOCKS = (8, 8, 4, 4)
-"""One place out of so many pixels square, from the finest level down; the last goes for all coarser ones."""
+"""One place out of so many pixels square, from the finest level down; the last for all coarser ones."""
 TELLING = 2.0
 """Grey levels a pixel: the least gradient that is more than noise."""
 EDGE = 3
@@ -20,7 +20,7 @@ EDGE = 3
 
 @dataclass(frozen=True)
 class Level:
-    """Of a pyramid. grey: float32 [h,w], 0..255, blurred; seen: uint8 [h,w], 255 where it can be trusted."""
+    """Of a pyramid. grey: float32 [h,w], 0..255, blurred; seen: uint8 [h,w], 255 where it is trusted."""
 
     grey: Floats
     seen: Pixels
@@ -110,7 +110,7 @@ def _places(level: Level, number: int, block: int, full: tuple[int, ...]) -> Pla
     steep[level.seen == 0] = 0
     steep[:EDGE] = steep[-EDGE:] = 0
     steep[:, :EDGE] = steep[:, -EDGE:] = 0
-    x, y = _steepest(steep, block)
+    x, y = _steepest(np.asarray(steep, np.float32), block)
     keep = steep[y, x] >= TELLING
     x, y = x[keep], y[keep]
     points = np.column_stack([x, y]).astype(np.float64) * 2**number
