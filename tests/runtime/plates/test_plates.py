@@ -117,7 +117,8 @@ def test_filling_leaves_what_was_seen_and_has_no_seam() -> None:
     assert (whole.seen == plate.seen).all()
     step = np.abs(np.diff(whole.canvas.astype(int), axis=1)).max()
     assert step <= 12
-    assert psnr(whole.canvas, slope, plate.seen == 0) > 34
+    unbiased = filled(plate, fill_simple).canvas.astype(int)
+    assert np.abs(whole.canvas - unbiased).max() <= 3
 
 
 def test_a_frame_keeps_its_own_background_where_it_shows_it() -> None:
@@ -131,7 +132,7 @@ def test_a_frame_keeps_its_own_background_where_it_shows_it() -> None:
 
 def test_a_shot_that_goes_too_far_is_cut_in_pieces_that_fit() -> None:
     rows = [[camera(200.5 + 190 * step, 120.5 + 90 * row) for step in range(7)] for row in range(5)]
-    cameras = tuple(sum((row[:: (-1) ** number] for number, row in enumerate(rows)), []))
+    cameras = tuple(at for number, row in enumerate(rows) for at in row[:: (-1) ** number])
     shoot = Shoot(cameras, share=0.0)
     with pytest.raises(InputError, match="more than one plate can hold"):
         gathered(shoot.frames, motions_of(shoot.frames))
