@@ -28,8 +28,8 @@ def gathered(frames: Frames, motions: Motions) -> Plate:
     """The plate with holes, `seen` 0 and black, where no frame shows the background; three passes.
 
     The median of up to 7 observations, drawn at random from all, is what characters that a matte missed do
-    not shift. Around that frames are averaged in two rounds of back-projection (Irani & Peleg, 1991): what a
-    frame shows differently than the plate's view, unless very differently, goes into the plate, whose
+    not shift. Around it, frames are averaged in two rounds of back-projection (Irani & Peleg, 1991): what
+    a frame shows differently than the plate does, unless very differently, goes into the plate, whose
     views so are as sharp as the frames. Holds about 50 bytes a pixel of the canvas.
 
     Raises:
