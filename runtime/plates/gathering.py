@@ -28,8 +28,8 @@ def gathered(frames: Frames, motions: Motions) -> Plate:
     """The plate with holes, `seen` 0 and black, where no frame shows the background; three passes.
 
     The median of up to 7 observations, drawn at random from all, is what characters that a matte missed do
-    not shift. Around it the frames are averaged in two rounds of back-projection (Irani & Peleg, 1991): what
-    a frame shows differently than the plate's view, unless very differently, goes into the plate, whose
+    not shift. Around it, frames are averaged in two rounds of back-projection (Irani & Peleg, 1991): what
+    a frame shows differently than the plate does, unless very differently, goes into the plate, whose
     views so are as sharp as the frames. Holds about 50 bytes a pixel of the canvas.
 
     Raises:
@@ -123,8 +123,8 @@ def _difference(plate: Floats, seen: Seen, motions: Motions, row: int, matrix: M
     change = cv2.subtract(_in_common_light(seen.rgb, motions, row), view, dtype=cv2.CV_32F)
     far = cv2.transform(cv2.multiply(change, change), np.full((1, 3), 1 / (2 * _CLOSE**2), np.float32))
     detail = 1 / max(1.0, scale_of(matrix, motions.size)) * float(min(1.0, motions.gains[row].min()))
-    near = cv2.divide(detail, cv2.add(far, 1.0))
-    weight = cv2.multiply(near, near)
+    near = np.divide(np.float32(detail), far + np.float32(1))
+    weight = near * near
     weight[visible(seen.hidden) == 0] = 0
     return np.asarray(cv2.merge([*(cv2.multiply(part, weight) for part in cv2.split(change)), weight]))
 

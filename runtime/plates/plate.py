@@ -76,7 +76,7 @@ class Plate:
 
 
 def seen_from(seen: Pixels, matrix: NDArray[np.float64], size: tuple[int, int]) -> Pixels:
-    """uint8 [H,W]: 255 where what a frame at `matrix` shows is all marked in `seen`, uint8 [h,w]; else 0."""
+    """uint8 [H,W]: 255 where what a frame at `matrix` shows is all marked in `seen`, uint8 [h,w]."""
     back = np.linalg.inv(matrix)
     shown = to_canvas(seen, back / back[2, 2], (slice(0, size[0]), slice(0, size[1])))
     return np.where(shown >= _ALL, np.uint8(255), np.uint8(0))
