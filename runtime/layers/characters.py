@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from trt_anime.runtime.layers.solving import alpha_of, colour_over, least_alpha, with_alpha
+from trt_anime.runtime.layers.solving import Plane, alpha_of, colour_over, least_alpha, with_alpha
 from trt_anime.runtime.media.frames import Pixels
 
 REACH = 0.08  # of the frame's height: as far from its mask a character's hair is kept whole
@@ -15,8 +14,6 @@ COARSE = 4  # pixels to one where only distances matter
 CONTACT_SIGMA = 1 / 900  # of the frame's height: how soft one character ends on another
 NOBODY = 255  # in a map of ranks
 NOISE = 2  # levels that a frame may differ from its layers without alpha being changed for it
-
-_Plane = NDArray[np.float32]
 
 
 def limited(rgba: Pixels, ids: Pixels | None) -> Pixels:
@@ -97,7 +94,7 @@ def _nearness(ids: Pixels) -> Pixels:
     return np.asarray(np.clip(weight, 0, 255), np.uint8)
 
 
-def _shares(ids: Pixels, order: Sequence[int], sigma: float) -> list[_Plane]:
+def _shares(ids: Pixels, order: Sequence[int], sigma: float) -> list[Plane]:
     """How much of each pixel is each one's, float32 [H,W], 0..1, with the sum 1."""
     ranks = np.full(256, NOBODY, np.uint8)
     ranks[list(order)] = range(len(order))
@@ -123,7 +120,7 @@ def _nearest(owner: Pixels) -> Pixels:
     return names[labels]
 
 
-def _divided(alpha: Pixels, shares: Sequence[_Plane]) -> list[Pixels]:
+def _divided(alpha: Pixels, shares: Sequence[Plane]) -> list[Pixels]:
     """Alphas from back to front, uint8, that laid on each other let through what `alpha` lets through."""
     merged = alpha.astype(np.float32) / 255
     through = np.ones_like(merged)  # what the ones in front let pass

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from trt_anime.runtime.layers.solving import Plane
 from trt_anime.runtime.media.frames import Pixels
 
 ROWS = 270  # outlines are compared in a picture of so many rows
@@ -23,9 +24,7 @@ TOUCHING = 2  # rows between outlines that meet
 OPEN = 0.1  # share of background around a place where three regions meet
 
 Votes = dict[tuple[int, int], float]
-"""For pairs of ids, the smaller one first: above 0 where the first is in front, below 0 where the second."""
-
-_Plane = NDArray[np.float32]
+"""For pairs of ids, the smaller one first: above 0 where the first is in front, below 0: the second."""
 
 
 def occlusion_votes(ids: Pixels) -> Votes:
@@ -64,7 +63,7 @@ def order_of(frames: Iterable[Mapping[tuple[int, int], float]], ids: Iterable[in
     """
     sums: Counter[tuple[int, int]] = Counter()
     for votes in frames:
-        sums.update(votes)  # type: ignore[arg-type]
+        sums.update(votes)
     covered = dict.fromkeys(sorted(ids), 0)
     for (first, second), total in sums.items():
         front = first if total > 0 else second
@@ -74,7 +73,7 @@ def order_of(frames: Iterable[Mapping[tuple[int, int], float]], ids: Iterable[in
 
 
 def _body(mask: NDArray[np.bool_]) -> Pixels:
-    """The largest piece of a mask without its thin parts, uint8 [h,w], 0 or 1; it goes on past the border."""
+    """The largest piece of a mask without its thin parts, uint8 [h,w], 0 or 1; the border cuts nothing."""
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * THIN + 1, 2 * THIN + 1))
     wide = cv2.copyMakeBorder(mask.astype(np.uint8), *(2 * THIN + 2,) * 4, cv2.BORDER_REPLICATE)
     wide = cv2.morphologyEx(cv2.morphologyEx(wide, cv2.MORPH_OPEN, disc), cv2.MORPH_CLOSE, disc)
@@ -96,5 +95,5 @@ def _vote(first: Pixels, second: Pixels) -> float:
     return float((weight * (one - other)[contact]).sum())
 
 
-def _around(mask: _Plane) -> _Plane:
+def _around(mask: Plane) -> Plane:
     return np.asarray(cv2.GaussianBlur(mask, (0, 0), AROUND, borderType=cv2.BORDER_REPLICATE), np.float32)

@@ -2,8 +2,11 @@
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from trt_anime.runtime.media.frames import Pixels
+
+Plane = NDArray[np.float32]
 
 
 def least_alpha(frame: Pixels, below: Pixels, slack: int) -> Pixels:
@@ -13,8 +16,9 @@ def least_alpha(frame: Pixels, below: Pixels, slack: int) -> Pixels:
         frame, below: uint8 [H,W,3] RGB.
         slack: levels by which the result may miss the frame, so that noise needs no alpha.
     """
-    brighter = cv2.subtract(cv2.subtract(frame, below), (slack,) * 4)
-    darker = cv2.subtract(cv2.subtract(below, frame), (slack,) * 4)
+    miss = np.full_like(frame, slack)
+    brighter = less(less(frame, below), miss)
+    darker = less(less(below, frame), miss)
     up = cv2.divide(brighter, cv2.bitwise_not(below), scale=255)
     down = cv2.divide(darker, below, scale=255)
     return highest(np.asarray(cv2.max(up, down), np.uint8))
@@ -34,9 +38,19 @@ def colour_over(frame: Pixels, below: Pixels, alpha: Pixels) -> Pixels:
     own = cv2.subtract(frame, through, dtype=cv2.CV_32F)
     opacity = np.maximum(weight, 1).astype(np.float32)
     colour = cv2.divide(own, opacity, scale=255)
-    result = np.asarray(cv2.add(colour, (0.0,) * 4, dtype=cv2.CV_8U), np.uint8)
+    result = np.rint(np.clip(colour, 0, 255)).astype(np.uint8)
     result[alpha == 0] = 0
     return result
+
+
+def less(picture: Pixels, other: Pixels) -> Pixels:
+    """`picture` less `other`, 0 where that is below 0; uint8, any one shape."""
+    return np.asarray(cv2.subtract(picture, other), np.uint8)
+
+
+def thrice(plane: Pixels) -> Pixels:
+    """uint8 [H,W] -> [H,W,3]."""
+    return np.asarray(cv2.cvtColor(plane, cv2.COLOR_GRAY2RGB), np.uint8)
 
 
 def alpha_of(rgba: Pixels) -> Pixels:

@@ -1,0 +1,148 @@
+"""An effect layer solved for against the plate, instead of cut out of the frame."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from trt_anime.runtime.layers.blends import blend_of, observed
+from trt_anime.runtime.layers.continuing import cover_over, light_over, warmth_of
+from trt_anime.runtime.layers.residual import Change, change
+from trt_anime.runtime.layers.solving import Plane, alpha_of, colour_over, highest, least_alpha
+from trt_anime.runtime.media.frames import Pixels
+from trt_anime.runtime.results.layers import Blend
+
+WINDOW = 7  # samples a side in which an effect counts as even
+SAMPLES = 180  # rows of samples in a frame's height
+EVEN = 50.0  # levels squared: texture of the plate from which on it tells how much covers it
+UNEXPLAINED = 4.0  # weight of what an even effect over the plate does not explain
+
+
+@dataclass(frozen=True, eq=False)
+class Effect:
+    """An effect of one frame.
+
+    Attributes:
+        rgba: uint8 [H,W,4], straight alpha, black and clear where there is nothing.
+        blend: how it is to be laid on what is below.
+        rest: uint8 [H,W,3], the frame without it: what the characters' colours are to be taken from.
+    """
+
+    rgba: Pixels
+    blend: Blend
+    rest: Pixels
+
+
+def solved(
+    frame: Pixels, plate: Pixels, heat: Pixels, character: Pixels | None = None, blend: Blend | None = None
+) -> Effect:
+    """Solve for the layer that laid on the plate, or on a character before it, gives the frame.
+
+    Laid on `rest` it gives the frame up to noise: what is not clearly more than noise stays out of it. It
+    may reach beyond its heat by 5 % of the frame's height, and fades over 7 % more. Where a character is,
+    the effect around it is continued, as nobody knows the character without the light.
+
+    Args:
+        frame: uint8 [H,W,3] RGB.
+        plate: the same, as this frame shows it.
+        heat: uint8 [H,W], where the effect may be; 0 says that it is not there.
+        character: uint8 [H,W,4]; only alpha counts. None: there is none.
+        blend: None: decided by this frame alone; decide for a shot with `blends.blend_of`.
+    """
+    rgba, rest = np.zeros((*heat.shape, 4), np.uint8), frame.copy()
+    if blend is None:
+        blend = blend_of([observed(frame, plate, heat, character)])
+    if not heat.any():
+        return Effect(rgba, blend, rest)
+    hidden = hidden_by(character, heat.shape)
+    around = change(frame, plate, heat, hidden)
+    solve = _light if blend == "add" else _cover
+    rgba[around.box], rest[around.box] = solve(frame, plate, heat, hidden, around)
+    return Effect(rgba, blend, rest)
+
+
+def cut_out(frame: Pixels, heat: Pixels) -> Pixels:
+    """Without a plate: what the frame shows where there is heat, uint8 [H,W,4], to be laid over."""
+    result = np.dstack([frame, heat])
+    result[heat == 0] = 0
+    return result
+
+
+def hidden_by(character: Pixels | None, shape: tuple[int, ...]) -> Pixels:
+    """255 where a character hides the plate or a part of it, and right beside, else 0; uint8 [H,W]."""
+    if character is None:
+        return np.zeros(shape, np.uint8)
+    _, there = cv2.threshold(alpha_of(character), 0, 255, cv2.THRESH_BINARY)
+    return np.asarray(cv2.dilate(there, np.ones((3, 3), np.uint8)), np.uint8)
+
+
+def _light(
+    frame: Pixels, plate: Pixels, heat: Pixels, hidden: Pixels, around: Change
+) -> tuple[Pixels, Pixels]:
+    """RGBA of added light, and the frame without it."""
+    box = around.box
+    light, rest = around.brighter, np.asarray(cv2.subtract(frame[box], around.brighter), np.uint8)
+    inside = hidden[box]
+    if inside.any():
+        warmth = warmth_of(heat[box], around.reach, len(frame))
+        over, without = light_over(frame[box], around, warmth, len(frame))
+        light, rest = light.copy(), rest.copy()
+        cv2.copyTo(over, inside, light)
+        cv2.copyTo(without, inside, rest)
+    alpha = highest(light)
+    colour = cv2.divide(light, cv2.cvtColor(alpha, cv2.COLOR_GRAY2RGB), scale=255)
+    return np.dstack([colour, alpha]).astype(np.uint8, copy=False), rest
+
+
+def _cover(
+    frame: Pixels, plate: Pixels, heat: Pixels, hidden: Pixels, around: Change
+) -> tuple[Pixels, Pixels]:
+    """RGBA of what covers, and the frame without it."""
+    box = around.box
+    below, inside = plate[box], hidden[box]
+    target = np.asarray(cv2.subtract(cv2.add(below, around.brighter), around.darker), np.uint8)
+    least = least_alpha(target, below, 0)
+    alpha = np.where(least > 0, np.maximum(least, _alpha_by_texture(target, below, least, len(frame))), 0)
+    alpha = alpha.astype(np.uint8, copy=False)
+    colour = colour_over(target, below, alpha)
+    rest = np.where((alpha > 0)[..., None], below, frame[box])
+    if inside.any():
+        warmth = warmth_of(heat[box], around.reach, len(frame))
+        cover = cover_over(frame[box], alpha, colour, np.asarray(cv2.bitwise_not(inside), np.uint8), warmth)
+        over = np.rint(cover[..., 3] * 255).astype(np.uint8)
+        paint = cover[..., :3] / np.maximum(cover[..., 3:], 1e-3)
+        alpha = np.where(inside > 0, over, alpha)
+        colour = np.where((inside > 0)[..., None], np.rint(np.clip(paint, 0, 255)).astype(np.uint8), colour)
+        through = (frame[box] - cover[..., :3]) / np.maximum(1 - cover[..., 3:], 1 / 255)
+        rest = np.where((inside > 0)[..., None], np.rint(np.clip(through, 0, 255)).astype(np.uint8), rest)
+    colour[alpha == 0] = 0
+    return np.dstack([colour, alpha]), rest
+
+
+def _alpha_by_texture(target: Pixels, below: Pixels, least: Pixels, rows: int) -> Pixels:
+    """How much of the plate's texture an effect hides, uint8 [h,w]; its least alpha without texture.
+
+    Where colour and alpha are even, the frame is a straight line of the plate whose slope is 1 - alpha:
+    least squares over each neighbourhood, held to the least alpha as far as texture is missing, or the
+    line does not fit.
+    """
+    step = max(1, round(rows / SAMPLES))
+    size = -(-below.shape[1] // step), -(-below.shape[0] // step)
+    seen, plate, prior = (_small(picture, size) for picture in (target, below, least))
+    mean_seen, mean_plate = _mean(seen), _mean(plate)
+    covariance = (_mean(seen * plate) - mean_seen * mean_plate).sum(axis=2)
+    variance = np.maximum((_mean(plate * plate) - mean_plate * mean_plate).sum(axis=2), 0)
+    spread = (_mean(seen * seen) - mean_seen * mean_seen).sum(axis=2)
+    unexplained = np.maximum(spread - covariance * covariance / np.maximum(variance, 1), 0)
+    hold = EVEN + UNEXPLAINED * unexplained
+    slope = (covariance + hold * (1 - _mean(prior) / 255)) / (variance + hold)
+    alpha = cv2.resize(1 - slope, below.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    return np.asarray(np.rint(np.clip(alpha, 0, 1) * 255), np.uint8)
+
+
+def _small(picture: Pixels, size: tuple[int, int]) -> Plane:
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _mean(plane: Plane) -> Plane:
+    return np.asarray(cv2.boxFilter(plane, -1, (WINDOW, WINDOW)), np.float32)

@@ -1,0 +1,164 @@
+"""What an effect changed: the frame less what is below it, without noise, and soft where heat ends."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from trt_anime.runtime.layers.solving import Plane, highest, less, thrice
+from trt_anime.runtime.media.frames import Pixels
+
+COARSE = 4  # pixels to one, where faint light is looked for
+REACH, FADE = 0.05, 0.07  # of the frame's height: how far beyond its heat an effect is whole, and fades
+LEAST_SIGMA, LEAST_COARSE = 0.7, 0.2  # levels: what rounding alone makes
+USUAL_SIGMA, USUAL_COARSE = 2.0, 0.7  # levels: where heat leaves nothing to measure on
+ENOUGH = 100  # samples
+FAINT, CLEAR = 2.0, 4.0  # spreads of noise: a mean below the first is nothing, above the second it is light
+DOUBTED, SURE = 3.0, 6.0  # the same for a single pixel: from the second on it is taken as it is
+SLACK = 2.0  # spreads that a doubted pixel may differ from the mean around it
+
+Box = tuple[slice, slice]
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Standard deviations, in levels, of frame less plate where there is no effect.
+
+    Attributes:
+        sigma: of a pixel.
+        coarse: of the mean of a neighbourhood; coding noise does not vanish in it.
+    """
+
+    sigma: float
+    coarse: float
+
+
+@dataclass(frozen=True, eq=False)
+class Change:
+    """Frame less what is below, in the box that heat reaches. Nothing where a character hides the plate.
+
+    Attributes:
+        box: rows and columns of the frame.
+        brighter, darker: uint8 [h,w,3]; where one is above 0 the other one is 0, but for noise.
+        reach: uint8 [h,w], 255 near the heat, falling to 0.
+        mean: float32 [h/4,w/4,3], what a neighbourhood changed, levels.
+        known: float32 [h/4,w/4], 0..1, how much of a neighbourhood is not hidden.
+        noise: of the frame.
+    """
+
+    box: Box
+    brighter: Pixels
+    darker: Pixels
+    reach: Pixels
+    mean: Plane
+    known: Plane
+    noise: Noise
+
+
+def change(frame: Pixels, plate: Pixels, heat: Pixels, hidden: Pixels) -> Change:
+    """Measure what an effect did to the plate.
+
+    Faint light is the mean of a neighbourhood, as far as that is more than the noise found outside of the
+    heat; the stronger it is, the more a pixel counts by itself.
+
+    Args:
+        frame, plate: uint8 [H,W,3] RGB.
+        heat: uint8 [H,W], above 0 somewhere.
+        hidden: uint8 [H,W], 255 where a character hides the plate or a part of it, else 0.
+    """
+    seen = frame.copy()
+    cv2.copyTo(plate, hidden, seen)
+    mean, known = _means(seen, plate, hidden)
+    far = _far(heat, mean.shape[:2])
+    noise = _noise(seen, plate, mean, (far > REACH) & (known > 0.9))
+    box = box_of(heat)
+    coarse = (
+        slice(box[0].start // COARSE, -(-box[0].stop // COARSE)),
+        slice(box[1].start // COARSE, -(-box[1].stop // COARSE)),
+    )
+    mean, known, far = mean[coarse], known[coarse], far[coarse]
+    size = box[1].stop - box[1].start, box[0].stop - box[0].start
+    mean *= ramp(np.abs(mean).max(axis=2), FAINT * noise.coarse, CLEAR * noise.coarse)[..., None]
+    reach = np.asarray(ramp(REACH + FADE - far, 0, FADE) * 255, np.uint8)
+    reach = enlarged(reach, size)
+    seen, below = seen[box], plate[box]
+    brighter, darker = less(seen, below), less(below, seen)
+    slack = _slack(np.maximum(brighter, darker), noise.sigma)
+    weight = thrice(np.where(hidden[box] > 0, np.uint8(0), reach))
+    return Change(
+        box,
+        _steadied(brighter, enlarged(_levels(mean), size), slack, weight),
+        _steadied(darker, enlarged(_levels(-mean), size), slack, weight),
+        reach,
+        mean,
+        known,
+        noise,
+    )
+
+
+def box_of(heat: Pixels) -> Box:
+    """Rows and columns in which an effect with this heat can show; they begin at multiples of 4."""
+    left, top, width, height = cv2.boundingRect(heat)
+    reach = round((REACH + FADE) * len(heat)) + COARSE
+    rows = slice(max(0, top - reach) // COARSE * COARSE, min(len(heat), top + height + reach))
+    return rows, slice(max(0, left - reach) // COARSE * COARSE, min(heat.shape[1], left + width + reach))
+
+
+def ramp(values: NDArray[np.floating], low: float, high: float) -> Plane:
+    """0 up to `low`, 1 from `high` on, smooth between."""
+    part = np.clip((values - low) / (high - low), 0, 1)
+    return np.asarray(part * part * (3 - 2 * part), np.float32)
+
+
+def enlarged(coarse: Pixels | Plane, size: tuple[int, int]) -> Pixels:
+    """uint8 from a quarter of the size to `size` (width, height), without steps."""
+    height, width = coarse.shape[:2]
+    large = cv2.resize(coarse, (width * COARSE, height * COARSE), interpolation=cv2.INTER_LINEAR)
+    return np.ascontiguousarray(large[: size[1], : size[0]], np.uint8)
+
+
+def _means(seen: Pixels, plate: Pixels, hidden: Pixels) -> tuple[Plane, Plane]:
+    size = -(-seen.shape[1] // COARSE), -(-seen.shape[0] // COARSE)
+    gap = cv2.resize(cv2.subtract(seen, plate, dtype=cv2.CV_16S), size, interpolation=cv2.INTER_AREA)
+    open_to = cv2.resize(cv2.bitwise_not(hidden), size, interpolation=cv2.INTER_AREA)
+    total = cv2.GaussianBlur(gap.astype(np.float32), (0, 0), 1.0)
+    known = cv2.GaussianBlur(open_to.astype(np.float32), (0, 0), 1.0) / 255
+    mean = total / np.maximum(known, 0.05)[..., None]
+    return np.asarray(mean, np.float32), np.asarray(known, np.float32)
+
+
+def _far(heat: Pixels, shape: tuple[int, ...]) -> Plane:
+    """How far it is to heat, in frame heights, at a quarter of the size."""
+    small = cv2.resize(heat, (shape[1], shape[0]), interpolation=cv2.INTER_AREA)
+    cold = (small == 0).astype(np.uint8)
+    return np.asarray(cv2.distanceTransform(cold, cv2.DIST_L2, 3) * (COARSE / len(heat)), np.float32)
+
+
+def _noise(seen: Pixels, plate: Pixels, mean: Plane, free: NDArray[np.bool_]) -> Noise:
+    """Medians don't see what light from afar is left, and where the plate is wrong."""
+    if np.count_nonzero(free) < ENOUGH:
+        return Noise(USUAL_SIGMA, USUAL_COARSE)
+    gap = cv2.absdiff(seen[::COARSE, ::COARSE], plate[::COARSE, ::COARSE])[free]
+    counts = np.bincount(gap.ravel(), minlength=256)
+    shares = np.cumsum(counts) / counts.sum()
+    quartile = float(np.interp(0.75, shares, np.arange(256) + 0.5))
+    coarse = 1.48 * float(np.median(np.abs(mean[free])))
+    return Noise(max(LEAST_SIGMA, quartile / 1.15), max(LEAST_COARSE, coarse))
+
+
+def _slack(strength: Pixels, sigma: float) -> Pixels:
+    """Levels by which a pixel may be changed to agree with those around it, uint8 [h,w,3]."""
+    table = SLACK * sigma * (1 - ramp(np.arange(256.0), DOUBTED * sigma, SURE * sigma))
+    return np.asarray(
+        cv2.cvtColor(cv2.LUT(highest(strength), _levels(table)), cv2.COLOR_GRAY2RGB), np.uint8
+    )
+
+
+def _steadied(pixels: Pixels, mean: Pixels, slack: Pixels, weight: Pixels) -> Pixels:
+    low, high = cv2.subtract(pixels, slack), cv2.add(pixels, slack)
+    return np.asarray(cv2.multiply(cv2.min(cv2.max(mean, low), high), weight, scale=1 / 255), np.uint8)
+
+
+def _levels(values: NDArray[np.floating]) -> Pixels:
+    return np.asarray(np.rint(np.clip(values, 0, 255)), np.uint8)
