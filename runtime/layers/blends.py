@@ -1,12 +1,12 @@
 """Whether an effect adds light or covers what is below: decided once for a shot, by all its frames."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import cv2
 import numpy as np
 
-from trt_anime.runtime.layers.solving import alpha_of, highest, least_alpha
+from trt_anime.runtime.layers.solving import Plane, alpha_of, highest, least_alpha, less
 from trt_anime.runtime.media.frames import Pixels
 from trt_anime.runtime.results.layers import Blend
 
@@ -15,7 +15,7 @@ CLEAR = 10  # levels from which on a pixel is changed, whatever the noise
 WINDOW = 5  # samples a side, against whose mean texture is measured
 WHITE = 250  # levels from which on light may have been clipped
 DARKENED = 0.1  # share of darkened pixels among the changed that no light makes
-HIDDEN = 0.5  # of the texture that an effect hides at the least if it covers: from there on it covers
+HIDDEN = 0.6  # of the texture that an effect hides at the least if it covers: from there on it covers
 
 
 @dataclass(frozen=True)
@@ -24,54 +24,52 @@ class BlendEvidence:
 
     Attributes:
         changed, darkened: samples that differ clearly from the plate, and of these that are darker.
-        texture: squared texture of the plate below them.
+        counted: of the changed ones, those not near white: the next three are sums over them.
+        texture: squared texture of the plate below.
         kept: the frame's texture along that of the plate; as much as `texture` where light is added.
         covered: what would be kept at the most of an effect that covers.
+        calm: samples without an effect.
+        noise: sum over them of texture that the frame does not have: it is the plate's noise.
     """
 
     changed: int = 0
     darkened: int = 0
+    counted: int = 0
     texture: float = 0.0
     kept: float = 0.0
     covered: float = 0.0
+    calm: int = 0
+    noise: float = 0.0
 
     def __add__(self, other: "BlendEvidence") -> "BlendEvidence":
-        return BlendEvidence(
-            self.changed + other.changed,
-            self.darkened + other.darkened,
-            self.texture + other.texture,
-            self.kept + other.kept,
-            self.covered + other.covered,
-        )
+        pairs = zip(astuple(self), astuple(other), strict=True)
+        return BlendEvidence(*(ours + theirs for ours, theirs in pairs))
 
 
 def observed(frame: Pixels, plate: Pixels, heat: Pixels, character: Pixels | None = None) -> BlendEvidence:
     """Gather what one frame says, where there is heat and no character; arguments as for `solved`."""
     scale = max(1, round(len(heat) / ROWS))
     size = heat.shape[1] // scale, len(heat) // scale
-    there = cv2.resize(heat, size, interpolation=cv2.INTER_AREA) > 0
+    seen, below, warm = (_small(picture, size) for picture in (frame, plate, heat))
+    alone = np.ones(warm.shape, np.bool_)
     if character is not None:
-        there &= cv2.resize(alpha_of(character), size, interpolation=cv2.INTER_AREA) == 0
-    if not there.any():
-        return BlendEvidence()
-    seen, below = (
-        np.asarray(cv2.resize(x, size, interpolation=cv2.INTER_AREA), np.uint8) for x in (frame, plate)
-    )
-    up = highest(np.asarray(cv2.subtract(seen, below), np.uint8))
-    down = highest(np.asarray(cv2.subtract(below, seen), np.uint8))
-    changed = there & (np.maximum(up, down) >= CLEAR)
+        alone = _small(alpha_of(character), size) == 0
+    up, down = highest(less(seen, below)), highest(less(below, seen))
+    clear = np.maximum(up, down) >= CLEAR
+    changed, calm = alone & (warm > 0) & clear, alone & (warm == 0) & ~clear
     steady = changed & (highest(seen) < WHITE)
-    texture_seen, texture = (
-        x - cv2.blur(x, (WINDOW, WINDOW)) for x in (seen.astype(np.float32), below.astype(np.float32))
-    )
-    through = 1 - least_alpha(seen, below, 0)[steady] / 255
-    energy = np.square(texture[steady]).sum(axis=1)
+    texture_seen, texture = _texture(seen), _texture(below)
+    energy, along = np.square(texture).sum(axis=2), (texture_seen * texture).sum(axis=2)
+    through = 1 - least_alpha(seen, below, 0) / np.float32(255)
     return BlendEvidence(
-        int(np.count_nonzero(changed)),
-        int(np.count_nonzero(changed & (down >= CLEAR) & (down > up / 4))),
-        float(energy.sum()),
-        float((texture_seen[steady] * texture[steady]).sum()),
-        float((energy * through).sum()),
+        changed=int(np.count_nonzero(changed)),
+        darkened=int(np.count_nonzero(changed & (down >= CLEAR) & (down > up / 4))),
+        counted=int(np.count_nonzero(steady)),
+        texture=float(energy[steady].sum()),
+        kept=float(along[steady].sum()),
+        covered=float((energy * through)[steady].sum()),
+        calm=int(np.count_nonzero(calm)),
+        noise=float((energy - along)[calm].sum()),
     )
 
 
@@ -81,7 +79,17 @@ def blend_of(observations: Iterable[BlendEvidence]) -> Blend:
     All frames count together, by what they show, so one frame more or less does not turn the decision.
     """
     total = sum(observations, BlendEvidence())
+    noise = total.noise / total.calm * total.counted if total.calm else 0.0
     if not total.changed or total.darkened > DARKENED * total.changed:
         return "over"
     at_least = total.texture - total.covered
-    return "over" if total.texture - total.kept > HIDDEN * at_least else "add"
+    return "over" if total.texture - noise - total.kept > HIDDEN * at_least else "add"
+
+
+def _small(picture: Pixels, size: tuple[int, int]) -> Pixels:
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _texture(picture: Pixels) -> Plane:
+    values = picture.astype(np.float32)
+    return np.asarray(values - cv2.blur(values, (WINDOW, WINDOW)), np.float32)

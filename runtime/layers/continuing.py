@@ -1,8 +1,8 @@
 """An effect where it lies over a character: nobody knows the character without it, so it is continued.
 
 Two things tell. The effect around the character goes on over it, as smoothly as can be. And thin light
-(rays, sparks, drawn circles) stands out against the character's flat colours in the hue that it has beside the
-character. Neither takes off more than there is.
+(rays, sparks, drawn circles) stands out against the character's flat colours in the hue that it has beside
+the character. Neither takes off more than there is.
 """
 
 import cv2

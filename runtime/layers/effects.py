@@ -69,11 +69,11 @@ def cut_out(frame: Pixels, heat: Pixels) -> Pixels:
 
 
 def hidden_by(character: Pixels | None, shape: tuple[int, ...]) -> Pixels:
-    """255 where a character hides the plate or a part of it, and right beside, else 0; uint8 [H,W]."""
+    """255 where a character hides the plate or a part of it, else 0; uint8 [H,W]."""
     if character is None:
         return np.zeros(shape, np.uint8)
     _, there = cv2.threshold(alpha_of(character), 0, 255, cv2.THRESH_BINARY)
-    return np.asarray(cv2.dilate(there, np.ones((3, 3), np.uint8)), np.uint8)
+    return np.asarray(there, np.uint8)
 
 
 def _light(

@@ -119,9 +119,11 @@ def enlarged(coarse: Pixels | Plane, size: tuple[int, int]) -> Pixels:
 
 
 def _means(seen: Pixels, plate: Pixels, hidden: Pixels) -> tuple[Plane, Plane]:
+    edge = cv2.dilate(hidden, np.ones((3, 3), np.uint8))  # a character reaches a little beyond its matte
     size = -(-seen.shape[1] // COARSE), -(-seen.shape[0] // COARSE)
-    gap = cv2.resize(cv2.subtract(seen, plate, dtype=cv2.CV_16S), size, interpolation=cv2.INTER_AREA)
-    open_to = cv2.resize(cv2.bitwise_not(hidden), size, interpolation=cv2.INTER_AREA)
+    gap = cv2.subtract(seen, plate, dtype=cv2.CV_16S)
+    gap = cv2.resize(cv2.copyTo(gap, cv2.bitwise_not(edge)), size, interpolation=cv2.INTER_AREA)
+    open_to = cv2.resize(cv2.bitwise_not(edge), size, interpolation=cv2.INTER_AREA)
     total = cv2.GaussianBlur(gap.astype(np.float32), (0, 0), 1.0)
     known = cv2.GaussianBlur(open_to.astype(np.float32), (0, 0), 1.0) / 255
     mean = total / np.maximum(known, 0.05)[..., None]
