@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from trt_anime.runtime.layers.solving import Plane, alpha_of, colour_over, least_alpha, with_alpha
+from trt_anime.runtime.layers.solving import Plane, alpha_of, colour_over, least_alpha, rgba_of, scaled
 from trt_anime.runtime.media.frames import Pixels
 
 REACH = 0.08  # of the frame's height: as far from its mask a character's hair is kept whole
@@ -32,8 +32,8 @@ def limited(rgba: Pixels, ids: Pixels | None) -> Pixels:
         return np.zeros_like(rgba)
     height, width = ids.shape
     weight = cv2.resize(_nearness(ids), (width, height), interpolation=cv2.INTER_LINEAR)
-    alpha = np.asarray(cv2.multiply(alpha_of(rgba), weight, scale=1 / 255), np.uint8)
-    return with_alpha(rgba, alpha)
+    alpha = scaled(alpha_of(rgba), np.asarray(weight, np.uint8))
+    return rgba_of(rgba, alpha)
 
 
 def separated(rgba: Pixels, ids: Pixels, order: Sequence[int]) -> dict[int, Pixels]:
@@ -58,7 +58,7 @@ def separated(rgba: Pixels, ids: Pixels, order: Sequence[int]) -> dict[int, Pixe
         return layers
     shares = _shares(ids[box], order, max(0.7, CONTACT_SIGMA * len(ids)))
     for identity, part in zip(order, _divided(alpha[box], shares), strict=True):
-        layers[identity][box] = with_alpha(rgba[box], part)
+        layers[identity][box] = rgba_of(rgba[box], part)
     return layers
 
 
@@ -74,7 +74,7 @@ def decontaminated(rgba: Pixels, frame: Pixels, plate: Pixels) -> Pixels:
         plate: uint8 [H,W,3] RGB, as this frame shows it.
     """
     alpha = alpha_of(rgba)
-    result = with_alpha(np.dstack([frame, alpha]), alpha)
+    result = rgba_of(frame, alpha)
     soft = np.flatnonzero((alpha.ravel() - np.uint8(1)) < 254)
     if not soft.size:
         return result

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from trt_anime.runtime.layers.residual import COARSE, Change, enlarged, ramp
-from trt_anime.runtime.layers.solving import Plane
+from trt_anime.runtime.layers.residual import COARSE, Box, Change, coarse_box, enlarged, levels, ramp
+from trt_anime.runtime.layers.solving import Plane, less, scaled, thrice
 from trt_anime.runtime.media.frames import Pixels
 
 SPREADS = (1, 2, 4, 8, 16)  # sigmas, in coarse pixels, of the surroundings that are looked to for more
@@ -21,58 +21,67 @@ DARK = 0.07  # and the surroundings whose darkest place bounds light that lies o
 LINE_LEAST, LINE_SURE = 0.3, 0.6  # of the usual strength beside the character
 GREY = 0.15  # least share of any channel in the hue: below, noise would decide
 WHITE = 250  # levels from which on a channel may have been clipped
+LEVELS = np.arange(256, dtype=np.float32)
 
 
-def light_over(frame: Pixels, around: Change, warmth: Plane, rows: int) -> tuple[Pixels, Pixels]:
-    """Light over a character, and the frame without it; both uint8 [h,w,3] and for all of the box.
+def light_over(
+    frame: Pixels, around: Change, warmth: Pixels, place: Box, rows: int
+) -> tuple[Pixels, Pixels]:
+    """Light over a character, and the frame without it, both uint8 [h,w,3].
 
     Where a channel is clipped at white, light may be more than the frame shows; then both together still
     give white.
 
     Args:
-        frame: uint8 [h,w,3], the box of `around`.
-        warmth: float32 [h,w], 0..1, how much of an effect the heat says is there.
+        frame: uint8 [h,w,3], of this place.
+        warmth: uint8 [h,w], how much of an effect there is.
+        place: rows and columns within the box of `around`, from multiples of 4 on.
         rows: of the whole frame.
     """
-    size = frame.shape[1], frame.shape[0]
-    glow = enlarged(np.clip(_continued(np.maximum(around.mean, 0), around.known), 0, 255), size)
-    glow = np.minimum(glow, _darkest(frame, rows))
-    line, seen_line = _lines(frame, around, rows)
-    weight = warmth[..., None]
-    glow_light = glow * weight
-    light = np.rint(np.minimum(glow_light + line * weight, 255)).astype(np.uint8)
-    gone = np.rint(glow_light + seen_line * weight).astype(np.uint8)
-    return light, np.asarray(cv2.subtract(frame, gone), np.uint8)
+    size, weight = (frame.shape[1], frame.shape[0]), thrice(warmth)
+    mean = _continued(np.maximum(around.mean, 0), around.known)[coarse_box(place)]
+    glow = scaled(np.minimum(enlarged(levels(mean), size), _darkest(frame, rows)), weight)
+    line, line_seen = (scaled(light, weight) for light in _lines(frame, around, rows))
+    return np.asarray(cv2.add(glow, line), np.uint8), less(less(frame, glow), line_seen)
 
 
-def cover_over(frame: Pixels, alpha: Pixels, colour: Pixels, known: Pixels, warmth: Plane) -> Plane:
-    """What covers a character, float32 [h,w,4], premultiplied colour 0..255 and alpha 0..1, for the box.
+def cover_over(
+    frame: Pixels, layer: Pixels, known: Pixels, warmth: Pixels, place: Box
+) -> tuple[Pixels, Pixels, Pixels]:
+    """What covers a character: its colour, uint8 [h,w,3], its alpha, [h,w], and the frame without, [h,w,3].
 
     Args:
-        frame: uint8 [h,w,3].
-        alpha, colour: uint8 [h,w], [h,w,3], solved where `known` is 255.
-        warmth: as in `light_over`.
+        frame: uint8 [h,w,3], of this place.
+        layer: uint8 [H,W,4] RGBA, solved all around, where `known`, uint8 [H,W], is 255; there 0 elsewhere.
+        warmth, place: as in `light_over`, the place being within `layer`.
     """
-    height, width = alpha.shape
+    height, width = known.shape
     small = -(-width // COARSE), -(-height // COARSE)
-    seen = (known == 255).astype(np.float32)
-    opacity = alpha * (seen / 255)
-    layer = np.dstack([colour * opacity[..., None], opacity])
-    layer, share = (cv2.resize(x, small, interpolation=cv2.INTER_AREA) for x in (layer, seen))
-    mean = _continued(np.asarray(layer / np.maximum(share, 0.05)[..., None], np.float32), np.asarray(share))
-    large = cv2.resize(mean, (small[0] * COARSE, small[1] * COARSE), interpolation=cv2.INTER_LINEAR)
-    cover = large[:height, :width] * warmth[..., None]
-    own, rest = cover[..., :3], 255 * cover[..., 3:] - cover[..., :3]
-    most = np.minimum(frame / np.maximum(own, 1e-3), (255.0 - frame) / np.maximum(rest, 1e-3)).min(axis=2)
-    return np.asarray(cover * np.minimum(most, 1)[..., None], np.float32)
-
-
-def warmth_of(heat: Pixels, reach: Pixels, rows: int) -> Plane:
-    """float32 [h,w], 0..1: how much of an effect there is over a character, as the heat has it."""
-    soft = cv2.blur(heat, (2 * round(rows / 90) + 1,) * 2)
-    return np.asarray(
-        ramp(np.asarray(soft, np.float32), 0, WARM) * (reach * np.float32(1 / 255)), np.float32
+    alpha = layer[..., 3]
+    own = cv2.insertChannel(
+        alpha, cv2.cvtColor(scaled(layer[..., :3].copy(), thrice(alpha)), cv2.COLOR_RGB2RGBA), 3
     )
+    sums, share = (
+        cv2.resize(plane, small, interpolation=cv2.INTER_AREA).astype(np.float32) for plane in (own, known)
+    )
+    share /= 255
+    mean = _continued(np.asarray(sums / np.maximum(share, 0.05)[..., None], np.float32), share)
+    cover = enlarged(levels(mean[coarse_box(place)]), (frame.shape[1], frame.shape[0]))
+    paint, alpha = cover[..., :3].copy(), cover[..., 3].copy()
+    weight = cv2.min(warmth, _most(frame, paint, thrice(alpha)))
+    paint, alpha = (
+        scaled(paint, thrice(np.asarray(weight, np.uint8))),
+        scaled(alpha, np.asarray(weight, np.uint8)),
+    )
+    rest = cv2.divide(less(frame, paint), thrice(np.asarray(cv2.bitwise_not(alpha), np.uint8)), scale=255)
+    colour = cv2.divide(paint, thrice(alpha), scale=255)
+    return np.asarray(colour, np.uint8), alpha, np.asarray(rest, np.uint8)
+
+
+def warmth_of(heat: Pixels, reach: Pixels, rows: int) -> Pixels:
+    """uint8 [h,w]: how much of an effect there is over a character, as the heat has it."""
+    soft = np.asarray(cv2.blur(heat, (2 * round(rows / 90) + 1,) * 2), np.uint8)
+    return scaled(np.asarray(cv2.LUT(soft, levels(255 * ramp(LEVELS, 0, WARM))), np.uint8), reach)
 
 
 def _continued(values: Plane, known: Plane) -> Plane:
@@ -80,44 +89,60 @@ def _continued(values: Plane, known: Plane) -> Plane:
     result, missing = np.zeros_like(values), np.ones_like(known)
     weighted = values * known[..., None]
     for sigma in SPREADS:
-        share = cv2.GaussianBlur(known, (0, 0), sigma)
+        side = round(2.45 * sigma) * 2 - 1
+        share = cv2.stackBlur(known, (side, side))
         here = missing * ramp(np.asarray(share), *FAMILIAR)
-        mean = cv2.GaussianBlur(weighted, (0, 0), sigma) / np.maximum(share, 1e-4)[..., None]
-        result += here[..., None] * mean
+        part = here / np.maximum(share, 1e-4)
+        result += part[..., None] * cv2.stackBlur(weighted, (side, side))
         missing -= here
     return result
 
 
+def _most(frame: Pixels, paint: Pixels, alpha: Pixels) -> Pixels:
+    """How much of a cover can be there at the most, uint8 [h,w]: under it, colours are in 0..255."""
+    dark = cv2.divide(frame, cv2.max(paint, np.ones_like(paint)), scale=255)
+    rest = cv2.max(less(alpha, paint), np.ones_like(paint))
+    bright = cv2.divide(cv2.bitwise_not(frame), rest, scale=255)
+    red, green, blue = cv2.split(cv2.min(dark, bright))
+    return np.asarray(cv2.min(cv2.min(red, green), blue), np.uint8)
+
+
 def _darkest(frame: Pixels, rows: int) -> Pixels:
     """Light that lies over all of a neighbourhood is no brighter than its darkest place."""
-    small = cv2.resize(frame, None, fx=1 / COARSE, fy=1 / COARSE, interpolation=cv2.INTER_AREA)
+    size = frame.shape[1], frame.shape[0]
+    small = cv2.resize(frame, (-(-size[0] // COARSE), -(-size[1] // COARSE)), interpolation=cv2.INTER_AREA)
     side = round(DARK * rows / COARSE) | 1
     dark = cv2.blur(cv2.erode(small, np.ones((side, side), np.uint8)), (side, side))
-    size = frame.shape[1], frame.shape[0]
-    large = np.asarray(cv2.resize(dark, size, interpolation=cv2.INTER_LINEAR), np.uint8)
-    return np.minimum(large, frame)
+    return np.minimum(enlarged(np.asarray(dark, np.uint8), size), frame)
 
 
-def _lines(frame: Pixels, around: Change, rows: int) -> tuple[Plane, Plane]:
-    """Thin light in the hue of the light around, and what of it the frame shows, float32 [h,w,3]."""
+def _lines(frame: Pixels, around: Change, rows: int) -> tuple[Pixels, Pixels]:
+    """Thin light in the hue of the light around, and what of it the frame shows, uint8 [h,w,3]."""
     hue, usual = _hue(around)
-    nothing = np.zeros(frame.shape, np.float32)
     if not usual:
-        return nothing, nothing
+        return np.zeros_like(frame), np.zeros_like(frame)
     side = round(THIN * rows) | 1
     ground = cv2.morphologyEx(frame, cv2.MORPH_OPEN, np.ones((side, side), np.uint8))
-    rise = cv2.subtract(frame, ground)
-    clipped = (frame >= WHITE) & (frame.min(axis=2, keepdims=True) < WHITE)
-    strength = np.where(clipped, np.float32(255), rise / np.maximum(hue, GREY)).min(axis=2)
-    strength *= ramp(strength, LINE_LEAST * usual, LINE_SURE * usual)
-    line = strength[..., None] * hue
+    rise = less(frame, np.asarray(ground, np.uint8))
+    white = np.asarray(cv2.inRange(frame, (WHITE,) * 3, (255,) * 3), np.uint8)
+    clipped = np.asarray(cv2.threshold(frame, WHITE - 1, 255, cv2.THRESH_BINARY)[1], np.uint8)
+    counted = levels(LEVELS[:, None] / np.maximum(hue, GREY)).reshape(256, 1, 3)
+    each = cv2.max(cv2.LUT(rise, counted), less(clipped, thrice(white)))
+    red, green, blue = cv2.split(each)
+    strength = cv2.min(cv2.min(red, green), blue)
+    sure = LEVELS * ramp(LEVELS, LINE_LEAST * usual, LINE_SURE * usual)
+    line = np.asarray(
+        cv2.LUT(thrice(np.asarray(strength, np.uint8)), levels(sure[:, None] * hue).reshape(256, 1, 3))
+    )
     seen = np.minimum(line, rise)
-    return np.asarray(np.where(frame >= WHITE, line, seen), np.float32), np.asarray(seen, np.float32)
+    whole = seen.copy()
+    cv2.copyTo(line, clipped, whole)
+    return whole, seen
 
 
 def _hue(around: Change) -> tuple[NDArray[np.float32], float]:
     """Share of each channel in strong light beside the character, the highest 1, and its usual strength."""
-    light = around.brighter[::2, ::2].reshape(-1, 3)
+    light = around.brighter[::COARSE, ::COARSE].reshape(-1, 3)
     strength = light.max(axis=1)
     strong = strength[strength > max(8, 6 * around.noise.sigma)]
     if strong.size < 50:

@@ -7,8 +7,18 @@ import numpy as np
 
 from trt_anime.runtime.layers.blends import blend_of, observed
 from trt_anime.runtime.layers.continuing import cover_over, light_over, warmth_of
-from trt_anime.runtime.layers.residual import Change, change
-from trt_anime.runtime.layers.solving import Plane, alpha_of, colour_over, highest, least_alpha
+from trt_anime.runtime.layers.residual import Box, Change, box_in, change
+from trt_anime.runtime.layers.solving import (
+    Plane,
+    alpha_of,
+    colour_over,
+    highest,
+    least_alpha,
+    less,
+    rgba_of,
+    shown,
+    thrice,
+)
 from trt_anime.runtime.media.frames import Pixels
 from trt_anime.runtime.results.layers import Blend
 
@@ -63,9 +73,7 @@ def solved(
 
 def cut_out(frame: Pixels, heat: Pixels) -> Pixels:
     """Without a plate: what the frame shows where there is heat, uint8 [H,W,4], to be laid over."""
-    result = np.dstack([frame, heat])
-    result[heat == 0] = 0
-    return result
+    return rgba_of(frame, heat)
 
 
 def hidden_by(character: Pixels | None, shape: tuple[int, ...]) -> Pixels:
@@ -79,44 +87,50 @@ def hidden_by(character: Pixels | None, shape: tuple[int, ...]) -> Pixels:
 def _light(
     frame: Pixels, plate: Pixels, heat: Pixels, hidden: Pixels, around: Change
 ) -> tuple[Pixels, Pixels]:
-    """RGBA of added light, and the frame without it."""
-    box = around.box
-    light, rest = around.brighter, np.asarray(cv2.subtract(frame[box], around.brighter), np.uint8)
-    inside = hidden[box]
-    if inside.any():
-        warmth = warmth_of(heat[box], around.reach, len(frame))
-        over, without = light_over(frame[box], around, warmth, len(frame))
-        light, rest = light.copy(), rest.copy()
-        cv2.copyTo(over, inside, light)
-        cv2.copyTo(without, inside, rest)
+    """RGBA of added light, and the frame without it, of the box."""
+    seen = np.ascontiguousarray(frame[around.box])
+    light, rest = around.brighter.copy(), less(seen, around.brighter)
+    place = box_in(hidden[around.box])
+    if place:
+        inside, here = hidden[around.box][place], np.ascontiguousarray(seen[place])
+        warmth = _warmth(heat, around, place)
+        over, without = light_over(here, around, warmth, place, len(frame))
+        _put(over, inside, light, place)
+        _put(without, inside, rest, place)
     alpha = highest(light)
-    colour = cv2.divide(light, cv2.cvtColor(alpha, cv2.COLOR_GRAY2RGB), scale=255)
-    return np.dstack([colour, alpha]).astype(np.uint8, copy=False), rest
+    return rgba_of(np.asarray(cv2.divide(light, thrice(alpha), scale=255), np.uint8), alpha), rest
 
 
 def _cover(
     frame: Pixels, plate: Pixels, heat: Pixels, hidden: Pixels, around: Change
 ) -> tuple[Pixels, Pixels]:
-    """RGBA of what covers, and the frame without it."""
-    box = around.box
-    below, inside = plate[box], hidden[box]
-    target = np.asarray(cv2.subtract(cv2.add(below, around.brighter), around.darker), np.uint8)
+    """RGBA of what covers, and the frame without it, of the box."""
+    seen, below = (np.ascontiguousarray(picture[around.box]) for picture in (frame, plate))
+    target = less(np.asarray(cv2.add(below, around.brighter), np.uint8), around.darker)
     least = least_alpha(target, below, 0)
-    alpha = np.where(least > 0, np.maximum(least, _alpha_by_texture(target, below, least, len(frame))), 0)
-    alpha = alpha.astype(np.uint8, copy=False)
-    colour = colour_over(target, below, alpha)
-    rest = np.where((alpha > 0)[..., None], below, frame[box])
-    if inside.any():
-        warmth = warmth_of(heat[box], around.reach, len(frame))
-        cover = cover_over(frame[box], alpha, colour, np.asarray(cv2.bitwise_not(inside), np.uint8), warmth)
-        over = np.rint(cover[..., 3] * 255).astype(np.uint8)
-        paint = cover[..., :3] / np.maximum(cover[..., 3:], 1e-3)
-        alpha = np.where(inside > 0, over, alpha)
-        colour = np.where((inside > 0)[..., None], np.rint(np.clip(paint, 0, 255)).astype(np.uint8), colour)
-        through = (frame[box] - cover[..., :3]) / np.maximum(1 - cover[..., 3:], 1 / 255)
-        rest = np.where((inside > 0)[..., None], np.rint(np.clip(through, 0, 255)).astype(np.uint8), rest)
-    colour[alpha == 0] = 0
-    return np.dstack([colour, alpha]), rest
+    alpha = shown(np.maximum(least, _alpha_by_texture(target, below, least, len(frame))), least)
+    layer, rest = rgba_of(colour_over(target, below, alpha), alpha), seen.copy()
+    cv2.copyTo(below, alpha, rest)
+    inside = np.ascontiguousarray(hidden[around.box])
+    place = box_in(inside)
+    if place:
+        known = np.asarray(cv2.bitwise_not(inside), np.uint8)
+        warmth, here = _warmth(heat, around, place), np.ascontiguousarray(seen[place])
+        colour, over, without = cover_over(here, layer, known, warmth, place)
+        _put(rgba_of(colour, over), inside[place], layer, place)
+        _put(without, inside[place], rest, place)
+    return layer, rest
+
+
+def _warmth(heat: Pixels, around: Change, place: Box) -> Pixels:
+    return warmth_of(heat[around.box], around.reach, len(heat))[place].copy()
+
+
+def _put(piece: Pixels, mask: Pixels, picture: Pixels, place: Box) -> None:
+    """Write where the mask is set."""
+    part = np.ascontiguousarray(picture[place])
+    cv2.copyTo(piece, np.ascontiguousarray(mask), part)
+    picture[place] = part
 
 
 def _alpha_by_texture(target: Pixels, below: Pixels, least: Pixels, rows: int) -> Pixels:

@@ -12,6 +12,7 @@ from trt_anime.runtime.media.frames import Pixels
 COARSE = 4  # pixels to one, where faint light is looked for
 REACH, FADE = 0.05, 0.07  # of the frame's height: how far beyond its heat an effect is whole, and fades
 LEAST_SIGMA, LEAST_COARSE = 0.7, 0.2  # levels: what rounding alone makes
+MOST_SIGMA, MOST_COARSE = 6.0, 2.0  # levels: more is no noise, but light that no heat told of
 USUAL_SIGMA, USUAL_COARSE = 2.0, 0.7  # levels: where heat leaves nothing to measure on
 ENOUGH = 100  # samples
 FAINT, CLEAR = 2.0, 4.0  # spreads of noise: a mean below the first is nothing, above the second it is light
@@ -73,23 +74,20 @@ def change(frame: Pixels, plate: Pixels, heat: Pixels, hidden: Pixels) -> Change
     far = _far(heat, mean.shape[:2])
     noise = _noise(seen, plate, mean, (far > REACH) & (known > 0.9))
     box = box_of(heat)
-    coarse = (
-        slice(box[0].start // COARSE, -(-box[0].stop // COARSE)),
-        slice(box[1].start // COARSE, -(-box[1].stop // COARSE)),
-    )
+    coarse = coarse_box(box)
     mean, known, far = mean[coarse], known[coarse], far[coarse]
     size = box[1].stop - box[1].start, box[0].stop - box[0].start
     mean *= ramp(np.abs(mean).max(axis=2), FAINT * noise.coarse, CLEAR * noise.coarse)[..., None]
     reach = np.asarray(ramp(REACH + FADE - far, 0, FADE) * 255, np.uint8)
     reach = enlarged(reach, size)
-    seen, below = seen[box], plate[box]
+    seen, below = np.ascontiguousarray(seen[box]), np.ascontiguousarray(plate[box])
     brighter, darker = less(seen, below), less(below, seen)
     slack = _slack(np.maximum(brighter, darker), noise.sigma)
-    weight = thrice(np.where(hidden[box] > 0, np.uint8(0), reach))
+    weight = thrice(less(reach, np.ascontiguousarray(hidden[box])))
     return Change(
         box,
-        _steadied(brighter, enlarged(_levels(mean), size), slack, weight),
-        _steadied(darker, enlarged(_levels(-mean), size), slack, weight),
+        _steadied(brighter, enlarged(levels(mean), size), slack, weight),
+        _steadied(darker, enlarged(levels(-mean), size), slack, weight),
         reach,
         mean,
         known,
@@ -105,10 +103,29 @@ def box_of(heat: Pixels) -> Box:
     return rows, slice(max(0, left - reach) // COARSE * COARSE, min(heat.shape[1], left + width + reach))
 
 
+def box_in(mask: Pixels) -> Box | None:
+    """Rows and columns from multiples of 4 on in which a mask, uint8 [h,w], is set; None where nowhere."""
+    left, top, width, height = cv2.boundingRect(mask)
+    if not width:
+        return None
+    return slice(top // COARSE * COARSE, top + height), slice(left // COARSE * COARSE, left + width)
+
+
+def coarse_box(box: Box) -> Box:
+    """The same place at a quarter of the size."""
+    rows, columns = (slice(side.start // COARSE, -(-side.stop // COARSE)) for side in box)
+    return rows, columns
+
+
 def ramp(values: NDArray[np.floating], low: float, high: float) -> Plane:
     """0 up to `low`, 1 from `high` on, smooth between."""
     part = np.clip((values - low) / (high - low), 0, 1)
     return np.asarray(part * part * (3 - 2 * part), np.float32)
+
+
+def levels(values: NDArray[np.floating]) -> Pixels:
+    """Rounded to uint8 0..255."""
+    return np.asarray(np.rint(np.clip(values, 0, 255)), np.uint8)
 
 
 def enlarged(coarse: Pixels | Plane, size: tuple[int, int]) -> Pixels:
@@ -146,21 +163,17 @@ def _noise(seen: Pixels, plate: Pixels, mean: Plane, free: NDArray[np.bool_]) ->
     shares = np.cumsum(counts) / counts.sum()
     quartile = float(np.interp(0.75, shares, np.arange(256) + 0.5))
     coarse = 1.48 * float(np.median(np.abs(mean[free])))
-    return Noise(max(LEAST_SIGMA, quartile / 1.15), max(LEAST_COARSE, coarse))
+    return Noise(
+        min(max(quartile / 1.15, LEAST_SIGMA), MOST_SIGMA), min(max(coarse, LEAST_COARSE), MOST_COARSE)
+    )
 
 
 def _slack(strength: Pixels, sigma: float) -> Pixels:
     """Levels by which a pixel may be changed to agree with those around it, uint8 [h,w,3]."""
     table = SLACK * sigma * (1 - ramp(np.arange(256.0), DOUBTED * sigma, SURE * sigma))
-    return np.asarray(
-        cv2.cvtColor(cv2.LUT(highest(strength), _levels(table)), cv2.COLOR_GRAY2RGB), np.uint8
-    )
+    return np.asarray(cv2.cvtColor(cv2.LUT(highest(strength), levels(table)), cv2.COLOR_GRAY2RGB), np.uint8)
 
 
 def _steadied(pixels: Pixels, mean: Pixels, slack: Pixels, weight: Pixels) -> Pixels:
     low, high = cv2.subtract(pixels, slack), cv2.add(pixels, slack)
     return np.asarray(cv2.multiply(cv2.min(cv2.max(mean, low), high), weight, scale=1 / 255), np.uint8)
-
-
-def _levels(values: NDArray[np.floating]) -> Pixels:
-    return np.asarray(np.rint(np.clip(values, 0, 255)), np.uint8)

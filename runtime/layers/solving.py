@@ -16,12 +16,12 @@ def least_alpha(frame: Pixels, below: Pixels, slack: int) -> Pixels:
         frame, below: uint8 [H,W,3] RGB.
         slack: levels by which the result may miss the frame, so that noise needs no alpha.
     """
-    miss = np.full_like(frame, slack)
-    brighter = less(less(frame, below), miss)
-    darker = less(less(below, frame), miss)
-    up = cv2.divide(brighter, cv2.bitwise_not(below), scale=255)
-    down = cv2.divide(darker, below, scale=255)
-    return highest(np.asarray(cv2.max(up, down), np.uint8))
+    gap = cv2.absdiff(frame, below)
+    if slack:
+        gap = cv2.subtract(gap, np.full_like(frame, slack))
+    span = below.copy()
+    cv2.copyTo(cv2.bitwise_not(below), cv2.compare(frame, below, cv2.CMP_GE), span)
+    return highest(np.asarray(cv2.divide(gap, span, scale=255), np.uint8))
 
 
 def colour_over(frame: Pixels, below: Pixels, alpha: Pixels) -> Pixels:
@@ -33,19 +33,25 @@ def colour_over(frame: Pixels, below: Pixels, alpha: Pixels) -> Pixels:
         frame, below: uint8 [H,W,3] RGB.
         alpha: uint8 [H,W].
     """
-    weight = cv2.cvtColor(alpha, cv2.COLOR_GRAY2RGB)
-    through = cv2.multiply(below, cv2.bitwise_not(weight), scale=1 / 255, dtype=cv2.CV_32F)
-    own = cv2.subtract(frame, through, dtype=cv2.CV_32F)
-    opacity = np.maximum(weight, 1).astype(np.float32)
-    colour = cv2.divide(own, opacity, scale=255)
-    result = np.rint(np.clip(colour, 0, 255)).astype(np.uint8)
-    result[alpha == 0] = 0
-    return result
+    step = cv2.divide(cv2.absdiff(frame, below), thrice(alpha), scale=255)
+    colour = cv2.subtract(below, step)
+    cv2.copyTo(cv2.add(below, step), cv2.compare(frame, below, cv2.CMP_GE), colour)
+    return np.asarray(cv2.copyTo(colour, alpha), np.uint8)
+
+
+def shown(picture: Pixels, mask: Pixels) -> Pixels:
+    """A copy, 0 where the mask is: uint8 [H,W,C], uint8 [H,W]."""
+    return np.asarray(cv2.copyTo(picture, mask), np.uint8)
 
 
 def less(picture: Pixels, other: Pixels) -> Pixels:
     """`picture` less `other`, 0 where that is below 0; uint8, any one shape."""
     return np.asarray(cv2.subtract(picture, other), np.uint8)
+
+
+def scaled(picture: Pixels, share: Pixels) -> Pixels:
+    """`picture` times `share` over 255, rounded; uint8, any one shape."""
+    return np.asarray(cv2.multiply(picture, share, scale=1 / 255), np.uint8)
 
 
 def thrice(plane: Pixels) -> Pixels:
@@ -58,12 +64,11 @@ def alpha_of(rgba: Pixels) -> Pixels:
     return np.asarray(cv2.extractChannel(rgba, 3), np.uint8)
 
 
-def with_alpha(rgba: Pixels, alpha: Pixels) -> Pixels:
-    """A copy of a layer with this alpha, uint8 [H,W]; without colour where it has none."""
-    result = rgba.copy()
+def rgba_of(colour: Pixels, alpha: Pixels) -> Pixels:
+    """uint8 [H,W,3] or [H,W,4] with this alpha, uint8 [H,W], in place of any; black where that is 0."""
+    result = colour.copy() if colour.shape[2] == 4 else cv2.cvtColor(colour, cv2.COLOR_RGB2RGBA)
     cv2.insertChannel(alpha, result, 3)
-    result[alpha == 0] = 0
-    return result
+    return np.asarray(cv2.copyTo(result, alpha), np.uint8)
 
 
 def highest(picture: Pixels) -> Pixels:
