@@ -12,6 +12,7 @@ from trt_anime.runtime.media.frames import Pixels
 COARSE = 4  # pixels to one, where faint light is looked for
 REACH, FADE = 0.05, 0.07  # of the frame's height: how far beyond its heat an effect is whole, and fades
 LEAST_SIGMA, LEAST_COARSE = 0.7, 0.2  # levels: what rounding alone makes
+MOST_SIGMA, MOST_COARSE = 6.0, 2.0  # levels: more is no noise, but light that no heat told of
 USUAL_SIGMA, USUAL_COARSE = 2.0, 0.7  # levels: where heat leaves nothing to measure on
 ENOUGH = 100  # samples
 FAINT, CLEAR = 2.0, 4.0  # spreads of noise: a mean below the first is nothing, above the second it is light
@@ -162,7 +163,9 @@ def _noise(seen: Pixels, plate: Pixels, mean: Plane, free: NDArray[np.bool_]) ->
     shares = np.cumsum(counts) / counts.sum()
     quartile = float(np.interp(0.75, shares, np.arange(256) + 0.5))
     coarse = 1.48 * float(np.median(np.abs(mean[free])))
-    return Noise(max(LEAST_SIGMA, quartile / 1.15), max(LEAST_COARSE, coarse))
+    return Noise(
+        min(max(quartile / 1.15, LEAST_SIGMA), MOST_SIGMA), min(max(coarse, LEAST_COARSE), MOST_COARSE)
+    )
 
 
 def _slack(strength: Pixels, sigma: float) -> Pixels:

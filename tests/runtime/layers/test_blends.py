@@ -1,0 +1,46 @@
+import numpy as np
+import pytest
+
+from tests.runtime.layers.scenes import Known, heat_of, noisy, with_veil
+from trt_anime.runtime.layers.blends import BlendEvidence, blend_of, observed
+from trt_anime.runtime.results.layers import Blend
+
+
+@pytest.mark.parametrize("sigma", [0.0, 1.5, 3.0])
+@pytest.mark.parametrize("blend", ["add", "over"])
+@pytest.mark.parametrize("colour", [(255, 255, 255), (120, 160, 255), (250, 240, 180)])
+def test_light_is_told_from_cover(
+    alone: Known, spell: Known, colour: tuple[int, int, int], blend: Blend, sigma: float
+) -> None:
+    for scene in (alone, spell):
+        veiled = with_veil(scene, colour, 0.4, blend)
+        frame, plate = noisy(veiled.frame, sigma, 1), noisy(veiled.plate, sigma, 2)
+        assert blend_of([observed(frame, plate, heat_of(veiled.effect), veiled.matte)]) == blend
+
+
+def test_the_drawn_effects_are_told(pair: Known, spell: Known) -> None:
+    for scene in (pair, spell):
+        for sigma in (0.0, 1.5):
+            heat, plate = heat_of(scene.effect, grow=3), noisy(scene.plate, sigma)
+            assert blend_of([observed(scene.frame, plate, heat, scene.matte)]) == scene.blend
+
+
+def test_what_darkens_covers(alone: Known) -> None:
+    smoke = with_veil(alone, (20, 20, 25), 0.5, "over")
+    assert blend_of([observed(smoke.frame, smoke.plate, heat_of(smoke.effect))]) == "over"
+
+
+def test_one_frame_more_does_not_turn_the_decision(spell: Known, pair: Known) -> None:
+    light = observed(spell.frame, spell.plate, heat_of(spell.effect), spell.matte)
+    odd = observed(pair.frame, pair.plate, heat_of(pair.effect), pair.matte)
+    assert blend_of([light]) == "add" and blend_of([odd]) == "over"
+    assert blend_of([light] * 7 + [odd]) == "add"
+    assert sum([light, odd], BlendEvidence()) == odd + light
+
+
+def test_nothing_seen_is_over(alone: Known) -> None:
+    nothing = np.zeros(alone.ids.shape, np.uint8)
+    assert blend_of([]) == "over"
+    assert blend_of([observed(alone.frame, alone.plate, nothing)]) == "over"
+    everywhere = np.full((*nothing.shape, 4), 255, np.uint8)
+    assert blend_of([observed(alone.frame, alone.plate, nothing + 255, everywhere)]) == "over"
