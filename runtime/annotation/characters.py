@@ -27,7 +27,8 @@ class Presence:
         cut: 0..1, share of its box's sides, by length, that lie on the frame's border.
         hidden: 0..1, share of its outline that lies against a character in front of it, or against one
             of which it isn't known.
-        sharpness: 0..1, as in `Metrics`, of the upper half of its box, where faces are.
+        sharpness: 0..1, as in `Metrics`, of what is drawn inside it in the upper half of its box, where
+            faces are; the background's edges don't count.
     """
 
     id: int
@@ -76,7 +77,9 @@ def _presence(
         area=area,
         cut=_cut(box, (int(ids.shape[0]), int(ids.shape[1]))),
         hidden=_hidden(number, ids[max(0, top - 1) : bottom + 1, max(0, left - 1) : right + 1], ranks),
-        sharpness=sharpness_of(luma[top:middle, columns]),
+        sharpness=sharpness_of(
+            luma[top:middle, columns], (ids[top:middle, columns] == number).astype(np.uint8)
+        ),
     )
 
 

@@ -102,7 +102,9 @@ class ShotChoice:
         )
         sharp = self._sharpest is None or metrics.sharpness >= _BLURRED * self._sharpest.metrics.sharpness
         self._is_stable = calm and sharp and _DARK < metrics.mean_luma < _BRIGHT
-        if self._first is None or self._is_stable:
+        # Where none is stable, it is the first that isn't smeared.
+        first = self._first
+        if first is None or self._is_stable or first.metrics.sharpness < _BLURRED * metrics.sharpness:
             self._first = candidate
 
     def _offer_other(self, candidate: Candidate) -> None:

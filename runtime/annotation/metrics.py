@@ -98,17 +98,25 @@ def luma_of(rgb: Pixels) -> Pixels:
     return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
-def sharpness_of(luma: Pixels) -> float:
-    """See `Metrics.sharpness`; `luma`: uint8 [H,W], any size from 2 x 2 on."""
+def sharpness_of(luma: Pixels, mask: Pixels | None = None) -> float:
+    """See `Metrics.sharpness`.
+
+    Args:
+        luma: uint8 [H,W], 0..255, any size.
+        mask: uint8 [H,W], 0 or 1: count edges inside of it only, away from its border.
+    """
     step = np.zeros_like(luma)
     cv2.absdiff(luma[:, 1:], luma[:, :-1], dst=step[:, 1:])
     step[1:] = cv2.max(step[1:], cv2.absdiff(luma[1:], luma[:-1]))
-    window = np.ones((_REACH, _REACH), np.uint8)
-    # The windows overlap so far that every fourth of them sees all edges.
+    window, wider = (np.ones((side, side), np.uint8) for side in (_REACH, _REACH + 2))
+    # The windows overlap so far that every fourth of them sees all edges. A step is between two pixels.
     steepest = cv2.dilate(step, window)[::4, ::4]
-    highest, lowest = (function(luma, window)[::4, ::4] for function in (cv2.dilate, cv2.erode))
+    highest, lowest = (function(luma, wider)[::4, ::4] for function in (cv2.dilate, cv2.erode))
     contrast = cv2.subtract(highest, lowest)
     edges = contrast >= _STEP
+    if mask is not None:
+        # What is beyond the picture is as its edge, so that a figure that is cut there isn't worn away.
+        edges &= cv2.erode(mask, window, borderType=cv2.BORDER_REPLICATE)[::4, ::4] > 0
     if not edges.any():
         return 0.0
     ratios = np.sort(steepest[edges].astype(np.float32) / contrast[edges])
