@@ -98,27 +98,27 @@ def _nearest(
 
 def _vector_of_text(embeddings: "Embeddings", text: str) -> "Vectors":
     from trt_anime.export.recipes.embed import Embedding
-    from trt_anime.runtime.annotation.networks import TextEncoder
+    from trt_anime.runtime.annotation.networks import TextEncoder, unit
     from trt_anime.runtime.text.tokenizer import Tokenizer
 
     row, checkpoint = _weights_of(embeddings)
     context = row.recipe_as(Embedding).context or 0
     tokenizer = Tokenizer.from_file(checkpoint.with_name("tokenizer.json"), context=context)
     with _running(row, embeddings, "embed_text", {"ids": (1, context)}) as facts:
-        (vector,) = TextEncoder(**facts, tokenizer=tokenizer).vectors([text])
-    return vector
+        vectors = TextEncoder(**facts, tokenizer=tokenizer).vectors([text])
+    return unit(vectors[0])
 
 
 def _vector_of_picture(embeddings: "Embeddings", picture: "NDArray[Any]") -> "Vectors":
     import numpy as np
 
-    from trt_anime.runtime.annotation.networks import PictureEncoder
+    from trt_anime.runtime.annotation.networks import PictureEncoder, unit
 
     row, _ = _weights_of(embeddings)
     frame = np.ascontiguousarray(picture)
     with _running(row, embeddings, "embed", {"frame": (1, *frame.shape)}) as facts:
-        (vector,) = PictureEncoder(**facts).vectors([frame])
-    return vector
+        vectors = PictureEncoder(**facts).vectors([frame])
+    return unit(vectors[0])
 
 
 def _weights_of(embeddings: "Embeddings") -> "tuple[Model, Path]":
