@@ -14,12 +14,16 @@ CELL = 8
 """Pixels that one cell of the latents covers."""
 
 _TOUCHED = 8  # alpha from here on counts: less is a matte's noise
-_AREA_TRIES = 200
+_STEP_DOWN = 0.98  # of the scale, until the area fits
+
+
+Colour = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
 class Crop:
-    """`x`, `y`, `width`, `height`: of the frame, in pixels; `size`: (width, height) that it becomes."""
+    """`x`, `y`, `width`, `height`: in pixels of the frame, and perhaps beyond it; `size`: (width, height)
+    that it becomes."""
 
     x: int
     y: int
@@ -27,12 +31,35 @@ class Crop:
     height: int
     size: tuple[int, int]
 
-    def of(self, picture: Pixels) -> Pixels:
-        """uint8 [H,W,C] or [H,W]: this part of a picture of the frame's size, scaled down to `size`."""
-        part = picture[self.y : self.y + self.height, self.x : self.x + self.width]
-        if part.shape[1::-1] == self.size:
-            return part
-        return np.asarray(cv2.resize(part, self.size, interpolation=cv2.INTER_AREA), np.uint8)
+    def of(self, picture: Pixels, beyond: Colour | None = None) -> Pixels:
+        """uint8, scaled down to `size`.
+
+        Args:
+            picture: uint8 [H,W,3], of the frame's size.
+            beyond: colour beyond the frame; without one, its edge goes on.
+        """
+        if beyond is None:
+            return self._cut(picture, cv2.BORDER_REPLICATE)
+        return self._cut(picture, cv2.BORDER_CONSTANT, beyond)
+
+    def of_alpha(self, alpha: Pixels) -> Pixels:
+        """The same of uint8 [H,W]; 0 beyond the frame."""
+        return self._cut(alpha, cv2.BORDER_CONSTANT)
+
+    def _cut(self, picture: Pixels, border: int, colour: Colour = (0, 0, 0)) -> Pixels:
+        rows, columns = picture.shape[:2]
+        top, left = max(0, -self.y), max(0, -self.x)
+        bottom, right = max(0, self.y + self.height - rows), max(0, self.x + self.width - columns)
+        inside = picture[
+            max(0, self.y) : self.y + self.height,
+            max(0, self.x) : self.x + self.width,
+        ]
+        if top or left or bottom or right:
+            sides = (top, bottom, left, right)
+            inside = np.asarray(cv2.copyMakeBorder(inside, *sides, border, value=colour), np.uint8)
+        if inside.shape[1::-1] == self.size:
+            return inside
+        return np.asarray(cv2.resize(inside, self.size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def crop_around(
@@ -40,21 +67,26 @@ def crop_around(
 ) -> Crop:
     """The crop of all of `box`, never enlarged, that has at most `resolution` squared pixels.
 
+    It goes beyond the frame, by less than `STEP` pixels, only where the box nearly fills the frame.
+
     Args:
         box: (x, y, width, height) in pixels.
         frame: (height, width) in pixels.
         margin: on every side, as a share of the box's longer side; less where the frame ends.
     """
-    height, width = frame
     edge = round(margin * max(box[2], box[3]))
-    left, top = max(0, box[0] - edge), max(0, box[1] - edge)
-    right, bottom = min(width, box[0] + box[2] + edge), min(height, box[1] + box[3] + edge)
-    wanted = (right - left, bottom - top)
-    scale, size = _fitted(wanted, (width, height), resolution)
-    spans = [min(limit, round(side / scale)) for side, limit in zip(size, (width, height), strict=True)]
-    x = _placed(left, right, spans[0], width)
-    y = _placed(top, bottom, spans[1], height)
-    return Crop(x, y, spans[0], spans[1], size)
+    axes = []
+    for start, length, limit in zip(box[:2], box[2:], frame[::-1], strict=True):
+        axes.append(_Axis(start, length, max(0, start - edge), min(limit, start + length + edge), limit))
+    scale = min(1.0, resolution / sqrt(axes[0].wanted * axes[1].wanted))
+    while True:
+        size = (axes[0].size_at(scale), axes[1].size_at(scale))
+        if size[0] * size[1] <= resolution * resolution:
+            break
+        scale *= _STEP_DOWN
+    spans = (round(size[0] / scale), round(size[1] / scale))
+    x, y = (axis.placed(span) for axis, span in zip(axes, spans, strict=True))
+    return Crop(x, y, *spans, size)
 
 
 def latent_mask(alpha: Pixels) -> Pixels:
@@ -65,33 +97,34 @@ def latent_mask(alpha: Pixels) -> Pixels:
     """
     height, width = alpha.shape
     cells = alpha.reshape(height // CELL, CELL, width // CELL, CELL).max(axis=(1, 3)) >= _TOUCHED
-    return np.asarray(np.kron(cells, np.full((CELL, CELL), 255)), np.uint8)
+    return np.repeat(np.repeat(cells.astype(np.uint8) * 255, CELL, axis=0), CELL, axis=1)
 
 
-def _fitted(
-    wanted: tuple[int, int], limit: tuple[int, int], resolution: int
-) -> tuple[float, tuple[int, int]]:
-    """Scale, at most 1, and the picture's (width, height) for a crop of the size `wanted`."""
-    scale = min(1.0, resolution / sqrt(wanted[0] * wanted[1]))
-    for _ in range(_AREA_TRIES):
-        for side, most in zip(wanted, limit, strict=True):
-            if _up(side * scale) > most * scale:  # the frame ends before the next step
-                scale = min(scale, max(STEP, _down(side * scale)) / side)
-        size = (_up(wanted[0] * scale), _up(wanted[1] * scale))
-        if size[0] * size[1] <= resolution * resolution:
-            break
-        scale *= 0.98
-    return scale, size
+@dataclass(frozen=True)
+class _Axis:
+    """One direction: the box, the span `low` to `high` with its margin, and the frame's length."""
 
+    start: int
+    length: int
+    low: int
+    high: int
+    limit: int
 
-def _up(length: float) -> int:
-    return max(1, ceil(round(length / STEP, 6))) * STEP
+    @property
+    def wanted(self) -> int:
+        return self.high - self.low
 
+    def size_at(self, scale: float) -> int:
+        """A multiple of `STEP`: enough for the margin, or for the box alone where the frame ends first."""
+        size = max(1, ceil(round(self.wanted * scale / STEP, 6))) * STEP
+        if size <= self.limit * scale:
+            return size
+        less = floor(round(self.limit * scale / STEP, 6)) * STEP
+        return less if less >= self.length * scale else size
 
-def _down(length: float) -> int:
-    return floor(round(length / STEP, 6)) * STEP
-
-
-def _placed(low: int, high: int, span: int, limit: int) -> int:
-    """Where a span around `low`..`high` begins, all inside of 0..`limit`."""
-    return min(max(0, (low + high - span) // 2), limit - span)
+    def placed(self, span: int) -> int:
+        """Where a span around the box begins: in the middle of the wanted, with all of the box."""
+        middle = (self.low + self.high - span) // 2
+        around = min(max(middle, self.start + self.length - span), self.start)
+        first, last = sorted((0, self.limit - span))
+        return min(max(around, first), last)

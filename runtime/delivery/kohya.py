@@ -21,7 +21,7 @@ from trt_anime.errors import InputError
 from trt_anime.files import write_text
 from trt_anime.runtime.delivery.captions import Captions
 from trt_anime.runtime.delivery.compose import PLATE, box_of, lay, rounded
-from trt_anime.runtime.delivery.crops import STEP, crop_around, latent_mask
+from trt_anime.runtime.delivery.crops import STEP, Colour, crop_around, latent_mask
 from trt_anime.runtime.delivery.likeness import Candidate, choose, look
 from trt_anime.runtime.delivery.people import Subject, cut_out, ids_at, subjects
 from trt_anime.runtime.delivery.targets import Advance, Notify, delivering
@@ -156,8 +156,10 @@ def _write_pictures(
             crop = crop_around(
                 candidate.box, results.size, margin=options.margin, resolution=options.resolution
             )
-            picture = crop.of(_shown(results, index, rgba, frame, options))
-            _write_one(folder, subject, index, picture, crop.of(rgba[..., 3]), options)
+            colour = _colour(index, options)
+            shown = frame if frame is not None else _shown(results, index, rgba, colour)
+            picture = crop.of(shown, colour)
+            _write_one(folder, subject, index, picture, crop.of_alpha(rgba[..., 3]), options)
             trigger = _trigger(options, subject, several=len(kept) > 1)
             text = captions.of(index, trigger=trigger)
             write_text(folder / subject.name / Path(frame_name(index)).with_suffix(".txt"), text + "\n")
@@ -180,20 +182,24 @@ def _sources(
             advance(1)
 
 
-def _shown(
-    results: Results, index: int, rgba: Pixels, frame: Pixels | None, options: TrainingOptions
-) -> Pixels:
-    """uint8 [H,W,3] RGB: the character on what it shall be seen on."""
-    if frame is not None:
-        return frame
-    below = np.full((*rgba.shape[:2], 3), 255, np.float32)
+def _colour(index: int, options: TrainingOptions) -> Colour | None:
+    """RGB behind the character, where that is one colour."""
+    if options.background == "white":
+        return (255, 255, 255)
     if options.background == "random":
-        below[:] = np.random.default_rng(index).integers(0, 256, 3)
-    if options.background == "plate":
-        plates = [row for row in results.layers.folders if row.stage == PLATE]
-        for plate in plates:
-            if (picture := results.rgba(plate, index)) is not None:
-                lay(below, picture, "over")
+        red, green, blue = np.random.default_rng(index).integers(0, 256, 3)
+        return int(red), int(green), int(blue)
+    return None
+
+
+def _shown(results: Results, index: int, rgba: Pixels, colour: Colour | None) -> Pixels:
+    """uint8 [H,W,3] RGB: the character on a colour, or on its plate."""
+    below = np.full((*rgba.shape[:2], 3), colour or 0, np.float32)
+    for layer in results.layers.folders:
+        if colour is None and layer.stage == PLATE:
+            plate = results.rgba(layer, index)
+            if plate is not None:
+                lay(below, plate, layer.blend)
     lay(below, rgba, "over")
     return rounded(below)
 

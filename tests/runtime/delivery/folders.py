@@ -152,7 +152,9 @@ def _layers(shots: tuple[Shot, ...], making: Making) -> Layers:
     )
     rows = (BACKGROUND, *(people if making.separate else (MERGED,)), PETALS, GLOW)
     kept = tuple(row for row in rows if row.stage in making.stages)
-    orders = {shot.number: (1, 2, 3) for shot in shots} if making.separate else {}
+    orders: dict[int, tuple[int, ...]] = (
+        {shot.number: (1, 2, 3) for shot in shots} if making.separate else {}
+    )
     return Layers(kept, orders)
 
 
