@@ -64,6 +64,7 @@ print(sorted(name for name in sys.modules if name.partition(".")[0] in sys.argv[
 COMMANDS = {
     "",
     "process",
+    "convert",
     "export",
     "calibrate",
     "doctor",

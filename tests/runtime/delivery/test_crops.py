@@ -29,7 +29,7 @@ def test_any_box_fits(
     assert crop.size[0] * crop.size[1] <= resolution**2
     for start, span, limit in ((crop.x, crop.width, width), (crop.y, crop.height, height)):
         if span <= limit:
-            assert 0 <= start and start + span <= limit
+            assert start >= 0 and start + span <= limit
         else:
             assert start <= 0 and start + span >= limit
             assert (span - limit) * crop.size[0] / crop.width < STEP + 1

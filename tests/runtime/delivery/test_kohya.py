@@ -17,6 +17,7 @@ from trt_anime.runtime.delivery.crops import crop_around
 from trt_anime.runtime.delivery.kohya import TrainingOptions, write_training_set
 from trt_anime.runtime.delivery.people import cut_out, subjects
 from trt_anime.runtime.media.frames import Pixels
+from trt_anime.runtime.results.planes import write_picture
 from trt_anime.runtime.results.reader import Results
 
 Run = tuple[Results, list[GroundTruth]]
@@ -29,7 +30,9 @@ def _read(path: Path) -> Pixels:
     picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     assert picture is not None
     codes = {4: cv2.COLOR_BGRA2RGBA, 3: cv2.COLOR_BGR2RGB}
-    return picture if picture.ndim == 2 else np.asarray(cv2.cvtColor(picture, codes[picture.shape[2]]))
+    if picture.ndim == 3:
+        picture = cv2.cvtColor(picture, codes[picture.shape[2]])
+    return np.asarray(picture, np.uint8)
 
 
 def _subsets(out: Path) -> list[dict[str, object]]:
@@ -101,22 +104,24 @@ def test_no_more_than_asked_for_come_from_a_shot(run: Run, out: Path) -> None:
 
 def test_the_background_is_what_was_asked_for(run: Run, tmp_path: Path) -> None:
     results, truths = run
-    for background, expected in (
-        ("keep", lambda truth: truth.frame),
-        ("plate", lambda truth: truth.plate),
-        ("white", lambda truth: np.full_like(truth.plate, 255)),
-    ):
+    white = np.full_like(truths[9].plate, 255)
+    backgrounds: dict[kohya.Background, Pixels] = {
+        "keep": truths[9].frame,
+        "plate": truths[9].plate,
+        "white": white,
+    }
+    for background, expected in backgrounds.items():
         out = tmp_path / background
         options = replace(SMALL, background=background, masks="none", resolution=1024, margin=0.0)
         write_training_set(results, out, options)
         picture = _read(out / "character_03" / "frame_000009.png")
-        truth, alpha = truths[9], character_rgba(truths[9])[..., 3]
+        alpha = character_rgba(truths[9])[..., 3]
         subject = next(one for one in subjects(results, print) if one.id == 3)
         cut = cut_out(results, subject, 9)
         assert cut is not None
         box = box_of(np.where(cut[..., 3:] >= 16, cut, 0).astype(np.uint8))
         crop = crop_around(box, results.size, margin=0.0, resolution=1024)
-        there = crop.of(expected(truth)).astype(int)
+        there = crop.of(expected).astype(int)
         outside = crop.of_alpha(np.asarray(255 * (alpha == 0), np.uint8)) == 255
         if background == "keep":  # also what stands before and behind: the frame as it is
             outside[:] = True
@@ -172,7 +177,7 @@ def test_what_cannot_be_made_leaves_nothing(
 
 
 def test_a_full_disk_leaves_nothing(run: Run, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole, written = kohya.write_picture, list[Path]()
+    whole, written = write_picture, list[Path]()
 
     def write(path: Path, picture: Pixels) -> None:
         if len(written) == 2:

@@ -7,12 +7,13 @@ from samples.scene import GroundTruth
 from tests.runtime.delivery.folders import character_rgba
 from trt_anime.runtime.delivery.compose import box_of
 from trt_anime.runtime.delivery.likeness import Candidate, choose, look
+from trt_anime.runtime.media.frames import Pixels
 from trt_anime.runtime.results.reader import Results
 
 Run = tuple[Results, list[GroundTruth]]
 
 
-def _cut(truth: GroundTruth) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+def _cut(truth: GroundTruth) -> Pixels:
     rgba = character_rgba(truth)
     x, y, width, height = box_of(rgba)
     return rgba[y : y + height, x : x + width]
@@ -26,7 +27,7 @@ def test_the_same_drawing_is_near_and_another_is_far(run: Run) -> None:
     girl = _cut(run[1][8])
     brighter = girl.copy()
     brighter[..., :3] = np.clip(girl[..., :3] * 1.08 + 6, 0, 255)
-    smaller = cv2.resize(girl, None, fx=0.7, fy=0.7, interpolation=cv2.INTER_AREA)
+    smaller = np.asarray(cv2.resize(girl, None, fx=0.7, fy=0.7, interpolation=cv2.INTER_AREA), np.uint8)
     mirrored = np.ascontiguousarray(girl[:, ::-1])
     here = look(girl)[0]
     assert _far(here, look(brighter)[0]) <= 4 and _far(here, look(smaller)[0]) <= 4
@@ -45,7 +46,7 @@ def test_smears_are_told_from_drawings_and_darkness_is_not_a_smear(run: Run) -> 
     girl = _cut(run[1][8])
     dark = girl.copy()
     dark[..., :3] = girl[..., :3] // 4
-    smeared = cv2.blur(girl, (15, 1))
+    smeared = np.asarray(cv2.blur(girl, (15, 1)), np.uint8)
     sharpness = look(girl)[1]
     assert look(dark)[1] > 0.7 * sharpness and look(smeared)[1] < 0.5 * sharpness
 

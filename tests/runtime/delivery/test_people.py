@@ -30,7 +30,8 @@ def test_without_tracks_all_are_one_and_that_is_said(matte_only: Run) -> None:
     said: list[str] = []
     (subject,) = subjects(matte_only[0], said.append)
     assert subject.id == EVERYONE and "no tracks" in said[0]
-    assert np.array_equal(cut_out(matte_only[0], subject, PAIR), character_rgba(matte_only[1][PAIR]))
+    cut = cut_out(matte_only[0], subject, PAIR)
+    assert cut is not None and np.array_equal(cut, character_rgba(matte_only[1][PAIR]))
 
 
 def test_a_merged_matte_is_divided_without_loss_or_overlap(run: Run) -> None:
@@ -53,7 +54,8 @@ def test_separate_layers_are_given_as_they_are(separate: Run) -> None:
     results, truths = separate
     people = {subject.id: subject for subject in subjects(results, print)}
     layer = next(layer for layer in results.layers.folders if layer.character == 3)
-    assert np.array_equal(cut_out(results, people[3], PAIR), results.rgba(layer, PAIR))
+    cut, stored = cut_out(results, people[3], PAIR), results.rgba(layer, PAIR)
+    assert cut is not None and stored is not None and np.array_equal(cut, stored)
     assert cut_out(results, people[2], PAIR) is None
     again = merged(results, PAIR)
     assert again is not None

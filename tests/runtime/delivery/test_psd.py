@@ -26,7 +26,9 @@ def test_a_documents_composite_is_the_recomposed_frame(
     for index in (9, 20):
         document = PSDImage.open(out / f"frame_{index:06d}.psd")
         composite = np.asarray(document.composite(force=True).convert("RGB")).astype(int)
-        preview = np.asarray(document.topil().convert("RGB")).astype(int)
+        shown = document.topil()
+        assert shown is not None
+        preview = np.asarray(shown.convert("RGB")).astype(int)
         for picture in (composite, preview):
             assert np.abs(picture - recomposed(results, index)).max() <= 1
             assert np.abs(picture - truths[index].frame).max() <= 3
