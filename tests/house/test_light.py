@@ -66,7 +66,7 @@ print(sorted(name for name in sys.modules if name.partition(".")[0] in sys.argv[
 COMMANDS = {
     "",
     "process",
-    "search",
+    "convert",
     "export",
     "calibrate",
     "doctor",

@@ -6,6 +6,7 @@ from fractions import Fraction
 from functools import cache
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 
@@ -59,6 +60,11 @@ def drawn(width: int, height: int, frames: int, seed: int, art: Art) -> tuple[Sc
 def pts_of(frames: int) -> list[int]:
     """Milliseconds, of variable distance."""
     return [int(sum(TICKS_MS[k % len(TICKS_MS)] for k in range(index))) for index in range(frames)]
+
+
+def shown_at(frames: list[av.VideoFrame]) -> list[Fraction]:
+    """Milliseconds at which decoded frames show."""
+    return [Fraction(frame.pts or 0) * (frame.time_base or 0) * 1000 for frame in frames]
 
 
 def make(folder: Path, making: Making | None = None) -> tuple[Results, list[GroundTruth]]:
@@ -152,7 +158,9 @@ def _layers(shots: tuple[Shot, ...], making: Making) -> Layers:
     )
     rows = (BACKGROUND, *(people if making.separate else (MERGED,)), PETALS, GLOW)
     kept = tuple(row for row in rows if row.stage in making.stages)
-    orders = {shot.number: (1, 2, 3) for shot in shots} if making.separate else {}
+    orders: dict[int, tuple[int, ...]] = (
+        {shot.number: (1, 2, 3) for shot in shots} if making.separate else {}
+    )
     return Layers(kept, orders)
 
 
