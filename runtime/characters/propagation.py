@@ -1,0 +1,46 @@
+"""What follows characters from frame to frame."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from trt_anime.runtime.characters.found import Frame, Ids, Matte
+
+
+@dataclass(frozen=True, eq=False)
+class Followed:
+    """Characters in a frame.
+
+    Attributes:
+        ids: uint8 [H,W], the character at each pixel, 0 for none.
+        sure: 0..1; low where the next key frame should not wait.
+    """
+
+    ids: Ids
+    sure: float
+
+
+class Propagator(Protocol):
+    """Follows characters through one shot after another. Ids are 1..255, in any order.
+
+    Frames are uint8 [H,W,3], RGB, all of one size; mattes uint8 [H,W], None where there are none.
+    """
+
+    @property
+    def most(self) -> int:
+        """How many characters it can follow in one shot."""
+        ...
+
+    def start(self, frame: Frame, ids: Ids) -> None:
+        """Forget all, and begin with a frame whose characters, at least one, are known."""
+        ...
+
+    def step(self, frame: Frame, matte: Matte | None) -> Followed:
+        """Find the characters in the next frame. Raises EngineError: a network failed."""
+        ...
+
+    def add(self, frame: Frame, ids: Ids) -> None:
+        """The frame of the last `step` again, with better masks, among them those of new characters.
+
+        A character that has no pixel in it isn't to be seen there; it isn't forgotten.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""What follows characters from one frame to the next: memory networks, SAM, or optical flow alone."""
