@@ -2,6 +2,7 @@
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from trt_anime.runtime.characters.found import Frame, Ids
 from trt_anime.runtime.characters.planes import disc, enlarged, nearest, pixels_of, reduced_ids
@@ -25,11 +26,45 @@ def bordered(frame: Frame, ids: Ids) -> Ids:
         return ids
     factor = max(1, -(-max(ids.shape) // FINE_SIDE))
     small = reduced_ids(ids, factor)
-    size = (small.shape[1], small.shape[0])
-    picture = cv2.resize(frame, size, interpolation=cv2.INTER_AREA) if factor > 1 else frame
-    better = _flooded(np.ascontiguousarray(picture, np.uint8), _without_crumbs(small))
-    changed = enlarged(np.where(better != small, better, 0).astype(np.uint8), (ids.shape[0], ids.shape[1]))
-    return np.where((changed > 0) & (ids > 0), changed, ids)
+    place = _around(small)
+    if place is None:
+        return ids
+    height, width = ids.shape
+    rows, columns = (slice(each.start * factor, each.stop * factor) for each in place)
+    full = slice(rows.start, min(rows.stop, height)), slice(columns.start, min(columns.stop, width))
+    before = np.ascontiguousarray(small[place])
+    size = (before.shape[1], before.shape[0])
+    picture = frame[full] if factor == 1 else cv2.resize(frame[full], size, interpolation=cv2.INTER_AREA)
+    better = _flooded(
+        np.ascontiguousarray(picture, np.uint8),
+        _without_crumbs(before),
+        disc(max(1, round(BAND * small.shape[0]))),
+    )
+    changed = np.where(better != before, better, 0).astype(np.uint8)
+    shape = (full[0].stop - full[0].start, full[1].stop - full[1].start)
+    cut = ids[full]
+    result = ids.copy()
+    result[full] = np.where((enlarged(changed, shape) > 0) & (cut > 0), enlarged(changed, shape), cut)
+    return result
+
+
+def _around(ids: Ids) -> tuple[slice, slice] | None:
+    """The rows and columns in which ids meet, with room around; None where none do."""
+    near = disc(2 * max(1, round(BAND * ids.shape[0])))
+    left, top, width, height = cv2.boundingRect(_meeting(ids, near).astype(np.uint8))
+    if not width:
+        return None
+    spare = 2 * near.shape[0]
+    rows = slice(max(0, top - spare), min(ids.shape[0], top + height + spare))
+    return rows, slice(max(0, left - spare), min(ids.shape[1], left + width + spare))
+
+
+def _meeting(ids: Ids, near: Ids) -> NDArray[np.bool_]:
+    """bool [H,W]: where another id is near."""
+    highest = cv2.dilate(ids, near)
+    # The lowest id around that isn't 0, by the same means.
+    lowest = 255 - cv2.dilate(np.where(ids > 0, 255 - ids, 0).astype(np.uint8), near)
+    return np.asarray((ids > 0) & (highest != lowest), np.bool_)
 
 
 def _without_crumbs(ids: Ids) -> Ids:
@@ -45,12 +80,8 @@ def _without_crumbs(ids: Ids) -> Ids:
     return np.where(ids > 0, nearest(solid)[0], 0).astype(np.uint8)
 
 
-def _flooded(picture: Frame, ids: Ids) -> Ids:
-    near = disc(max(1, round(BAND * ids.shape[0])))
-    highest = cv2.dilate(ids, near)
-    # The lowest id around that isn't 0, by the same means.
-    lowest = 255 - cv2.dilate(np.where(ids > 0, 255 - ids, 0).astype(np.uint8), near)
-    band = (ids > 0) & (highest != lowest)
+def _flooded(picture: Frame, ids: Ids, near: Ids) -> Ids:
+    band = _meeting(ids, near)
     if not band.any():
         return ids
     basins = ids.astype(np.int32)

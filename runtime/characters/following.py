@@ -30,8 +30,10 @@ class KeySchedule:
     """When a frame is segmented again. Counts are of fresh frames.
 
     Attributes:
-        every: from one key frame to the next.
-        rest: at least so many from one to the next, while there is somebody to follow.
+        every: from one key frame to the next, at most.
+        rest: at least so many from one to the next, while there is somebody to follow. So soon comes the
+            next one, too, when somebody is new: who comes into the picture is seldom whole at first. From
+            there on, the distance doubles until it is `every`.
         unsure: a key frame comes when the propagator is less sure than this, 0..1.
         unexplained: and when the matte has so much more of the frame, 0..1, that nobody is said to be.
     """
@@ -117,6 +119,7 @@ class _Following:
         self._missed: dict[int, int] = {}
         self._highest = 0
         self._since_key: int | None = None  # None: there was none
+        self._apart = schedule.every  # frames from the last key frame to the next
         self._unexplained = 0.0  # when the last key frame had said what it could
         self._started = False
 
@@ -136,14 +139,14 @@ class _Following:
         if not self._is_due(moved, matte):
             return Tracked(index, moved.ids, None, moved.sure)
         found = self._segmenter.segment(frame, matte)
-        ids = self._settled(frame, found, moved.ids)
+        ids = self._settled(frame, matte, found, moved.ids)
         self._since_key = 0
         self._unexplained = 0.0 if matte is None else unexplained(ids, matte)
         return Tracked(index, ids, found, moved.sure)
 
     def _is_due(self, moved: Followed, matte: Matte | None) -> bool:
         since, schedule = self._since_key, self._schedule
-        if since is None or since >= schedule.every:
+        if since is None or since >= self._apart:
             return True
         rested = since >= schedule.rest
         if rested and (moved.sure < schedule.unsure or (matte is None and not self._started)):
@@ -154,7 +157,7 @@ class _Following:
         self._unexplained = min(self._unexplained, self._unexplained + more)
         return more >= schedule.unexplained
 
-    def _settled(self, frame: Frame, found: Found, moved: Ids) -> Ids:
+    def _settled(self, frame: Frame, matte: Matte | None, found: Found, moved: Ids) -> Ids:
         """Give the segments their characters, and tell the propagator."""
         moved = self._without_the_forgotten(moved, found)
         looks = {
@@ -164,11 +167,13 @@ class _Following:
         free = range(self._highest + 1, self._propagator.most + 1)
         matched = match(found, moved, known=self._looks, looks=looks, free=free)
         self._highest = max((self._highest, *matched.new))
+        schedule = self._schedule
+        self._apart = schedule.rest if matched.new else min(schedule.every, 2 * self._apart)
         ids = painted(found, moved, matched)
         if self._started:
-            self._propagator.add(frame, ids)
+            self._propagator.add(frame, ids, matte)
         elif ids.any():
-            self._propagator.start(frame, ids)
+            self._propagator.start(frame, ids, matte)
             self._started = True
         self._remember(frame, ids)
         return ids

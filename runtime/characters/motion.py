@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from trt_anime.runtime.characters.found import Frame, Ids
 
 FLOW_SIDE = 512  # longest side at which motion is estimated
+SPARE = 4  # pixels of a reduced frame
 Grey = NDArray[np.uint8]
 Flow = NDArray[np.float32]
 
@@ -40,25 +41,44 @@ class Motion:
 def carried(ids: Ids, flow: Flow) -> Ids:
     """The ids of the frame before where the flow says they are now; uint8 [H,W], flow at any size."""
     height, width = ids.shape
-    x, y = _places(flow, (height, width))
-    return np.asarray(cv2.remap(ids, x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE), np.uint8)
+    rows, columns = flow.shape[:2]
+    small = np.asarray(cv2.resize(ids, (columns, rows), interpolation=cv2.INTER_NEAREST), np.uint8)
+    x, y = _places(flow)
+    # Only where somebody can be, and a little around: the rest of a large frame takes time for nothing.
+    left, top, wide, high = cv2.boundingRect(_moved(small, x, y))
+    moved = np.zeros_like(ids)
+    if not wide:
+        return moved
+    x0, y0 = max(0, left - SPARE), max(0, top - SPARE)
+    x1, y1 = min(columns, left + wide + SPARE), min(rows, top + high + SPARE)
+    part = slice(y0, y1), slice(x0, x1)
+    scale = width / columns, height / rows
+    place = (
+        slice(round(y0 * scale[1]), round(y1 * scale[1])),
+        slice(round(x0 * scale[0]), round(x1 * scale[0])),
+    )
+    size = (place[1].stop - place[1].start, place[0].stop - place[0].start)
+    far = cv2.resize(flow[part], size, interpolation=cv2.INTER_LINEAR)
+    across = far[..., 0] * scale[0] + np.arange(place[1].start, place[1].stop, dtype=np.float32)
+    down = far[..., 1] * scale[1] + np.arange(place[0].start, place[0].stop, dtype=np.float32)[:, None]
+    moved[place] = _moved(ids, np.asarray(across, np.float32), np.asarray(down, np.float32))
+    return moved
 
 
 def residue(now: Grey, before: Grey, flow: Flow, where: NDArray[np.bool_]) -> float:
     """Mean difference in levels of 255 that motion leaves, bool [h,w] `where`; 0 for nowhere."""
-    x, y = _places(flow, now.shape)
+    x, y = _places(flow)
     moved = cv2.remap(before, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     gap = cv2.absdiff(moved, now)
     return float(gap[where].mean()) if where.any() else 0.0
 
 
-def _places(flow: Flow, size: tuple[int, ...]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Absolute x and y, float32 [H,W] each, that a flow points to at another size."""
-    height, width = size[:2]
-    if flow.shape[:2] != (height, width):
-        ratio = (width / flow.shape[1], height / flow.shape[0])
-        flow = np.asarray(cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
-        flow = flow * np.array(ratio, np.float32)
-    x = flow[..., 0] + np.arange(width, dtype=np.float32)
-    y = flow[..., 1] + np.arange(height, dtype=np.float32)[:, None]
+def _moved(ids: Ids, x: NDArray[np.float32], y: NDArray[np.float32]) -> Ids:
+    return np.asarray(cv2.remap(ids, x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE), np.uint8)
+
+
+def _places(flow: Flow) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Absolute x and y, float32 [h,w] each, that a flow points to."""
+    x = flow[..., 0] + np.arange(flow.shape[1], dtype=np.float32)
+    y = flow[..., 1] + np.arange(flow.shape[0], dtype=np.float32)[:, None]
     return np.asarray(x, np.float32), np.asarray(y, np.float32)

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from trt_anime.runtime.characters.found import Frame, Ids, Matte
 
 
@@ -30,7 +33,7 @@ class Propagator(Protocol):
         """How many characters it can follow in one shot."""
         ...
 
-    def start(self, frame: Frame, ids: Ids) -> None:
+    def start(self, frame: Frame, ids: Ids, matte: Matte | None = None) -> None:
         """Forget all, and begin with a frame whose characters, at least one, are known."""
         ...
 
@@ -38,9 +41,19 @@ class Propagator(Protocol):
         """Find the characters in the next frame. Raises EngineError: a network failed."""
         ...
 
-    def add(self, frame: Frame, ids: Ids) -> None:
+    def add(self, frame: Frame, ids: Ids, matte: Matte | None = None) -> None:
         """The frame of the last `step` again, with better masks, among them those of new characters.
 
         A character that has no pixel in it isn't to be seen there; it isn't forgotten.
         """
         ...
+
+
+def certainty(probability: NDArray[np.float32]) -> float:
+    """How sure a network is of the characters that it still sees: of the least sure, the mean probability
+    where that is above a half; 1 where it sees none.
+
+    probability: [characters,h,w], 0..1.
+    """
+    sure = [float(one[one > 0.5].mean()) for one in probability if (one > 0.5).any()]
+    return min(sure, default=1.0)

@@ -27,9 +27,9 @@ class SamPropagator:
         self._masks = masks
         self._flow = FlowPropagator()
 
-    def start(self, frame: Frame, ids: Ids) -> None:
+    def start(self, frame: Frame, ids: Ids, matte: Matte | None = None) -> None:
         """See `Propagator.start`."""
-        self._flow.start(frame, ids)
+        self._flow.start(frame, ids, matte)
 
     def step(self, frame: Frame, matte: Matte | None) -> Followed:
         """See `Propagator.step`."""
@@ -40,12 +40,12 @@ class SamPropagator:
         self._masks.look(frame)
         answers = dict(zip(asked, self._masks.masks(boxes), strict=True))
         ids, sure = _drawn(moved.ids, shapes, answers)
-        self._flow.add(frame, ids)
+        self._flow.add(frame, ids, matte)
         return Followed(ids, min(sure, 1.0) if answers else moved.sure)
 
-    def add(self, frame: Frame, ids: Ids) -> None:
+    def add(self, frame: Frame, ids: Ids, matte: Matte | None = None) -> None:
         """See `Propagator.add`."""
-        self._flow.add(frame, ids)
+        self._flow.add(frame, ids, matte)
 
 
 def _drawn(moved: Ids, shapes: dict[int, Shape], answers: dict[int, BoxMask]) -> tuple[Ids, float]:
