@@ -30,8 +30,10 @@ class KeySchedule:
     """When a frame is segmented again. Counts are of fresh frames.
 
     Attributes:
-        every: from one key frame to the next.
-        rest: at least so many from one to the next, while there is somebody to follow.
+        every: from one key frame to the next, at most.
+        rest: at least so many from one to the next, while there is somebody to follow. So soon comes the
+            next one, too, when somebody is new: who comes into the picture is seldom whole at first. From
+            there on, the distance doubles until it is `every`.
         unsure: a key frame comes when the propagator is less sure than this, 0..1.
         unexplained: and when the matte has so much more of the frame, 0..1, that nobody is said to be.
     """
@@ -117,6 +119,7 @@ class _Following:
         self._missed: dict[int, int] = {}
         self._highest = 0
         self._since_key: int | None = None  # None: there was none
+        self._apart = schedule.every  # frames from the last key frame to the next
         self._unexplained = 0.0  # when the last key frame had said what it could
         self._started = False
 
@@ -143,7 +146,7 @@ class _Following:
 
     def _is_due(self, moved: Followed, matte: Matte | None) -> bool:
         since, schedule = self._since_key, self._schedule
-        if since is None or since >= schedule.every:
+        if since is None or since >= self._apart:
             return True
         rested = since >= schedule.rest
         if rested and (moved.sure < schedule.unsure or (matte is None and not self._started)):
@@ -164,6 +167,8 @@ class _Following:
         free = range(self._highest + 1, self._propagator.most + 1)
         matched = match(found, moved, known=self._looks, looks=looks, free=free)
         self._highest = max((self._highest, *matched.new))
+        schedule = self._schedule
+        self._apart = schedule.rest if matched.new else min(schedule.every, 2 * self._apart)
         ids = painted(found, moved, matched)
         if self._started:
             self._propagator.add(frame, ids, matte)
