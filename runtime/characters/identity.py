@@ -123,6 +123,11 @@ class People:
             self._note(ids[number], shot, found[number], sure)
         return ids
 
+    def go_on(self, shot: int, found: Mapping[int, Presence]) -> None:
+        """Characters of a shot that goes on where another was parted, by ids that they have already."""
+        for number, there in found.items():
+            self._note(number, shot, there, 1.0)
+
     def _recognised(self, found: list[Presence]) -> dict[int, tuple[int, float]]:
         """By place in `found`: who it is, and how alike they are."""
         names = sorted(self._people)

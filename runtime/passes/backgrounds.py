@@ -30,5 +30,9 @@ class Backgrounds:
         file = self._folder / places.frame_name(fresh)
         if file.exists():
             return np.ascontiguousarray(read_rgba(file)[..., :3])
+        return self.shared(fresh)
+
+    def shared(self, fresh: int) -> Pixels | None:
+        """The same by the shot's plate alone, without what differs from it in this frame."""
         plate = self._plates.get(fresh)
         return None if plate is None else plate.view(fresh)

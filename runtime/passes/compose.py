@@ -9,8 +9,10 @@ from pathlib import Path
 
 from trt_anime.runtime.layers.blends import BlendEvidence, blend_of, observed
 from trt_anime.runtime.layers.characters import decontaminated, separated
+from trt_anime.runtime.layers.completing import completed
 from trt_anime.runtime.layers.effects import cut_out, solved
 from trt_anime.runtime.layers.occlusion import occlusion_votes, order_of
+from trt_anime.runtime.layers.solving import alpha_of, rgba_of
 from trt_anime.runtime.media.frames import Pixels
 from trt_anime.runtime.passes.backgrounds import Backgrounds
 from trt_anime.runtime.passes.context import Context, Made, OfShot, heat_folder
@@ -74,6 +76,10 @@ def _frame(context: Context, scene: _Scene, item: tuple[int, Pixels]) -> list[Pa
         effect = solved(rest, plate, heat, character, blend)
         layers[folder], rest = effect.rgba, effect.rest
     if character is not None and "2a" in context.stages:
+        shared = scene.backgrounds.shared(index)
+        if ids is not None and shared is not None:
+            alpha = completed(alpha_of(character), ids, rest, shared)
+            character = rgba_of(character, alpha)
         if plate is not None:
             character = decontaminated(character, rest, plate)
         layers |= _characters(context, scene, character, ids)

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from trt_anime.runtime.layers.completing import completed
 from trt_anime.runtime.media.frames import Pixels
 from trt_anime.runtime.passes.context import Context, Made, OfShot, heat_folder
 from trt_anime.runtime.passes.finders import folder_of
@@ -49,13 +50,16 @@ def _views(context: Context, shot: Shot, plate: Plate, folder: Path) -> list[Pat
         for seen in _seen(context, shot):
             if seen.index in own:
                 shown = list(shot.shown_at(seen.index))
-                writers.do(partial(_write_view, plate, folder, shown, seen))
+                writers.do(partial(_write_view, plate, folder, shown, seen, context.ids(seen.index)))
                 files += [folder / places.frame_name(index) for index in shown]
     return files
 
 
-def _write_view(plate: Plate, folder: Path, shown: list[int], seen: Seen) -> None:
-    write_frame(folder, shown, plate.behind(seen.index, seen.rgb, seen.hidden))
+def _write_view(plate: Plate, folder: Path, shown: list[int], seen: Seen, ids: Pixels | None) -> None:
+    hidden = seen.hidden
+    if ids is not None:
+        hidden = completed(hidden, ids, seen.rgb, plate.view(seen.index))
+    write_frame(folder, shown, plate.behind(seen.index, seen.rgb, hidden))
 
 
 def _seen(context: Context, shot: Shot) -> Iterator[Seen]:
