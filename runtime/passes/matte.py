@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+from trt_anime.runtime.ledger.segments import FILE_NAME as LEDGER
 from trt_anime.runtime.passes.context import Context
 from trt_anime.runtime.process import process_clip
 from trt_anime.runtime.results import places
@@ -21,13 +22,14 @@ def matte(context: Context, advance: Callable[[int], None]) -> list[dict[str, An
 
     Raises what `process_clip` raises.
     """
+    output = context.folder / places.WORK / "2a"
     options = replace(
         context.options,
-        output=context.folder / places.WORK / "2a",
+        output=output,
         stages=("2a",),
         format="png",
         overwrite=False,
-        resume=True,
+        resume=(output / LEDGER).exists(),
     )
     model = context.choices.characters.model
 

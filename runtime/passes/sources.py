@@ -12,8 +12,11 @@ from trt_anime.runtime.annotation.wd_tagger import wd_tagger_from
 from trt_anime.runtime.captions.options import SearchOptions
 from trt_anime.runtime.characters.found import Found, Frame, Matte, Segmenter
 from trt_anime.runtime.characters.propagation import Propagator
+from trt_anime.runtime.characters.propagators.aot import AotPropagator, graphs_from_sessions
 from trt_anime.runtime.characters.propagators.flow import FlowPropagator
+from trt_anime.runtime.characters.propagators.resized import ResizedPropagator
 from trt_anime.runtime.characters.propagators.sam import SamPropagator
+from trt_anime.runtime.characters.propagators.xmem import XmemPropagator
 from trt_anime.runtime.characters.segmenters.mask2former import Mask2FormerSegmenter
 from trt_anime.runtime.characters.segmenters.matte import MatteSegmenter
 from trt_anime.runtime.characters.segmenters.sam import SamSegmenter
@@ -27,6 +30,8 @@ from trt_anime.runtime.passes.networks import Network
 from trt_anime.runtime.passes.segment import Segment
 from trt_anime.runtime.passes.tools import Tools
 from trt_anime.runtime.plates.filling import Fill, fill_simple
+from trt_anime.runtime.sessions.api import Session
+from trt_anime.runtime.temporal.xmem.options import MemoryOptions
 
 
 @contextmanager
@@ -84,6 +89,30 @@ def propagator(context: Context) -> Iterator[Propagator]:
     elif chosen.method == "sam":
         with box_masks(context.networks, chosen.model, stage="3") as masks:
             yield SamPropagator(masks)
+    elif chosen.method == "xmem":
+        with (
+            context.networks.sessions(chosen.model, stage="3") as (device, sessions),
+            XmemPropagator(
+                sessions, device, options=MemoryOptions(memorise_every=chosen.memory_frames)
+            ) as follower,
+        ):
+            yield _at_size(follower, sessions["key"], context)
+    else:
+        with (
+            context.networks.sessions(chosen.model, stage="3") as (device, sessions),
+            graphs_from_sessions(sessions, device) as graphs,
+        ):
+            follower = AotPropagator(graphs, gap=chosen.memory_frames)
+            yield _at_size(follower, sessions["encode"], context)
+
+
+def _at_size(propagator: Propagator, session: Session, context: Context) -> Propagator:
+    """For the clip's frames; graphs of memory networks are for one size."""
+    shape = next(binding.shape for binding in session.inputs if binding.name == "frame")
+    height, width = (int(side) for side in shape[1:3])
+    if (height, width) == (context.clip.height, context.clip.width):
+        return propagator
+    return ResizedPropagator(propagator, (height, width))
 
 
 @contextmanager
