@@ -2,7 +2,7 @@
 
     python -m benchmarks.matte_quality
 
-Writes docs/quality.md and docs/images/matte_edges.png. Exits 1 when the refinement loses on average.
+Writes docs/matte_quality.md and docs/images/matte_edges.png. Exits 1 when the refinement loses on average.
 """
 
 import argparse
@@ -45,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
         text = report(quality, command=command, date=machine.now(), versions=machine.versions(packages))
         print(text)
         if not given.no_docs:
-            write_text(DOCS / "quality.md", text)
+            write_text(DOCS / "matte_quality.md", text)
             write_edges(DOCS / "images" / "matte_edges.png", mattings.__getitem__)
     except TrtAnimeError as error:
         print(f"error: {error}")

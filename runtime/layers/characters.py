@@ -14,6 +14,7 @@ COARSE = 4  # pixels to one where only distances matter
 CONTACT_SIGMA = 1 / 900  # of the frame's height: how soft one character ends on another
 NOBODY = 255  # in a map of ranks
 NOISE = 2  # levels that a frame may differ from its layers without alpha being changed for it
+RAISED = 48  # levels by which alpha may be raised
 
 
 def limited(rgba: Pixels, ids: Pixels | None) -> Pixels:
@@ -66,7 +67,7 @@ def decontaminated(rgba: Pixels, frame: Pixels, plate: Pixels) -> Pixels:
     """The characters' own colours: what laid on the plate with this alpha gives the frame; a new array.
 
     Where no colour does, alpha is raised as little as possible, up to a miss of two levels, which noise
-    may cause. Opaque pixels show the frame, and what has no alpha stays without.
+    may cause; and by 48 levels at most: what needs more is the plate's mistake, not the matte's. Opaque pixels show the frame, and what has no alpha stays without.
 
     Args:
         rgba: uint8 [H,W,4], straight alpha; its colours don't matter.
@@ -79,7 +80,9 @@ def decontaminated(rgba: Pixels, frame: Pixels, plate: Pixels) -> Pixels:
     if not soft.size:
         return result
     seen, behind = (picture.reshape(-1, 3)[soft][:, None] for picture in (frame, plate))
-    needed = np.maximum(alpha.reshape(-1, 1)[soft], least_alpha(seen, behind, NOISE))
+    given = alpha.reshape(-1, 1)[soft]
+    most = cv2.add(given, np.full_like(given, RAISED))
+    needed = np.maximum(given, np.minimum(most, least_alpha(seen, behind, NOISE)))
     solved = np.concatenate([colour_over(seen, behind, needed), needed[..., None]], axis=2)
     result.reshape(-1, 4)[soft] = solved[:, 0]
     return result

@@ -10,7 +10,7 @@ CLEAR = 18  # levels by which a character differs from what is behind it
 SMOOTH = 1 / 360  # of the frame's height: differences are averaged over so much
 REACH = 0.08  # of the frame's height: so far beyond a mask what belongs to it may reach
 MOVING = 0.35  # share of what differs of all that lies within reach, from which on the background moves
-OPAQUE = 128
+SEEN = 16  # alpha from which on the matte has seen something, however thin: veils, smears, strands
 EDGE = 1 / 90  # of the frame's height: radius of what is too wide to be the matte's edge
 
 
@@ -56,8 +56,8 @@ def _disc(radius: float) -> Pixels:
 
 
 def _below(alpha: Pixels) -> Pixels:
-    """255 where the matte says rather no."""
-    return np.asarray(cv2.threshold(alpha, OPAQUE - 1, 255, cv2.THRESH_BINARY_INV)[1], np.uint8)
+    """255 where the matte has seen nothing."""
+    return np.asarray(cv2.threshold(alpha, SEEN - 1, 255, cv2.THRESH_BINARY_INV)[1], np.uint8)
 
 
 def _differing(frame: Pixels, plate: Pixels, height: int) -> np.ndarray:

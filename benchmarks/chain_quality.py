@@ -1,0 +1,139 @@
+"""How good is the chain apart from its networks? The truth in their place, and what comes out against it.
+
+    python -m benchmarks.chain_quality
+
+Writes docs/quality.md and docs/images/chain_quality_*.jpg.
+"""
+
+import argparse
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from benchmarks import machine
+from benchmarks.chain_report import report
+from benchmarks.chain_scores import ShotScore, shot_scores
+from samples.film import FilmOptions, write_film
+from samples.oracle import PROMPT, Oracle
+from samples.scene import Scene, SceneOptions
+from trt_anime.errors import TrtAnimeError
+from trt_anime.files import write_bytes, write_text
+from trt_anime.runtime.media.frames import Pixels
+from trt_anime.runtime.options import ProcessOptions
+from trt_anime.runtime.passes.choices import NONE, PRESETS, Choices
+from trt_anime.runtime.passes.networks import ModelFiles
+from trt_anime.runtime.passes.run import process_chain
+from trt_anime.runtime.plates.filling import Fill, fill_simple
+from trt_anime.runtime.results.reader import Results
+
+DOCS = Path(__file__).parents[1] / "docs"
+ARTS = ("procedural", "sprites")
+STAGES = ("1", "2a", "2b", "2c", "3")
+FILL = "migan"
+
+
+@dataclass(frozen=True)
+class Film:
+    """What was measured of one film. `fps`: of the whole run, on this machine."""
+
+    art: str
+    frames: int
+    shots: list[ShotScore]
+    seconds: dict[str, float]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; returns its exit code."""
+    given = _parser().parse_args(arguments)
+    width, height = (int(side) for side in given.size.split("x"))
+    try:
+        fill, filled_by = _fill()
+        films = []
+        for art in given.art:
+            scene = Scene(SceneOptions(seed=7, width=width, height=height, frames=given.frames, art=art))
+            film, sheet = _measured(scene, fill)
+            films.append(film)
+            print(f"{art} done", flush=True)
+            if not given.no_docs:
+                small = cv2.resize(sheet, None, fx=0.75, fy=0.75, interpolation=cv2.INTER_AREA)
+                _, data = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 88])
+                write_bytes(DOCS / "images" / f"chain_quality_{art}.jpg", data.tobytes())
+        text = report(
+            films,
+            size=given.size,
+            filled_by=filled_by,
+            date=machine.now(),
+            versions=machine.versions(("trt-anime", "opencv-python-headless", "numpy")),
+        )
+        print(text)
+        if not given.no_docs:
+            write_text(DOCS / "quality.md", text)
+    except TrtAnimeError as error:
+        print(f"error: {error}")
+        return error.exit_code
+    return 0
+
+
+def choices() -> Choices:
+    """Nothing that needs a network: the truth stands in for those."""
+    fast = PRESETS["fast"]
+    return replace(
+        fast,
+        segmentation=replace(fast.segmentation, method="matte", model=NONE),
+        effects=replace(fast.effects, prompts=(PROMPT,)),
+        plates=replace(fast.plates, model=NONE),
+    )
+
+
+def _measured(scene: Scene, fill: Fill) -> tuple[Film, Pixels]:
+    with tempfile.TemporaryDirectory() as folder:
+        clip, output = Path(folder) / "film.mp4", Path(folder) / "out"
+        write_film(scene, clip, FilmOptions(preset="medium", sound=False))
+        oracle = Oracle(scene, fill)
+        options = ProcessOptions(input=clip, output=output, stages=STAGES, preset="fast")
+        record = process_chain(options, choices(), files=_no_files, tools=oracle.tools())
+        seconds = {one.name: one.run_s for one in record.passes}
+        results = Results.open(output)
+        film = Film(scene.options.art, record.frames, shot_scores(results, oracle), seconds)
+        sheet = cv2.imread(str(output / "contact_sheet.png"))
+        assert sheet is not None, "every run leaves one"
+        return film, np.asarray(sheet, np.uint8)
+
+
+def _no_files(model: str) -> ModelFiles:
+    raise AssertionError(f"nobody needs the files of {model}")
+
+
+def _fill() -> tuple[Fill, str]:
+    """MI-GAN where its weights can be had, else OpenCV; and which it is, in words."""
+    import onnx
+
+    from trt_anime.export import graphs
+    from trt_anime.export.check import session_of
+
+    try:
+        session = session_of(onnx.load(graphs.ensure(FILL)["inpaint"]))
+    except TrtAnimeError:
+        return fill_simple, "OpenCV, as the weights of MI-GAN could not be had"
+
+    def fill(picture: Pixels, hole: Pixels) -> Pixels:
+        (plate,) = session.run(["plate"], {"frame": picture[None], "hole": hole[None]})
+        return np.asarray(plate)[0]
+
+    return fill, "MI-GAN with its real weights"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.chain_quality", description=__doc__)
+    parser.add_argument("--art", nargs="+", choices=ARTS, default=list(ARTS))
+    parser.add_argument("--size", default="1280x720", help="WIDTHxHEIGHT  [default: 1280x720]")
+    parser.add_argument("--frames", type=int, default=96)
+    parser.add_argument("--no-docs", action="store_true", help="print only, write nothing")
+    return parser
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
