@@ -55,9 +55,10 @@ def rounded(picture: F32) -> Pixels:
     return np.asarray(np.rint(picture), np.uint8)
 
 
-def box_of(rgba: Pixels) -> tuple[int, int, int, int]:
-    """(x, y, width, height) around everything that isn't transparent, in pixels; zeros where all is."""
-    x, y, width, height = cv2.boundingRect(np.ascontiguousarray(rgba[..., 3]))
+def box_of(rgba: Pixels, *, least: int = 1) -> tuple[int, int, int, int]:
+    """(x, y, width, height) in pixels around every alpha of at least `least`; zeros where there is none."""
+    alpha = np.ascontiguousarray(rgba[..., 3])
+    x, y, width, height = cv2.boundingRect(alpha if least == 1 else (alpha >= least).view(np.uint8))
     return x, y, width, height
 
 

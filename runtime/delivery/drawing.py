@@ -67,8 +67,9 @@ def coloured(grey: Pixels, labels: NDArray[Any]) -> Pixels:
         labels: uint8 or uint16 [H,W] of any size; 0 stays grey.
     """
     size = grey.shape[::-1]
-    tint = cv2.resize(_palette()[labels], size, interpolation=cv2.INTER_AREA).astype(np.float32)
-    share = cv2.resize((labels > 0).astype(np.float32), size, interpolation=cv2.INTER_AREA) * _TINT
+    tint = cv2.resize(_colours(labels), size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    covered = np.where(labels > 0, np.uint8(255), np.uint8(0))
+    share = cv2.resize(covered, size, interpolation=cv2.INTER_AREA) * np.float32(_TINT / 255)
     below = (grey * np.float32(0.75) + 20) * (1 - share)
     return np.asarray(np.clip(np.rint(cv2.merge([below] * 3) + tint * _TINT), 0, 255), np.uint8)
 
@@ -87,6 +88,13 @@ def number_labels(picture: Pixels, labels: Pixels, *, size: int) -> None:
             text = str(label)
             at = (x - 1 - width_of(text, size=size, weight=600) // 2, y - 1 + size // 3)
             write(picture, text, at, size=size, weight=600, colour=DARK)
+
+
+def _colours(labels: NDArray[Any]) -> Pixels:
+    """uint8 [H,W,3]."""
+    if labels.dtype == np.uint8:  # ten times as fast
+        return np.asarray(cv2.LUT(cv2.merge([labels] * 3), _palette()[None, :256]), np.uint8)
+    return np.asarray(_palette()[labels])
 
 
 @cache

@@ -33,7 +33,7 @@ from trt_anime.runtime.results.reader import Results
 Masks = Literal["alpha", "folder", "none"]
 Background = Literal["keep", "white", "plate", "random"]
 
-_SOLID = 16  # alpha from here on: what the box around a character holds
+_SOLID = 16  # alpha from here on is in the box around a character; below, a matte has specks far from it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,17 +121,12 @@ def _candidates(
                 rgba = cut_out(results, subject, fresh, ids)
                 if rgba is None:
                     continue
-                x, y, width, height = box = box_of(_solid(rgba))
+                x, y, width, height = box = box_of(rgba, least=_SOLID)
                 if max(width, height) >= options.min_size:
                     hashed, sharpness = look(rgba[y : y + height, x : x + width])
                     found[subject].append(Candidate(fresh, shot.number, box, hashed, sharpness))
             advance(len(shot.shown_at(fresh)))
     return found
-
-
-def _solid(rgba: Pixels) -> Pixels:
-    """Without the specks that a matte has far from its character."""
-    return np.where(rgba[..., 3:] >= _SOLID, rgba, 0).astype(np.uint8)
 
 
 def _write_pictures(

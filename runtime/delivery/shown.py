@@ -1,13 +1,13 @@
 """Which frame of a shot to show of it."""
 
-import cv2
 import numpy as np
 
-from trt_anime.runtime.delivery.compose import PLATE, pictures
+from trt_anime.runtime.delivery.compose import CHARACTER, EFFECT, pictures
 from trt_anime.runtime.results import places
 from trt_anime.runtime.results.reader import Results
 from trt_anime.runtime.results.shots import Shot
 
+_SOLID = 250  # alpha
 _LOOKS = 7  # frames of a shot that are compared
 
 
@@ -30,10 +30,11 @@ def _spread(frames: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _presence(results: Results, index: int) -> float:
-    """Sum over layers of the share of the frame that each covers; effects count by the root of theirs."""
+    """Share of the frame that characters cover, smears apart, and the roots of effects' shares."""
     total = 0.0
     for layer, rgba in pictures(results, index):
-        if layer.stage != PLATE:
-            share = cv2.mean(rgba[..., 3])[0] / 255
-            total += share**0.5 if layer.prompt else share
+        if layer.stage == CHARACTER:
+            total += float(np.mean(rgba[..., 3] >= _SOLID))
+        elif layer.stage == EFFECT:
+            total += float(np.mean(rgba[..., 3]) / 255) ** 0.5
     return total

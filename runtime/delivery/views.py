@@ -133,13 +133,10 @@ class Viewer:
     def _small_layer(self, rgba: Pixels) -> F32:
         """float32 [h,w,4] 0..255, colours times alpha: what is transparent must not bleed in."""
         alpha = rgba[..., 3]
-        colour = rgba[..., :3]
         if alpha.min() < 255:
-            colour = np.asarray(
-                cv2.multiply(colour, cv2.merge([alpha, alpha, alpha]), scale=1 / 255), np.uint8
-            )
-        small = cv2.resize(np.dstack([colour, alpha]), self.size, interpolation=cv2.INTER_AREA)
-        return np.asarray(small, np.float32)
+            share = cv2.merge([alpha, alpha, alpha, np.full_like(alpha, 255)])
+            rgba = np.asarray(cv2.multiply(rgba, share, scale=1 / 255), np.uint8)
+        return self._small(rgba).astype(np.float32)
 
     def _labelled(self, name: str, index: int, source: Pixels) -> Pixels:
         """Segments are those of the last key frame, on plain grey where that shows something else."""

@@ -119,7 +119,7 @@ def test_the_background_is_what_was_asked_for(run: Run, tmp_path: Path) -> None:
         subject = next(one for one in subjects(results, print) if one.id == 3)
         cut = cut_out(results, subject, 9)
         assert cut is not None
-        box = box_of(np.where(cut[..., 3:] >= 16, cut, 0).astype(np.uint8))
+        box = box_of(cut, least=16)
         crop = crop_around(box, results.size, margin=0.0, resolution=1024)
         there = crop.of(expected).astype(int)
         outside = crop.of_alpha(np.asarray(255 * (alpha == 0), np.uint8)) == 255
