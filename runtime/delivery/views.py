@@ -68,20 +68,13 @@ def views_there(results: Results, wanted: Sequence[str]) -> list[str]:
 
 
 def absences(results: Results) -> list[str]:
-    """Sentences about stages that left nothing: which had no network, and which were not run.
-
-    `run.json` lists the first as `no_network`.
-    """
+    """Sentences about stages that left nothing, or less than they could, and why, as `run.json` has it."""
     there = stages_there(results)
-    lacking = [str(number) for number in results.record.get("no_network", [])]
-    groups = {
-        "no network for": [number for number in STAGES if number not in there and number in lacking],
-        "not run": [number for number in STAGES if number not in there and number not in lacking],
-    }
+    reasons = {str(number): str(why) for number, why in results.record.get("without", {}).items()}
     return [
-        f"{words}: {', '.join(f'{STAGES[number]} ({number})' for number in numbers)}"
-        for words, numbers in groups.items()
-        if numbers
+        f"{STAGES[number]} ({number}): {reasons.get(number, 'not run')}"
+        for number in STAGES
+        if number in reasons or number not in there
     ]
 
 

@@ -90,7 +90,7 @@ def _write_segments(context: Context) -> None:
 def _without(context: Context) -> dict[str, str]:
     """By stage number, why it left nothing or less than it could."""
     found = {
-        stage: "did not run"
+        stage: "not run"
         for stage in STAGES
         if stage not in context.stages and not context.has(FOLDERS[stage])
     }

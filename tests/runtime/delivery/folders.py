@@ -146,9 +146,8 @@ def _write_record(folder: Path, clip: Path, making: Making) -> None:
             name: str(value) if isinstance(value, (Path, Fraction)) else value
             for name, value in asdict(source.info).items()
         }
-    without = [number for number in ("1", "2a", "2b", "2c", "3", "4") if number not in making.stages]
     record = {"schema": 2, "status": "done", "input": facts, "frames": making.frames}
-    (folder / RECORD).write_text(json.dumps(record | {"no_network": without}), encoding="utf-8")
+    (folder / RECORD).write_text(json.dumps(record), encoding="utf-8")
 
 
 def _layers(shots: tuple[Shot, ...], making: Making) -> Layers:

@@ -85,13 +85,11 @@ def test_columns_are_those_of_the_stages_that_ran(run: Run, matte_only: Run) -> 
     assert views_there(matte_only[0], ALL) == ["source", "characters"]
 
 
-def test_absent_stages_are_told_apart_by_why(run: Run, matte_only: Run) -> None:
+def test_what_stages_lack_is_said_with_its_reason(run: Run, matte_only: Run) -> None:
     assert absences(run[0]) == []
-    (line,) = absences(matte_only[0])
-    assert line.startswith("no network for: segments (1), effects (2b)")
-    record = matte_only[0].record | {"no_network": ["4"]}
-    lines = absences(Results(matte_only[0].folder, record))
-    assert lines[0] == "no network for: annotation (4)" and lines[1].startswith("not run: segments (1)")
+    assert absences(matte_only[0])[0] == "segments (1): not run"
+    record = run[0].record | {"without": {"4": "no CLIP"}}
+    assert absences(Results(run[0].folder, record)) == ["annotation (4): no CLIP"]
     assert set(STAGES) == {"1", "2a", "2b", "2c", "3", "4"}
 
 
