@@ -70,7 +70,7 @@ class Plate:
         side = 2 * margin(hidden.shape[0]) + 1
         share = cv2.min(cv2.blur(cv2.erode(own, np.ones((side, side), np.uint8)), (side, side)), own)
         picture = self.view(index)
-        cv2.copyTo(rgb, cv2.compare(share, 255, cv2.CMP_EQ), picture)
+        cv2.copyTo(rgb, np.where(share == 255, np.uint8(255), np.uint8(0)), picture)
         edge = (share > 0) & (share < 255)
         part = share[edge].astype(np.float32)[:, None] / 255
         picture[edge] = np.rint(picture[edge] * (1 - part) + rgb[edge] * part).astype(np.uint8)
