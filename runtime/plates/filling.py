@@ -1,4 +1,4 @@
-"""What no frame shows of a background, invented by a network or by OpenCV, without a seam."""
+"""What no frame shows of a background, invented by a network or plainly, without a seam."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -28,8 +28,6 @@ _RING = 4
 _CONTEXT = 0.5
 _LEAST_CONTEXT = 48
 _SEAM_BLUR = 1.5
-_SIMPLE_PIXELS = 60_000
-_SIMPLE_RADIUS = 4
 
 
 def filled(plate: Plate, fill: Fill) -> Plate:
@@ -54,17 +52,13 @@ def filled(plate: Plate, fill: Fill) -> Plate:
 
 
 def fill_simple(picture: Pixels, hole: Pixels) -> Pixels:
-    """A `Fill` without a network: OpenCV's (Telea, 2004), at a size at which it takes under a second."""
-    count = int(np.count_nonzero(hole))
-    scale = min(1.0, float(np.sqrt(_SIMPLE_PIXELS / max(1, count))))
-    size = (max(2, round(hole.shape[1] * scale)), max(2, round(hole.shape[0] * scale)))
-    small_hole = cv2.threshold(
-        cv2.resize(hole, size, interpolation=cv2.INTER_AREA), 0, 255, cv2.THRESH_BINARY
-    )[1]
-    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-    painted = cv2.inpaint(small, small_hole, _SIMPLE_RADIUS, cv2.INPAINT_TELEA)
-    large = cv2.resize(painted, hole.shape[::-1], interpolation=cv2.INTER_CUBIC)
-    return np.asarray(np.where(hole[..., None] > 0, large, picture), np.uint8)
+    """A `Fill` without a network: the colours around the hole flow together in it, without detail.
+
+    Nearer to the truth and faster than OpenCV's two ways of inpainting, whose holes show false edges.
+    """
+    known = (hole == 0).astype(np.float32)
+    whole = smoothly_filled(picture.astype(np.float32) * known[..., None], known)
+    return np.asarray(np.clip(np.rint(whole), 0, 255), np.uint8)
 
 
 def _shown(plate: Plate) -> Mask:

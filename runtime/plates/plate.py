@@ -45,7 +45,7 @@ class Plate:
         picture = from_canvas(self.canvas, self.matrices[place], self.motions.size)
         gain, offset = self.motions.gains[place], self.motions.offsets[place]
         if (gain == 1).all() and (offset == 0).all():
-            return np.ascontiguousarray(picture)
+            return np.array(picture)
         steps = np.arange(256)[:, None] * gain + offset
         table = np.clip(np.rint(steps), 0, 255).astype(np.uint8)
         return np.asarray(cv2.LUT(picture, table[None]), np.uint8)
@@ -68,11 +68,13 @@ class Plate:
         """
         own = visible(hidden)
         side = 2 * margin(hidden.shape[0]) + 1
-        share = np.minimum(cv2.blur(cv2.erode(own, np.ones((side, side), np.uint8)), (side, side)), own)
-        view = self.view(index)
-        share = share.astype(np.uint16)[..., None]
-        mixed = view * (255 - share) + rgb * share
-        return ((mixed + 127) // 255).astype(np.uint8)
+        share = cv2.min(cv2.blur(cv2.erode(own, np.ones((side, side), np.uint8)), (side, side)), own)
+        picture = self.view(index)
+        cv2.copyTo(rgb, np.where(share == 255, np.uint8(255), np.uint8(0)), picture)
+        edge = (share > 0) & (share < 255)
+        part = share[edge].astype(np.float32)[:, None] / 255
+        picture[edge] = np.rint(picture[edge] * (1 - part) + rgb[edge] * part).astype(np.uint8)
+        return picture
 
 
 def seen_from(seen: Pixels, matrix: NDArray[np.float64], size: tuple[int, int]) -> Pixels:
