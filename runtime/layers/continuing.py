@@ -139,7 +139,7 @@ def _hue(around: Change) -> tuple[NDArray[np.float32], float]:
     """Share of each channel in strong light beside the character, the highest 1, and its usual strength."""
     light = around.brighter[::SAMPLED, ::SAMPLED].reshape(-1, 3)
     strength = light.max(axis=1)
-    strong = strength[strength > max(8, 6 * around.noise.sigma)]
+    strong = strength[strength > max(8, 6 * around.noise.sigmas[0])]
     if strong.size < 50:
         return np.ones(3, np.float32), 0.0
     level = float(np.quantile(strong, 0.7))
