@@ -10,12 +10,12 @@ from trt_anime.runtime.layers.solving import Plane, alpha_of, highest, least_alp
 from trt_anime.runtime.media.frames import Pixels
 from trt_anime.runtime.results.layers import Blend
 
-ROWS = 270  # the evidence is gathered in a picture of so many rows
+ROWS = 135  # the evidence is gathered in a picture of so many rows: codes take finer texture off
 CLEAR = 10  # levels from which on a pixel is changed, whatever the noise
 WINDOW = 5  # samples a side, against whose mean texture is measured
 WHITE = 250  # levels from which on light may have been clipped
 DARKENED = 0.1  # share of darkened pixels among the changed that no light makes
-HIDDEN = 0.6  # of the texture that an effect hides at the least if it covers: from there on it covers
+HIDDEN = 0.62  # of what an effect that covers would hide at the least: from there on it does
 
 
 @dataclass(frozen=True)
@@ -24,20 +24,18 @@ class BlendEvidence:
 
     Attributes:
         changed, darkened: samples that differ clearly from the plate, and of these that are darker.
-        counted: of the changed ones, those not near white: the next three are sums over them.
-        texture: squared texture of the plate below.
-        kept: the frame's texture along that of the plate; as much as `texture` where light is added.
-        covered: what would be kept at the most of an effect that covers.
+        weight: sum of the least alphas that could explain the changed ones, 0..1; not of those near white.
+        lost: sum, by that weight, of the plate's squared texture that the frame does not show.
+        expected: the same, of what an effect that covers would hide at the least.
         calm: samples without an effect.
         noise: sum over them of texture that the frame does not have: it is the plate's noise.
     """
 
     changed: int = 0
     darkened: int = 0
-    counted: int = 0
-    texture: float = 0.0
-    kept: float = 0.0
-    covered: float = 0.0
+    weight: float = 0.0
+    lost: float = 0.0
+    expected: float = 0.0
     calm: int = 0
     noise: float = 0.0
 
@@ -60,14 +58,13 @@ def observed(frame: Pixels, plate: Pixels, heat: Pixels, character: Pixels | Non
     steady = changed & (highest(seen) < WHITE)
     texture_seen, texture = _texture(seen), _texture(below)
     energy, along = np.square(texture).sum(axis=2), (texture_seen * texture).sum(axis=2)
-    through = 1 - least_alpha(seen, below, 0) / np.float32(255)
+    least = least_alpha(seen, below, 0) / np.float32(255)
     return BlendEvidence(
         changed=int(np.count_nonzero(changed)),
         darkened=int(np.count_nonzero(changed & (down >= CLEAR) & (down > up / 4))),
-        counted=int(np.count_nonzero(steady)),
-        texture=float(energy[steady].sum()),
-        kept=float(along[steady].sum()),
-        covered=float((energy * through)[steady].sum()),
+        weight=float(least[steady].sum()),
+        lost=float((least * (energy - along))[steady].sum()),
+        expected=float((least * least * energy)[steady].sum()),
         calm=int(np.count_nonzero(calm)),
         noise=float((energy - along)[calm].sum()),
     )
@@ -79,11 +76,10 @@ def blend_of(observations: Iterable[BlendEvidence]) -> Blend:
     All frames count together, by what they show, so one frame more or less does not turn the decision.
     """
     total = sum(observations, BlendEvidence())
-    noise = total.noise / total.calm * total.counted if total.calm else 0.0
+    noise = total.noise / total.calm * total.weight if total.calm else 0.0
     if not total.changed or total.darkened > DARKENED * total.changed:
         return "over"
-    at_least = total.texture - total.covered
-    return "over" if total.texture - noise - total.kept > HIDDEN * at_least else "add"
+    return "over" if total.lost - noise > HIDDEN * total.expected else "add"
 
 
 def _small(picture: Pixels, size: tuple[int, int]) -> Pixels:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from trt_anime.runtime.layers.solving import alpha_of
+from trt_anime.runtime.layers.solving import alpha_of, colour_of, thrice
 from trt_anime.runtime.media.frames import Pixels
 from trt_anime.runtime.results.layers import Blend
 
@@ -137,5 +137,4 @@ def _parts(rgba: Pixels) -> Iterator[tuple[slice, slice]]:
 
 def _split(rgba: Pixels) -> tuple[Pixels, Pixels]:
     """RGBA to alpha, three times, and colour, both uint8 [H,W,3]."""
-    alpha, colour = cv2.cvtColor(alpha_of(rgba), cv2.COLOR_GRAY2RGB), cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB)
-    return np.asarray(alpha, np.uint8), np.asarray(colour, np.uint8)
+    return thrice(alpha_of(rgba)), colour_of(rgba)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trt_anime.runtime.layers.residual import COARSE, Box, Change, coarse_box, enlarged, levels, ramp
-from trt_anime.runtime.layers.solving import Plane, less, scaled, thrice
+from trt_anime.runtime.layers.solving import Plane, alpha_of, colour_of, less, rgba_of, scaled, thrice
 from trt_anime.runtime.media.frames import Pixels
 
 SPREADS = (1, 2, 4, 8, 16)  # sigmas, in coarse pixels, of the surroundings that are looked to for more
@@ -21,6 +21,7 @@ DARK = 0.07  # and the surroundings whose darkest place bounds light that lies o
 LINE_LEAST, LINE_SURE = 0.3, 0.6  # of the usual strength beside the character
 GREY = 0.15  # least share of any channel in the hue: below, noise would decide
 WHITE = 250  # levels from which on a channel may have been clipped
+SAMPLED = 6  # pixels to one, where only the kind of light matters
 LEVELS = np.arange(256, dtype=np.float32)
 
 
@@ -57,23 +58,17 @@ def cover_over(
     """
     height, width = known.shape
     small = -(-width // COARSE), -(-height // COARSE)
-    alpha = layer[..., 3]
-    own = cv2.insertChannel(
-        alpha, cv2.cvtColor(scaled(layer[..., :3].copy(), thrice(alpha)), cv2.COLOR_RGB2RGBA), 3
-    )
+    own = rgba_of(scaled(colour_of(layer), thrice(alpha_of(layer))), alpha_of(layer))
     sums, share = (
         cv2.resize(plane, small, interpolation=cv2.INTER_AREA).astype(np.float32) for plane in (own, known)
     )
     share /= 255
     mean = _continued(np.asarray(sums / np.maximum(share, 0.05)[..., None], np.float32), share)
     cover = enlarged(levels(mean[coarse_box(place)]), (frame.shape[1], frame.shape[0]))
-    paint, alpha = cover[..., :3].copy(), cover[..., 3].copy()
-    weight = cv2.min(warmth, _most(frame, paint, thrice(alpha)))
-    paint, alpha = (
-        scaled(paint, thrice(np.asarray(weight, np.uint8))),
-        scaled(alpha, np.asarray(weight, np.uint8)),
-    )
-    rest = cv2.divide(less(frame, paint), thrice(np.asarray(cv2.bitwise_not(alpha), np.uint8)), scale=255)
+    paint, alpha = colour_of(cover), alpha_of(cover)
+    weight = np.minimum(warmth, _most(frame, paint, thrice(alpha)))
+    paint, alpha = scaled(paint, thrice(weight)), scaled(alpha, weight)
+    rest = cv2.divide(less(frame, paint), thrice(~alpha), scale=255)
     colour = cv2.divide(paint, thrice(alpha), scale=255)
     return np.asarray(colour, np.uint8), alpha, np.asarray(rest, np.uint8)
 
@@ -142,9 +137,9 @@ def _lines(frame: Pixels, around: Change, rows: int) -> tuple[Pixels, Pixels]:
 
 def _hue(around: Change) -> tuple[NDArray[np.float32], float]:
     """Share of each channel in strong light beside the character, the highest 1, and its usual strength."""
-    light = around.brighter[::COARSE, ::COARSE].reshape(-1, 3)
+    light = around.brighter[::SAMPLED, ::SAMPLED].reshape(-1, 3)
     strength = light.max(axis=1)
-    strong = strength[strength > max(8, 6 * around.noise.sigma)]
+    strong = strength[strength > max(8, 6 * around.noise.sigmas[0])]
     if strong.size < 50:
         return np.ones(3, np.float32), 0.0
     level = float(np.quantile(strong, 0.7))

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from trt_anime.runtime.layers.blends import blend_of, observed
-from trt_anime.runtime.layers.continuing import cover_over, light_over, warmth_of
+from trt_anime.runtime.layers.continuing import WHITE, cover_over, light_over, warmth_of
 from trt_anime.runtime.layers.residual import Box, Change, box_in, change
 from trt_anime.runtime.layers.solving import (
     Plane,
@@ -89,7 +89,7 @@ def _light(
 ) -> tuple[Pixels, Pixels]:
     """RGBA of added light, and the frame without it, of the box."""
     seen = np.ascontiguousarray(frame[around.box])
-    light, rest = around.brighter.copy(), less(seen, around.brighter)
+    light, rest = _unclipped(around.brighter, seen), less(seen, around.brighter)
     place = box_in(hidden[around.box])
     if place:
         inside, here = hidden[around.box][place], np.ascontiguousarray(seen[place])
@@ -99,6 +99,12 @@ def _light(
         _put(without, inside, rest, place)
     alpha = highest(light)
     return rgba_of(np.asarray(cv2.divide(light, thrice(alpha), scale=255), np.uint8), alpha), rest
+
+
+def _unclipped(light: Pixels, seen: Pixels) -> Pixels:
+    """Where a channel is clipped at white, its light may be more than is seen: as much as of the others."""
+    clipped = cv2.threshold(seen, WHITE - 1, 255, cv2.THRESH_BINARY)[1]
+    return np.asarray(cv2.max(light, cv2.bitwise_and(thrice(highest(light)), clipped)), np.uint8)
 
 
 def _cover(

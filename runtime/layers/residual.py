@@ -12,8 +12,9 @@ from trt_anime.runtime.media.frames import Pixels
 COARSE = 4  # pixels to one, where faint light is looked for
 REACH, FADE = 0.05, 0.07  # of the frame's height: how far beyond its heat an effect is whole, and fades
 LEAST_SIGMA, LEAST_COARSE = 0.7, 0.2  # levels: what rounding alone makes
-MOST_SIGMA, MOST_COARSE = 6.0, 2.0  # levels: more is no noise, but light that no heat told of
+MOST_SIGMA, MOST_COARSE = 8.0, 2.0  # levels: more is no noise, but light that no heat told of
 USUAL_SIGMA, USUAL_COARSE = 2.0, 0.7  # levels: where heat leaves nothing to measure on
+BUSY = (0, 8, 24, 64)  # levels of contrast around a pixel, from which on noise is measured apart
 ENOUGH = 100  # samples
 FAINT, CLEAR = 2.0, 4.0  # spreads of noise: a mean below the first is nothing, above the second it is light
 DOUBTED, SURE = 3.0, 6.0  # the same for a single pixel: from the second on it is taken as it is
@@ -27,11 +28,11 @@ class Noise:
     """Standard deviations, in levels, of frame less plate where there is no effect.
 
     Attributes:
-        sigma: of a pixel.
+        sigmas: of a pixel, by the contrast around it in the plate, as in `BUSY`.
         coarse: of the mean of a neighbourhood; coding noise does not vanish in it.
     """
 
-    sigma: float
+    sigmas: tuple[float, ...]
     coarse: float
 
 
@@ -82,7 +83,7 @@ def change(frame: Pixels, plate: Pixels, heat: Pixels, hidden: Pixels) -> Change
     reach = enlarged(reach, size)
     seen, below = np.ascontiguousarray(seen[box]), np.ascontiguousarray(plate[box])
     brighter, darker = less(seen, below), less(below, seen)
-    slack = _slack(np.maximum(brighter, darker), noise.sigma)
+    slack = _slack(np.maximum(brighter, darker), below, noise)
     weight = thrice(less(reach, np.ascontiguousarray(hidden[box])))
     return Change(
         box,
@@ -155,23 +156,41 @@ def _far(heat: Pixels, shape: tuple[int, ...]) -> Plane:
 
 
 def _noise(seen: Pixels, plate: Pixels, mean: Plane, free: NDArray[np.bool_]) -> Noise:
-    """Medians don't see what light from afar is left, and where the plate is wrong."""
+    """Quantiles don't see what light from afar is left, and where the plate is wrong."""
     if np.count_nonzero(free) < ENOUGH:
-        return Noise(USUAL_SIGMA, USUAL_COARSE)
+        return Noise((USUAL_SIGMA,) * len(BUSY), USUAL_COARSE)
     gap = cv2.absdiff(seen[::COARSE, ::COARSE], plate[::COARSE, ::COARSE])[free]
-    counts = np.bincount(gap.ravel(), minlength=256)
-    shares = np.cumsum(counts) / counts.sum()
-    quartile = float(np.interp(0.75, shares, np.arange(256) + 0.5))
+    kinds = _busyness(plate)[::COARSE, ::COARSE][free]
+    sigmas = [LEAST_SIGMA]
+    for kind in range(len(BUSY)):
+        found = gap[kinds == kind]
+        sigma = _high(found) / 1.645 if len(found) >= ENOUGH else 0.0
+        sigmas.append(min(max(sigma, sigmas[-1]), MOST_SIGMA))
     coarse = 1.48 * float(np.median(np.abs(mean[free])))
-    return Noise(
-        min(max(quartile / 1.15, LEAST_SIGMA), MOST_SIGMA), min(max(coarse, LEAST_COARSE), MOST_COARSE)
-    )
+    return Noise(tuple(sigmas[1:]), min(max(coarse, LEAST_COARSE), MOST_COARSE))
 
 
-def _slack(strength: Pixels, sigma: float) -> Pixels:
+def _high(gap: Pixels) -> float:
+    """What nine of ten don't exceed, between levels: a level stands for all that is rounded to it."""
+    shares = np.cumsum(np.bincount(gap.ravel(), minlength=256)) / gap.size
+    return float(np.interp(0.9, shares, np.arange(256) + 0.5))
+
+
+def _busyness(plate: Pixels) -> Pixels:
+    """Which of `BUSY` the contrast around a pixel reaches, uint8 [h,w]: codes and seams err most there."""
+    contrast = cv2.morphologyEx(plate, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
+    kinds = np.searchsorted(BUSY, np.arange(256), side="right") - 1
+    return np.asarray(cv2.LUT(highest(np.asarray(contrast, np.uint8)), kinds.astype(np.uint8)), np.uint8)
+
+
+def _slack(strength: Pixels, plate: Pixels, noise: Noise) -> Pixels:
     """Levels by which a pixel may be changed to agree with those around it, uint8 [h,w,3]."""
-    table = SLACK * sigma * (1 - ramp(np.arange(256.0), DOUBTED * sigma, SURE * sigma))
-    return np.asarray(cv2.cvtColor(cv2.LUT(highest(strength), levels(table)), cv2.COLOR_GRAY2RGB), np.uint8)
+    highest_of, kinds = highest(strength), _busyness(plate)
+    result = np.zeros_like(kinds)
+    for kind, sigma in enumerate(noise.sigmas):
+        table = SLACK * sigma * (1 - ramp(np.arange(256.0), DOUBTED * sigma, SURE * sigma))
+        cv2.copyTo(cv2.LUT(highest_of, levels(table)), cv2.inRange(kinds, (kind,), (kind,)), result)
+    return thrice(result)
 
 
 def _steadied(pixels: Pixels, mean: Pixels, slack: Pixels, weight: Pixels) -> Pixels:

@@ -64,6 +64,11 @@ def alpha_of(rgba: Pixels) -> Pixels:
     return np.asarray(cv2.extractChannel(rgba, 3), np.uint8)
 
 
+def colour_of(rgba: Pixels) -> Pixels:
+    """uint8 [H,W,4] -> [H,W,3]; a new array."""
+    return np.asarray(cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB), np.uint8)
+
+
 def rgba_of(colour: Pixels, alpha: Pixels) -> Pixels:
     """uint8 [H,W,3] or [H,W,4] with this alpha, uint8 [H,W], in place of any; black where that is 0."""
     result = colour.copy() if colour.shape[2] == 4 else cv2.cvtColor(colour, cv2.COLOR_RGB2RGBA)

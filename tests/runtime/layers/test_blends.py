@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tests.runtime.layers.scenes import Known, heat_of, noisy, with_veil
+from tests.runtime.layers.scenes import Known, coded, heat_of, noisy, with_veil
 from trt_anime.runtime.layers.blends import BlendEvidence, blend_of, observed
 from trt_anime.runtime.results.layers import Blend
 
@@ -23,6 +23,13 @@ def test_the_drawn_effects_are_told(pair: Known, spell: Known) -> None:
         for sigma in (0.0, 1.5):
             heat, plate = heat_of(scene.effect, grow=3), noisy(scene.plate, sigma)
             assert blend_of([observed(scene.frame, plate, heat, scene.matte)]) == scene.blend
+
+
+@pytest.mark.parametrize("crf", [18, 24])
+def test_the_drawn_effects_are_told_in_coded_video(pair: Known, spell: Known, crf: int) -> None:
+    for scene in (pair, spell):
+        frame, plate = coded(scene.frame, crf), coded(scene.plate, crf)
+        assert blend_of([observed(frame, plate, heat_of(scene.effect, 3), scene.matte)]) == scene.blend
 
 
 def test_what_darkens_covers(alone: Known) -> None:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tests.runtime.layers.scenes import Known, heat_of, noisy, with_veil
+from tests.runtime.layers.scenes import Known, coded, heat_of, noisy, with_veil
 from trt_anime.calibration.metrics.layers import effect_error
 from trt_anime.runtime.layers.characters import decontaminated
 from trt_anime.runtime.layers.compositing import Recomposition, added, composite, over, recomposition
@@ -80,6 +80,17 @@ def test_noise_is_no_effect(alone: Known, blend: Blend, worst: float) -> None:
         frame = noisy(alone.plate, sigma)
         effect = solved(frame, alone.plate, heat, None, blend)
         assert effect.rgba[heat > 0, 3].mean() < worst
+
+
+def test_coded_video_makes_little_effect(spell: Known, alone: Known) -> None:
+    frame, plate = coded(spell.frame, 20), coded(spell.plate, 20)
+    effect = solved(frame, plate, heat_of(spell.effect, 3), spell.matte, "add")
+    error = effect_error(effect.rgba, spell.effect, mask=spell.alpha == 0)
+    assert error.alpha < 5.5 and error.leak < 0.3
+    nothing = solved(
+        coded(alone.plate, 18), coded(alone.plate, 21), np.full_like(alone.ids, 255), None, "add"
+    )
+    assert nothing.rgba[..., 3].mean() < 1.5
 
 
 def test_faint_light_is_found_below_the_noise_of_a_pixel(alone: Known) -> None:
