@@ -52,7 +52,7 @@ def test_two_who_cross_keep_their_ids() -> None:
     found = score(shown, tracked)
     assert found.switches == 0 and found.spurious == 0
     assert found.overlap[1] > 0.94 and found.overlap[2] > 0.94
-    assert sum(found.missed.values()) <= 1
+    assert sum(found.missed.values()) <= 2  # one is wholly hidden between
 
 
 def test_key_frames_come_closer_after_somebody_new_and_then_as_asked() -> None:

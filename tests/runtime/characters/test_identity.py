@@ -86,11 +86,8 @@ def test_two_of_one_shot_are_never_the_same_person() -> None:
 
 def test_there_is_no_256th_person() -> None:
     people = People()
-    for number in range(256):
-        vector = np.zeros(256, np.float32)
-        vector[number] = 1
-        ids = people.settle(number + 1, {1: presence(vector)})
-        assert ids == {1: number + 1 if number < 255 else 0}
+    crowd = {number: presence(look(*np.eye(257)[number])) for number in range(1, 257)}
+    assert people.settle(1, crowd) == {number: number if number < 256 else 0 for number in crowd}
     assert len(people.tracks) == 255
 
 
@@ -118,7 +115,7 @@ def test_ids_of_a_shot_become_ids_of_the_clip() -> None:
 
 
 def test_the_people_of_the_film_are_known_in_every_shot() -> None:
-    scene = Scene(SceneOptions(width=320, height=180, frames=192))
+    scene = Scene(SceneOptions(width=160, height=90, frames=192))
     people, numbers = People(), {}
     for number, shot in enumerate(scene.shots, 1):
         presences = Presences(every=1)
