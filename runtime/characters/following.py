@@ -9,8 +9,8 @@ import numpy as np
 
 from trt_anime.errors import InputError
 from trt_anime.runtime.characters.found import SMALLEST, Found, Frame, Ids, Matte, Segmenter
-from trt_anime.runtime.characters.looks import Describer, Look, colour_layout, unit
-from trt_anime.runtime.characters.matching import match, painted
+from trt_anime.runtime.characters.looks import Describer, colour_layout, unit
+from trt_anime.runtime.characters.matching import LOST, Remembered, match, painted
 from trt_anime.runtime.characters.planes import (
     disc,
     pixels_of,
@@ -22,6 +22,7 @@ from trt_anime.runtime.characters.planes import (
 from trt_anime.runtime.characters.propagation import Followed, Propagator
 
 FORGOTTEN_AFTER = 2  # key frames in a row that see nothing of a character whom motion still carries
+HALF = 0.5  # of a character's pixels: one who loses them, or doubles them, may be mistaken for another
 STEADY = 0.3  # what a new look counts for beside the known ones
 
 
@@ -34,7 +35,8 @@ class KeySchedule:
         rest: at least so many from one to the next, while there is somebody to follow. So soon comes the
             next one, too, when somebody is new: who comes into the picture is seldom whole at first. From
             there on, the distance doubles until it is `every`.
-        unsure: a key frame comes when the propagator is less sure than this, 0..1.
+        unsure: a key frame comes when the propagator is less sure than this, 0..1; as well when a character
+            has lost or gained half of its pixels.
         unexplained: and when the matte has so much more of the frame, 0..1, that nobody is said to be.
     """
 
@@ -115,13 +117,14 @@ class _Following:
     ) -> None:
         self._segmenter, self._propagator = segmenter, propagator
         self._schedule, self._describe = schedule, describe
-        self._looks: dict[int, Look] = {}
+        self._people: dict[int, Remembered] = {}
         self._missed: dict[int, int] = {}
         self._highest = 0
         self._since_key: int | None = None  # None: there was none
         self._apart = schedule.every  # frames from the last key frame to the next
         self._unexplained = 0.0  # when the last key frame had said what it could
         self._started = False
+        self._at_key = np.zeros(256, np.int64)  # pixels by id
 
     def resume(self, known: Known) -> None:
         self._highest = known.highest
@@ -129,6 +132,7 @@ class _Following:
             self._remember(known.frame, known.ids)
             self._propagator.start(known.frame, known.ids)
             self._started, self._since_key = True, 0
+            self._at_key = pixels_of(known.ids)
 
     def next(self, index: int, frame: Frame, matte: Matte | None) -> Tracked:
         moved = Followed(np.zeros(frame.shape[:2], np.uint8), 1.0)
@@ -149,13 +153,21 @@ class _Following:
         if since is None or since >= self._apart:
             return True
         rested = since >= schedule.rest
-        if rested and (moved.sure < schedule.unsure or (matte is None and not self._started)):
+        blind = matte is None and not self._started
+        if rested and (blind or moved.sure < schedule.unsure or self._is_shaken(moved.ids)):
             return True
         if matte is None or (self._started and not rested):
             return False
         more = unexplained(moved.ids, matte) - self._unexplained
         self._unexplained = min(self._unexplained, self._unexplained + more)
         return more >= schedule.unexplained
+
+    def _is_shaken(self, ids: Ids) -> bool:
+        """Whether somebody has far more or fewer pixels than at the last key frame."""
+        before, now = self._at_key, pixels_of(ids)
+        followed = before[1:] >= SMALLEST * ids.size
+        changed = (now[1:] < HALF * before[1:]) | (HALF * now[1:] > before[1:])
+        return bool((followed & changed).any())
 
     def _settled(self, frame: Frame, matte: Matte | None, found: Found, moved: Ids) -> Ids:
         """Give the segments their characters, and tell the propagator."""
@@ -165,7 +177,7 @@ class _Following:
             for segment in found.characters
         }
         free = range(self._highest + 1, self._propagator.most + 1)
-        matched = match(found, moved, known=self._looks, looks=looks, free=free)
+        matched = match(found, moved, known=self._people, looks=looks, free=free)
         self._highest = max((self._highest, *matched.new))
         schedule = self._schedule
         self._apart = schedule.rest if matched.new else min(schedule.every, 2 * self._apart)
@@ -176,6 +188,7 @@ class _Following:
             self._propagator.start(frame, ids, matte)
             self._started = True
         self._remember(frame, ids)
+        self._at_key = pixels_of(ids)
         return ids
 
     def _without_the_forgotten(self, moved: Ids, found: Found) -> Ids:
@@ -191,11 +204,15 @@ class _Following:
         least = SMALLEST * ids.size
         for number in np.flatnonzero(pixels_of(ids)[1:]) + 1:
             shape = (ids == number).astype(np.uint8)
-            if int(number) in self._looks and cv2.countNonZero(shape) < least:
+            pixels = cv2.countNonZero(shape)
+            before = self._people.get(int(number))
+            if before is not None and pixels < max(least, LOST * before.pixels):
                 continue
             look = self._describe(frame, shape)
-            before = self._looks.get(int(number), look)
-            self._looks[int(number)] = unit((1 - STEADY) * before + STEADY * look)
+            if before is not None:
+                look = unit((1 - STEADY) * before.look + STEADY * look)
+                pixels = round((1 - STEADY) * before.pixels + STEADY * pixels)
+            self._people[int(number)] = Remembered(look, pixels)
 
 
 def unexplained(ids: Ids, matte: Matte) -> float:

@@ -16,6 +16,7 @@ Describer = Callable[[Frame, Shape], Look]
 
 TALL = 96  # pixels that a character is reduced to
 BINS = (6, 8, 8)  # lightness, green to red, blue to yellow
+VIVID = (78, 177)  # of Lab's colour axes, as OpenCV has them, 128 for grey: what is beyond counts as there
 THIRDS = (0.5, 0.3, 0.2)  # what head, body and legs count for; hair tells most
 GROUND = 124  # grey around a character that a network looks at
 
@@ -28,14 +29,13 @@ def colour_layout(frame: Frame, shape: Shape) -> Look:
     """
     picture, inside = _cut(frame, shape, TALL)
     lab = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2LAB), np.uint8)
+    lab[..., 1:] = np.clip(lab[..., 1:], *VIVID)
     edges = np.linspace(0, picture.shape[0], len(THIRDS) + 1).round().astype(int)
+    ranges = [0, 256, *(VIVID[0], VIVID[1] + 1) * 2]
     found = []
     for weight, start, stop in zip(THIRDS, edges[:-1], edges[1:], strict=True):
-        where = inside[start:stop]
-        counted = cv2.calcHist(
-            [np.ascontiguousarray(lab[start:stop])], [0, 1, 2], np.ascontiguousarray(where), BINS,
-            [0, 256, 78, 178, 78, 178],
-        )  # fmt: skip
+        part, where = (np.ascontiguousarray(plane[start:stop]) for plane in (lab, inside))
+        counted = cv2.calcHist([part], [0, 1, 2], where, BINS, ranges)
         histogram = _smoothed(np.asarray(counted, np.float32))
         total = float(histogram.sum())
         found.append(histogram.ravel() * (weight / total if total else 0.0))
@@ -89,7 +89,8 @@ def _cut(frame: Frame, shape: Shape, tall: int) -> tuple[Frame, Shape]:
     size = (max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale)))
     picture = cv2.resize(frame[top:bottom, left:right], size, interpolation=cv2.INTER_AREA)
     cover = cv2.resize(shape[top:bottom, left:right] * 255, size, interpolation=cv2.INTER_AREA)
-    inside = np.where(cover >= min(128, int(cover.max())), 255, 0).astype(np.uint8)
+    # Pixels of the border have the background's colours in them.
+    inside = np.where(cover >= min(250, int(cover.max())), 255, 0).astype(np.uint8)
     return np.asarray(picture, np.uint8), inside
 
 

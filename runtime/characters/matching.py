@@ -12,10 +12,18 @@ from trt_anime.runtime.characters.looks import Look, likeness
 from trt_anime.runtime.characters.planes import nearest, reduction
 
 TOUCH = 0.1  # IoU, at least, of a segment with a character that is where it was
-LOOKS = 0.5  # what looks count for beside IoU
-SAME = 0.9  # likeness of one who has come back to a picture that he was not in
+SAME = 0.9  # likeness of one who has come back to where he was not
+LOST = 0.3  # of a character's usual pixels: with fewer, what motion carries is no longer he
 INSIDE = 0.5  # of a segment, or of a character, that makes it a part of the other
 PIECE = 0.3  # of the largest piece: one that is as large is somebody else
+
+
+@dataclass(frozen=True, eq=False)
+class Remembered:
+    """Of a character of the shot: how it looked, and how many pixels it had at the last key frames."""
+
+    look: Look
+    pixels: float
 
 
 @dataclass(frozen=True)
@@ -42,20 +50,20 @@ def match(
     found: Found,
     tracked: Ids,
     *,
-    known: Mapping[int, Look],
+    known: Mapping[int, Remembered],
     looks: Mapping[int, Look],
     free: range,
 ) -> Matched:
     """Which character each segment is.
 
     Segments and characters are paired so that overlap and looks agree best over all of them (Kuhn, "The
-    Hungarian method", 1955). One who has no pixel left can be found again by looks alone. A segment that is
-    left over and lies in a character is a piece of it, unless it is nearly as large as what that one has
-    got already; any other is somebody new.
+    Hungarian method", 1955). One of whom little is left can be found elsewhere by looks alone. A segment
+    that is left over and lies in a character is a piece of it, unless it is nearly as large as what that
+    one has got already; any other is somebody new.
 
     Args:
         tracked: uint8 [H,W], where the characters are by what was followed.
-        known: by id, of all characters of the shot, what they looked like.
+        known: by id, all characters of the shot.
         looks: by segment, of those that are characters.
         free: ids for new ones.
     """
@@ -107,7 +115,7 @@ def painted(found: Found, tracked: Ids, matched: Matched) -> Ids:
 def _paired(
     segments: list[FoundSegment],
     counts: NDArray[np.int64],
-    known: Mapping[int, Look],
+    known: Mapping[int, Remembered],
     looks: Mapping[int, Look],
 ) -> dict[int, int]:
     names = sorted(known)
@@ -115,11 +123,12 @@ def _paired(
     pixels = counts.sum(axis=0)
     for row, segment in enumerate(segments):
         for column, name in enumerate(names):
-            alike = likeness(looks[segment.id], known[name])
+            alike = likeness(looks[segment.id], known[name].look)
             both = counts[segment.id, name]
             iou = both / max(1, pixels[name] + counts[segment.id].sum() - both)
-            if iou >= TOUCH or (not pixels[name] and alike >= SAME):
-                score[row, column] = iou + LOOKS * alike
+            lost = pixels[name] < LOST * known[name].pixels
+            if iou >= TOUCH or (lost and alike >= SAME):
+                score[row, column] = iou + alike
     rows, columns = linear_sum_assignment(score, maximize=True)
     return {
         segments[row].id: names[column]

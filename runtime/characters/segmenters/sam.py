@@ -54,11 +54,10 @@ class SamSegmenter:
 
 def _best(part: Shape, whole: BoxMask, deep: BoxMask) -> BoxMask:
     own, _, both = overlap(part, whole.shape)
-    if both < AGREED * own:
-        return BoxMask(part, 0.0)
-    drawn, deeper, shared = overlap(whole.shape, deep.shape)
+    base = whole if both >= AGREED * own else BoxMask(part, 0.0)
+    drawn, deeper, shared = overlap(base.shape, deep.shape)
     reaches = deep.quality >= GOOD and shared >= 0.95 * drawn and deeper <= 3 * drawn
-    return deep if reaches else whole
+    return deep if reaches else base
 
 
 def _believable(pieces: Sequence[BoxMask], part: Shape) -> bool:
