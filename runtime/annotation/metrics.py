@@ -6,6 +6,7 @@ is drawn.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -152,17 +153,18 @@ def _histogram(luma: Pixels) -> Floats:
 
 
 def _blocking(luma: Pixels) -> float:
-    return (_blocking_along(luma) + _blocking_along(luma.T)) / 2
+    across, down = cv2.absdiff(luma[:, 1:], luma[:, :-1]), cv2.absdiff(luma[1:], luma[:-1])
+    return (_excess(across, 0) + _excess(down, 1)) / 2
 
 
-def _blocking_along(luma: Pixels) -> float:
-    """Of the upright borders."""
-    steps = cv2.absdiff(luma[:, 1:], luma[:, :-1])
+def _excess(steps: NDArray[Any], axis: int) -> float:
+    """`steps`: uint8, between neighbours; their places along the other axis than `axis` are compared."""
     shading = (steps <= _SHADE).astype(np.uint8)
-    sums = cv2.reduce(cv2.multiply(steps, shading), 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel()
-    counts = cv2.reduce(shading, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel()
-    phase = np.arange(len(sums)) % 8
-    means = [sums[phase == p].sum() / max(1, counts[phase == p].sum()) for p in range(8)]
+    faint = cv2.multiply(steps, shading)
+    sums, counts = (
+        cv2.reduce(plane, axis, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel() for plane in (faint, shading)
+    )
+    means = [sums[phase::8].sum() / max(1, counts[phase::8].sum()) for phase in range(8)]
     # A border is between the columns 7 and 8; next to it smoothing codecs leave some of its step.
     return float(means[7] - np.median(means[1:6]))
 
