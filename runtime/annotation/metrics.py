@@ -99,8 +99,13 @@ def luma_of(rgb: Pixels) -> Pixels:
     return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
-def sharpness_of(luma: Pixels, mask: Pixels | None = None) -> float:
-    """See `Metrics.sharpness`.
+def sharpness_of(luma: Pixels) -> float:
+    """See `Metrics.sharpness`; `luma`: uint8 [H,W], 0..255, any size."""
+    return edges_of(luma)[0]
+
+
+def edges_of(luma: Pixels, mask: Pixels | None = None) -> tuple[float, float]:
+    """`Metrics.sharpness`, and the mean contrast, 0..1, in windows of 11 x 11: how much is drawn.
 
     Args:
         luma: uint8 [H,W], 0..255, any size.
@@ -114,14 +119,15 @@ def sharpness_of(luma: Pixels, mask: Pixels | None = None) -> float:
     steepest = cv2.dilate(step, window)[::4, ::4]
     highest, lowest = (function(luma, wider)[::4, ::4] for function in (cv2.dilate, cv2.erode))
     contrast = cv2.subtract(highest, lowest)
-    edges = contrast >= _STEP
+    inside = np.ones(contrast.shape, bool)
     if mask is not None:
         # What is beyond the picture is as its edge, so that a figure that is cut there isn't worn away.
-        edges &= cv2.erode(mask, window, borderType=cv2.BORDER_REPLICATE)[::4, ::4] > 0
+        inside = cv2.erode(mask, window, borderType=cv2.BORDER_REPLICATE)[::4, ::4] > 0
+    edges = inside & (contrast >= _STEP)
     if not edges.any():
-        return 0.0
+        return 0.0, 0.0
     ratios = np.sort(steepest[edges].astype(np.float32) / contrast[edges])
-    return float(ratios[len(ratios) // 2 :].mean())
+    return float(ratios[len(ratios) // 2 :].mean()), float(contrast[inside].mean()) / 255
 
 
 def noise_of(luma: Pixels) -> float:
