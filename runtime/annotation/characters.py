@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from trt_anime.runtime.annotation.metrics import sharpness_of
+from trt_anime.runtime.annotation.metrics import edges_of
 from trt_anime.runtime.media.frames import Pixels
 
 Ranks = NDArray[np.int16]
@@ -29,6 +29,8 @@ class Presence:
             of which it isn't known.
         sharpness: 0..1, as in `Metrics`, of what is drawn inside it in the upper half of its box, where
             faces are; the background's edges don't count.
+        detail: 0..1, mean contrast there, as `metrics.edges_of` has it: of frames that differ in little
+            else, those with closed or covered eyes have less.
     """
 
     id: int
@@ -37,11 +39,15 @@ class Presence:
     cut: float
     hidden: float
     sharpness: float
+    detail: float
 
     @property
     def shown(self) -> float:
-        """0..1, how good a picture of the character this is: sharp, large, whole, in front of others."""
-        return self.sharpness * sqrt(self.area) * (1 - self.cut) * (1 - self.hidden)
+        """0..1, how good a picture of the character this is: sharp, large, whole, in front, eyes open.
+
+        To be compared between frames of one shot.
+        """
+        return self.sharpness * self.detail * sqrt(self.area) * (1 - self.cut) * (1 - self.hidden)
 
 
 def presences(ids: Pixels, luma: Pixels, order: Sequence[int] = ()) -> list[Presence]:
@@ -71,15 +77,16 @@ def _presence(
     rows, columns = box
     (top, bottom), (left, right) = (rows.start, rows.stop), (columns.start, columns.stop)
     middle = min(bottom, max(top + 2, (top + bottom + 1) // 2))
+    upper = (slice(top, middle), columns)
+    sharpness, detail = edges_of(luma[upper], (ids[upper] == number).astype(np.uint8))
     return Presence(
         id=number,
         box=(left, top, right, bottom),
         area=area,
         cut=_cut(box, (int(ids.shape[0]), int(ids.shape[1]))),
         hidden=_hidden(number, ids[max(0, top - 1) : bottom + 1, max(0, left - 1) : right + 1], ranks),
-        sharpness=sharpness_of(
-            luma[top:middle, columns], (ids[top:middle, columns] == number).astype(np.uint8)
-        ),
+        sharpness=sharpness,
+        detail=detail,
     )
 
 

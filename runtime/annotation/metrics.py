@@ -6,6 +6,7 @@ is drawn.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -98,8 +99,13 @@ def luma_of(rgb: Pixels) -> Pixels:
     return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
-def sharpness_of(luma: Pixels, mask: Pixels | None = None) -> float:
-    """See `Metrics.sharpness`.
+def sharpness_of(luma: Pixels) -> float:
+    """See `Metrics.sharpness`; `luma`: uint8 [H,W], 0..255, any size."""
+    return edges_of(luma)[0]
+
+
+def edges_of(luma: Pixels, mask: Pixels | None = None) -> tuple[float, float]:
+    """`Metrics.sharpness`, and the mean contrast, 0..1, in windows of 11 x 11: how much is drawn.
 
     Args:
         luma: uint8 [H,W], 0..255, any size.
@@ -113,14 +119,15 @@ def sharpness_of(luma: Pixels, mask: Pixels | None = None) -> float:
     steepest = cv2.dilate(step, window)[::4, ::4]
     highest, lowest = (function(luma, wider)[::4, ::4] for function in (cv2.dilate, cv2.erode))
     contrast = cv2.subtract(highest, lowest)
-    edges = contrast >= _STEP
+    inside = np.ones(contrast.shape, bool)
     if mask is not None:
         # What is beyond the picture is as its edge, so that a figure that is cut there isn't worn away.
-        edges &= cv2.erode(mask, window, borderType=cv2.BORDER_REPLICATE)[::4, ::4] > 0
+        inside = cv2.erode(mask, window, borderType=cv2.BORDER_REPLICATE)[::4, ::4] > 0
+    edges = inside & (contrast >= _STEP)
     if not edges.any():
-        return 0.0
+        return 0.0, 0.0
     ratios = np.sort(steepest[edges].astype(np.float32) / contrast[edges])
-    return float(ratios[len(ratios) // 2 :].mean())
+    return float(ratios[len(ratios) // 2 :].mean()), float(contrast[inside].mean()) / 255
 
 
 def noise_of(luma: Pixels) -> float:
@@ -152,17 +159,18 @@ def _histogram(luma: Pixels) -> Floats:
 
 
 def _blocking(luma: Pixels) -> float:
-    return (_blocking_along(luma) + _blocking_along(luma.T)) / 2
+    across, down = cv2.absdiff(luma[:, 1:], luma[:, :-1]), cv2.absdiff(luma[1:], luma[:-1])
+    return (_excess(across, 0) + _excess(down, 1)) / 2
 
 
-def _blocking_along(luma: Pixels) -> float:
-    """Of the upright borders."""
-    steps = cv2.absdiff(luma[:, 1:], luma[:, :-1])
+def _excess(steps: NDArray[Any], axis: int) -> float:
+    """`steps`: uint8, between neighbours; their places along the other axis than `axis` are compared."""
     shading = (steps <= _SHADE).astype(np.uint8)
-    sums = cv2.reduce(cv2.multiply(steps, shading), 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel()
-    counts = cv2.reduce(shading, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel()
-    phase = np.arange(len(sums)) % 8
-    means = [sums[phase == p].sum() / max(1, counts[phase == p].sum()) for p in range(8)]
+    faint = cv2.multiply(steps, shading)
+    sums, counts = (
+        cv2.reduce(plane, axis, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel() for plane in (faint, shading)
+    )
+    means = [sums[phase::8].sum() / max(1, counts[phase::8].sum()) for phase in range(8)]
     # A border is between the columns 7 and 8; next to it smoothing codecs leave some of its step.
     return float(means[7] - np.median(means[1:6]))
 

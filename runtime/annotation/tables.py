@@ -179,7 +179,7 @@ def _arrow_schema() -> Any:
         [
             ("id", whole),
             ("box", pa.list_(whole, 4)),
-            *((n, real) for n in ("area", "cut", "hidden", "sharpness")),
+            *((n, real) for n in ("area", "cut", "hidden", "sharpness", "detail")),
         ]
     )
     tag = pa.struct([("name", word), ("group", word), ("source", word), ("score", real)])

@@ -1,8 +1,9 @@
 """The nearest of many vectors, by usearch.
 
 Up to `EXACT` rows a query is compared with each of them: nothing is missed, nothing has to be built and
-nothing can go stale (measured: 6 ms for 100,000 rows of 512). Above that an HNSW graph (Malkov and Yashunin
-2016) is built at the first search and kept beside the array, with a seal that tells what it was built of.
+nothing can go stale. Measured on two cores, 100,000 rows of 512: 16 ms so, where an HNSW graph (Malkov and
+Yashunin 2016) answers in 1 ms, once it was built in 73 s. Above `EXACT` such a graph is built at the first
+search and kept beside the array, with a seal that tells what it was built of.
 """
 
 import json

@@ -74,9 +74,12 @@ def figures() -> Film:
 @contextmanager
 def tools_of(clip: Small, *, sha: str | None = None, **more: Any) -> Iterator[Tools]:
     """As `process` puts them together. `sha`: say that the weights are others."""
-    names = {"embed": {"frame": (1, HEIGHT, WIDTH, 3)}, "embed_text": {"ids": (1, 77)}}
+    names: dict[str, dict[str, tuple[int, ...]]] = {
+        "embed": {"frame": (1, HEIGHT, WIDTH, 3)},
+        "embed_text": {"ids": (1, 77)},
+    }
     with HostDevice() as device:
-        facts = {}
+        facts: dict[str, dict[str, Any]] = {}
         for name, shapes in names.items():
             session = OrtCpuSession(clip.paths[name], device, threads=1, name=name)
             facts[name] = {

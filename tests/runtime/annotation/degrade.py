@@ -40,7 +40,8 @@ def grain(sigma: float) -> Damage:
 def jpeg(quality: int) -> Damage:
     def apply(rgb: Pixels) -> Pixels:
         _, data = cv2.imencode(".jpg", rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-        return np.ascontiguousarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1], np.uint8)
+        bgr = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+        return np.ascontiguousarray(bgr[..., ::-1])
 
     return apply
 
@@ -54,7 +55,7 @@ def tinted(red: float, green: float, blue: float) -> Damage:
 
     def apply(rgb: Pixels) -> Pixels:
         luma = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)[..., None]
-        return np.rint(luma * np.array([red, green, blue])).astype(np.uint8)
+        return np.asarray(np.rint(luma * np.array([red, green, blue])), np.uint8)
 
     return apply
 

@@ -141,7 +141,7 @@ def test_without_anything_frames_are_still_measured(figures: Film, tmp_path: Pat
     for word in ("stage 3", "CLIP", "DINOv2", "captioner"):
         assert any(word in note for note in notes)
     for row in rows.values():
-        assert row.characters is row.tags is row.caption is None and row.best_of == ()
+        assert (row.characters, row.tags, row.caption, row.best_of) == (None, None, None, ())
     assert any(row.represents for row in rows.values())
     assert read_annotation(results.folder / ANNOTATION).missing == tuple(notes)
 

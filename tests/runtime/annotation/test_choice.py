@@ -1,5 +1,6 @@
 """What stands for a shot is stable, sharp, different; what shows a character is sharp, large, whole."""
 
+import cv2
 import numpy as np
 import pytest
 
@@ -22,7 +23,7 @@ def candidate(
 ) -> Candidate:
     """`shows`: how large character 1 is in it; 0 for not at all."""
     metrics = Metrics(sharpness, luma, 0, 0, 0.5, 0, 0, 0, 0, hash)
-    people = (Presence(1, (0, 0, 9, 9), shows, 0, 0, sharpness),) if shows else ()
+    people = (Presence(1, (0, 0, 9, 9), shows, 0, 0, sharpness, 0.5),) if shows else ()
     return Candidate(index, shown, metrics, np.zeros((2, 2, 3), np.uint8), people)
 
 
@@ -100,7 +101,7 @@ def drawn(*boxes: tuple[int, int, int, int, int]) -> tuple[Pixels, Pixels]:
 
 def test_boxes_and_areas_are_exact() -> None:
     one, two = presences(*drawn((3, 10, 5, 40, 50), (200, 50, 20, 70, 40)))
-    assert (one.id, one.box, one.area) == (3, (10, 5, 40, 50), pytest.approx(30 * 45 / 4800))
+    assert (one.id, one.box) == (3, (10, 5, 40, 50)) and one.area == pytest.approx(30 * 45 / 4800)
     assert (two.id, two.box) == (200, (50, 20, 70, 40))
     assert one.cut == two.cut == one.hidden == two.hidden == 0 and one.sharpness == 1
 
@@ -128,3 +129,16 @@ def test_the_background_doesnt_make_a_smeared_figure_sharp() -> None:
     smeared[ids > 0] = 120
     smeared[ids == 0] = np.tile((np.arange(80) // 3 % 2 * 160 + 40).astype(np.uint8), (60, 1))[ids == 0]
     assert presences(ids, luma)[0].sharpness == 1 and presences(ids, smeared)[0].sharpness == 0
+
+
+def test_a_face_with_open_eyes_is_shown_better() -> None:
+    ids, face = drawn((1, 10, 5, 70, 55))
+    face[ids > 0] = 200
+    cv2.rectangle(face, (12, 7), (68, 14), 90, 1)  # hair
+    closed, opened = face.copy(), face.copy()
+    for x in (30, 50):
+        cv2.line(closed, (x - 5, 22), (x + 5, 22), 60, 1)
+        cv2.circle(opened, (x, 22), 5, 255, -1)
+        cv2.circle(opened, (x, 22), 3, 20, -1)
+    (shut,), (awake,) = presences(ids, closed), presences(ids, opened)
+    assert awake.shown > 1.1 * shut.shown and awake.area == shut.area

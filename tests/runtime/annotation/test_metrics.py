@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.runtime.annotation.degrade import Damage, blur, frame, gamma, grain, jpeg, lines, tinted
-from trt_anime.runtime.annotation.metrics import Metrics, luma_of, metrics_of, sharpness_of
+from trt_anime.runtime.annotation.metrics import Metrics, edges_of, luma_of, metrics_of, sharpness_of
 
 FRAMES = (20, 50, 80)
 
@@ -42,7 +42,7 @@ def test_sharpness_is_not_how_much_is_drawn() -> None:
     """The frame on an empty wall three times as wide: as sharp, where a Laplacian says a third."""
     wide = np.full((360, 1920, 3), 200, np.uint8)
     wide[:, :640] = frame(50)
-    assert metrics_of(wide).sharpness == pytest.approx(clean(50).sharpness, abs=0.01)
+    assert metrics_of(wide).sharpness == pytest.approx(clean(50).sharpness, abs=0.02)
     classic = [cv2.Laplacian(luma_of(rgb), cv2.CV_32F).var() for rgb in (wide, frame(50))]
     assert classic[0] < 0.5 * classic[1]
     assert metrics_of(np.full((64, 64, 3), 90, np.uint8)).sharpness == 0
@@ -54,7 +54,7 @@ def test_sharpness_behind_a_mask_is_that_of_the_figure_alone() -> None:
     mask[:, 320:] = 1
     smeared = luma.copy()
     smeared[:, 312:] = cv2.GaussianBlur(luma, (0, 0), 4)[:, 312:]
-    assert sharpness_of(luma, mask) > 0.7 > 0.3 > sharpness_of(smeared, mask)
+    assert edges_of(luma, mask)[0] > 0.7 > 0.3 > edges_of(smeared, mask)[0]
     assert sharpness_of(smeared) > 0.6
 
 
@@ -93,7 +93,7 @@ def test_clipping_is_counted_exactly() -> None:
     rgb = np.full((100, 100, 3), 128, np.uint8)
     rgb[:10], rgb[10:15] = 3, 252
     found = metrics_of(rgb)
-    assert (found.shadows, found.highlights) == (pytest.approx(0.10), pytest.approx(0.05))
+    assert [found.shadows, found.highlights] == pytest.approx([0.10, 0.05])
     rgb[:10], rgb[10:15] = 4, 251
     found = metrics_of(rgb)
     assert (found.shadows, found.highlights) == (0, 0)

@@ -99,7 +99,7 @@ def test_a_damaged_index_is_built_anew(tmp_path: Path, damage: str) -> None:
     search(kept, vectors()[0])
     data = bytearray(place_of(kept).read_bytes())
     data[len(data) // 2] ^= 0x40
-    content = {"cut": data[:-9], "flipped": data, "empty": b""}[damage]
+    content = {"cut": bytes(data[:-9]), "flipped": bytes(data), "empty": b""}[damage]
     place_of(kept).write_bytes(content)
     found, notes = search(kept, vectors()[9])
     assert found[0][0] == 27 and notes == [f"{place_of(kept)}: is damaged; it is built anew"]

@@ -43,7 +43,7 @@ def graph(path: Path, *, side: int = SIDE, last: int = 3, weights: int = 5) -> P
         [helper.make_tensor_value_info("predictions_sigmoid", TensorProto.FLOAT, ["batch", weights])],
         [
             numpy_helper.from_array(np.array([1, 2], np.int64), "axes"),
-            numpy_helper.from_array(np.float32(128), "middle"),
+            numpy_helper.from_array(np.array(128, np.float32), "middle"),
             numpy_helper.from_array(table, "table"),
         ],
     )
