@@ -53,11 +53,19 @@ def report(films: "Sequence[Film]", *, size: str, filled_by: str, date: str, ver
 
 
 def _plates(rows: list[tuple[str, ShotScore]]) -> str:
-    head = ["film, shot", "visible, dB", "hidden, dB", "never seen, dB", "flicker", "the clip's own"]
+    head = [
+        "film, shot",
+        "visible, dB",
+        "the clip there",
+        "hidden, dB",
+        "never seen, dB",
+        "flicker",
+        "the clip's",
+    ]
     table = [
         [
             f"{art}, {shot.name}",
-            *(_number(part.psnr_db, 1) for part in (shot.visible, shot.hidden, shot.never)),
+            *(_number(part.psnr_db, 1) for part in (shot.visible, shot.clip, shot.hidden, shot.never)),
             *(_number(mean.value, 2) for mean in (shot.flicker, shot.source)),
         ]
         for art, shot in rows

@@ -58,8 +58,8 @@ class ShotScore:
     """One shot, all of its fresh frames. Errors are levels of 255.
 
     Attributes:
-        visible: plates where the background shows in that frame; hidden: where it shows only in others;
-            never: where in none.
+        visible: plates where the background shows in that frame; clip: the clip itself there; hidden: where
+            it shows only in others; never: where in none.
         effect: the effect layer laid on the true layers below it, where there is effect; bare: the same
             without any effect layer, to compare with; spill: with it, where there is none.
         recomposed_db: of each frame.
@@ -72,6 +72,7 @@ class ShotScore:
     name: str
     tracks: TrackScore | None = None
     visible: Region = field(default_factory=Region)
+    clip: Region = field(default_factory=Region)
     hidden: Region = field(default_factory=Region)
     never: Region = field(default_factory=Region)
     effect: Mean = field(default_factory=Mean)
@@ -171,6 +172,7 @@ def _of(pictures: Sequence[tuple[LayerFolder, Pixels]], stage: str) -> list[tupl
 def _add(score: ShotScore, frame: _Frame) -> None:
     truth, shows = frame.truth, frame.shows
     score.visible.add(truth.plate, frame.plate, shows)
+    score.clip.add(truth.plate, frame.rgb, shows)
     score.hidden.add(truth.plate, frame.plate, ~shows & ~frame.invented)
     score.never.add(truth.plate, frame.plate, ~shows & frame.invented)
     score.recomposed_db.append(recomposition(frame.rgb, frame.composed).psnr_db)

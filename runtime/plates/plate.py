@@ -11,6 +11,7 @@ from trt_anime.runtime.plates.motions import Motions
 from trt_anime.runtime.plates.seen import margin, visible
 from trt_anime.runtime.plates.warping import from_canvas, to_canvas
 
+_NOISE = (4, 10)  # levels by which a frame differs from its plate: no more than noise, and clearly more
 _ALL = 250  # of 255: less is not only rounding
 
 
@@ -57,7 +58,9 @@ class Plate:
         return np.asarray(invented, np.uint8)
 
     def behind(self, index: int, rgb: Pixels, hidden: Pixels) -> Pixels:
-        """uint8 [H,W,3]: `view`, with the frame's own pixels where the background shows in it.
+        """uint8 [H,W,3]: `view`, with the frame's own pixels where the background shows and is another.
+
+        So what moves in the background stays in it, and the noise of the clip doesn't come along.
 
         Args:
             rgb: uint8 [H,W,3], fresh frame `index`.
@@ -70,11 +73,22 @@ class Plate:
         side = 2 * margin(hidden.shape[0]) + 1
         share = cv2.min(cv2.blur(cv2.erode(own, np.ones((side, side), np.uint8)), (side, side)), own)
         picture = self.view(index)
+        share = cv2.multiply(share, _otherness(picture, rgb), scale=1 / 255)
         cv2.copyTo(rgb, np.where(share == 255, np.uint8(255), np.uint8(0)), picture)
         edge = (share > 0) & (share < 255)
         part = share[edge].astype(np.float32)[:, None] / 255
         picture[edge] = np.rint(picture[edge] * (1 - part) + rgb[edge] * part).astype(np.uint8)
         return picture
+
+
+def _otherness(view: Pixels, rgb: Pixels) -> Pixels:
+    """uint8 [H,W]: 0 where two pictures differ no more than by noise, 255 where they clearly do."""
+    gap = cv2.absdiff(view, rgb)
+    most = cv2.blur(np.asarray(gap.max(axis=2), np.uint8), (3, 3))
+    low, high = _NOISE
+    return np.asarray(
+        cv2.convertScaleAbs(cv2.subtract(most, (low,) * 4), alpha=255 / (high - low)), np.uint8
+    )
 
 
 def seen_from(seen: Pixels, matrix: NDArray[np.float64], size: tuple[int, int]) -> Pixels:
