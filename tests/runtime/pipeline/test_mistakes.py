@@ -125,8 +125,8 @@ MISTAKES = [
     Mistake(
         "a slot is given back as soon as it is submitted",
         "feed",
-        "            self._program.submit(batch.slot, self._batch_size)\n",
-        "            self._program.submit(batch.slot, self._batch_size)\n"
+        "            self._submit(batch, self._batch_size)\n",
+        "            self._submit(batch, self._batch_size)\n"
         "            self._slots.release(batch.slot)\n",
     ),
     Mistake(
