@@ -36,16 +36,18 @@ class Span(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """Of the process.
+    """Of the process and its machine.
 
     Attributes:
         resident_bytes: RAM that it takes.
         cpu_s: CPU seconds so far, over all threads.
+        machine_s: CPU seconds of all programs so far; 0 where the system doesn't tell.
     """
 
     at_s: float
     resident_bytes: int
     cpu_s: float
+    machine_s: float
 
 
 class Written(NamedTuple):

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from trt_anime import __version__
-from trt_anime.cli import calibrate, doctor, engines, export, models, process
+from trt_anime.cli import calibrate, doctor, engines, export, models, process, profiling
 from trt_anime.errors import TrtAnimeError
 
 app = typer.Typer(
@@ -36,6 +36,7 @@ app.command("calibrate")(calibrate.calibrate)
 app.command("doctor")(doctor.doctor)
 app.add_typer(models.app, name="models")
 app.add_typer(engines.app, name="engines")
+app.add_typer(profiling.app, name="profile")
 
 
 def main(arguments: list[str] | None = None) -> None:
