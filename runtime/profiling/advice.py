@@ -13,7 +13,7 @@ class Seen:
     """What the rules look at.
 
     Attributes:
-        bound: ``compute``, ``encode``, ``decode``, ``look ahead``, ``copy in``, ``copy out`` or ``latency``.
+        bound: a key of `HEADLINES`.
         busy: share of the time of what bounds.
         device: ``cpu``, ``cuda`` or ``null``.
         stage: number of the stage that takes most time.
@@ -53,7 +53,8 @@ HEADLINES = {
     "compute": "Compute-bound: stage {stage} keeps the device busy {busy:.0%} of the time.",
     "encode": "Encode-bound: writing {format} keeps its threads busy {busy:.0%} of the time.",
     "decode": "Decode-bound: reading the clip takes most of a thread that is busy {busy:.0%} of the time.",
-    "look ahead": "Look-ahead-bound: finding held frames takes most of a thread that is busy {busy:.0%} of the time.",
+    "look ahead": "Look-ahead-bound: finding held frames takes most of a thread that is busy {busy:.0%} of"
+    " the time.",
     "copy in": "Bus-bound: copies to the device go on {busy:.0%} of the time.",
     "copy out": "Bus-bound: copies from the device go on {busy:.0%} of the time.",
     "latency": "Nothing is saturated: the busiest part works {busy:.0%} of the time, the rest is waiting.",
@@ -84,9 +85,9 @@ RULES = (
         "Build an engine: `trt-anime engines build {model} --gpu native --precision fp16`.",
     ),
     Rule(
-        lambda seen: seen.bound == "compute"
-        and seen.provider.startswith("TensorRT")
-        and seen.precision == "fp32",
+        lambda seen: (
+            seen.bound == "compute" and seen.provider.startswith("TensorRT") and seen.precision == "fp32"
+        ),
         "Build the engine in FP16: `make engines GPU=native PRECISION=fp16 MODELS={model}`.",
     ),
     Rule(
@@ -157,4 +158,8 @@ def bound_of(resources: Sequence[dict[str, Any]], figures: Sequence[dict[str, An
 def busiest_stage(figures: Sequence[dict[str, Any]]) -> str:
     """Number of the stage that takes most time; empty where none ran."""
     stages = [row for row in figures if row["name"].startswith(STAGE)]
-    return max(stages, key=lambda row: float(row["share_of_wall"]))["name"].removeprefix(STAGE) if stages else ""
+    return (
+        max(stages, key=lambda row: float(row["share_of_wall"]))["name"].removeprefix(STAGE)
+        if stages
+        else ""
+    )

@@ -1,4 +1,4 @@
-"""What is measured beside the runs, one thing at a time: layers of each stage, and the machine's ceilings."""
+"""What is measured beside the runs, one thing at a time: each stage's layers, the machine's ceilings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ class Alone:
 
 
 def measured_alone(options: ProcessOptions, *, graph: GraphOf, notify: Notify) -> Alone:
-    """Open the clip and the stages once more, and measure. A stage whose layers can't be timed is a notice."""
+    """Open clip and stages once more, and measure. A stage whose layers can't be timed is a notice."""
     with equipped(options, graph=graph, notify=lambda sentence: None) as equipment:
         picture = next(iter(equipment.source)).rgb
         nodes = equipment.plan.chain.nodes

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 _TRIMMED = 0.05  # of the samples at each end: one hiccup of the machine isn't the program's
 _ROUNDS = 2000
+_MOST = np.log(1000.0)  # more than that, either way, is not worth telling apart
 _SEED = 20261126
 
 
@@ -43,7 +44,7 @@ def change(
         return None
     rng = np.random.default_rng(_SEED)
     ratio = _centre(second) / _centre(first)
-    drawn = np.log(_drawn(second, rng)) - np.log(_drawn(first, rng))
+    drawn = np.clip(np.log(_drawn(second, rng)) - np.log(_drawn(first, rng)), -_MOST, _MOST)
     low, high = np.quantile(drawn, ((1 - level) / 2, (1 + level) / 2))
     return Change(ratio, float(np.exp(low)), float(np.exp(high)), min(len(first), len(second)))
 
@@ -70,7 +71,8 @@ def _drawn(runs: Sequence[NDArray[np.float64]], rng: np.random.Generator) -> NDA
     if count > 1:
         between *= np.sqrt(count / (count - 1))
     noise = (within[picked, np.arange(_ROUNDS)[:, None]] - whole[picked]).mean(1)
-    return np.maximum(whole.mean() + between + noise, np.finfo(np.float64).tiny)
+    drawn: NDArray[np.float64] = np.maximum(whole.mean() + between + noise, np.finfo(np.float64).tiny)
+    return drawn
 
 
 def _resampled(run: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
@@ -80,5 +82,5 @@ def _resampled(run: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np
     starts = rng.integers(0, len(run), (_ROUNDS, blocks, 1))
     series = run[(starts + np.arange(length)) % len(run)].reshape(_ROUNDS, -1)[:, : len(run)]
     cut = int(len(run) * _TRIMMED)
-    kept: NDArray[np.float64] = np.sort(series, axis=1)[:, cut : len(run) - cut]
-    return kept.mean(1)
+    means: NDArray[np.float64] = np.sort(series, axis=1)[:, cut : len(run) - cut].mean(1)
+    return means

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ def ceilings(threads: int, picture: NDArray[np.uint8]) -> list[Ceiling]:
 def copy_rate(threads: int) -> float:
     """Bytes per second that memory copies read and write."""
     buffers = [(np.ones(_COPY_BYTES, np.uint8), np.ones(_COPY_BYTES, np.uint8)) for _ in range(threads)]
-    jobs = [lambda pair=pair: np.copyto(pair[1], pair[0]) for pair in buffers]
+    jobs = [partial(np.copyto, target, source) for target, source in buffers]
     return 2 * _COPY_BYTES * threads / _seconds(jobs)
 
 
@@ -74,7 +75,7 @@ def png_rate(picture: NDArray[np.uint8], threads: int) -> float:
     pixels = np.ascontiguousarray(picture)
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder) / f"{index}.png" for index in range(threads)]
-        return threads / _seconds([lambda path=path: write_png(path, pixels, None) for path in paths])
+        return threads / _seconds([partial(write_png, path, pixels, None) for path in paths])
 
 
 def _product(make: Callable[[], tuple[str, str, Any, float]], threads: int) -> Ceiling:
@@ -113,7 +114,7 @@ def _conv() -> tuple[str, str, Any, float]:
 
 
 def _model(
-    kind: str, shape: Sequence[int], weight: NDArray[Any], takes: int, gives: int, **attributes: object
+    kind: str, shape: Sequence[int], weight: NDArray[Any], takes: int, gives: int, **attributes: Any
 ) -> Any:
     """One operator with a constant weight; `takes` and `gives` are ONNX's numbers of types."""
     import onnx

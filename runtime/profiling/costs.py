@@ -1,7 +1,7 @@
-"""What an operator costs, from its shapes: floating-point (or integer) operations and bytes.
+"""What an operator costs, from its shapes: floating-point (or integer) operations.
 
-A multiplication with its addition counts as two. Bytes are what an operator reads and writes where nothing is
-fused and nothing stays in a cache: an upper bound of what crosses the memory bus.
+A multiplication with its addition counts as two. Bytes, which `layers` counts, are what an operator reads
+and writes where nothing stays in a cache: an upper bound of what crosses the memory bus.
 """
 
 from collections.abc import Sequence
@@ -30,8 +30,11 @@ _PRODUCTS = {
 }
 # These move or name values and compute none.
 _MOVES = frozenset(
-    "Cast Concat Constant Expand Flatten Gather GatherElements GatherND Identity Pad ReorderInput ReorderOutput"
-    " Reshape ScatterElements ScatterND Shape Slice Split Squeeze Tile Transpose Unsqueeze".split()
+    (
+        *("Cast", "Concat", "Constant", "Expand", "Flatten", "Gather", "GatherElements", "GatherND"),
+        *("Identity", "Pad", "ReorderInput", "ReorderOutput", "Reshape", "ScatterElements", "ScatterND"),
+        *("Shape", "Slice", "Split", "Squeeze", "Tile", "Transpose", "Unsqueeze"),
+    )
 )
 
 

@@ -28,6 +28,7 @@ _ORDER = (
     COPY_IN,
     "queue before stage ",
     STAGE,
+    "queue before copy out",
     COPY_OUT,
     recorder.WAIT_RESULTS,
     "queue before encode",
@@ -84,7 +85,7 @@ def samples(recording: Recording) -> dict[str, list[float]]:
 
 
 def queues(recording: Recording) -> list[Span]:
-    """How long batches stood before stages and before encoders, found from the work around."""
+    """How long batches stood before stages, copies out (which go in clip order) and encoders."""
     ready: dict[tuple[str, int], float] = {}
     for span in recording.spans:
         key = (span.what, span.frame)
@@ -94,7 +95,7 @@ def queues(recording: Recording) -> list[Span]:
         needs = _needs(span, recording)
         known = [ready[need, span.frame] for need in needs if (need, span.frame) in ready]
         if known:
-            what = f"queue before {'encode' if span.what == recorder.ENCODE else span.what}"
+            what = f"queue before {span.what}"
             start_s = min(max(known), span.start_s)  # clocks of two devices differ by microseconds
             found.append(Span(what, "", start_s, span.start_s, span.frame))
     return found
@@ -155,6 +156,8 @@ def _group(track: str) -> str:
 def _needs(span: Span, recording: Recording) -> list[str]:
     if span.what == recorder.ENCODE:
         return [COPY_OUT]
+    if span.what == COPY_OUT:
+        return [STAGE + stage.number for stage in recording.stages if span.layers in stage.layers]
     if span.what.startswith(STAGE):
         stage = next(one for one in recording.stages if STAGE + one.number == span.what)
         return [COPY_IN, *(STAGE + number for number in stage.needs)]
@@ -183,4 +186,8 @@ def _thinned(values: list[float]) -> list[float]:
 
 def held(frames: int, computed: int) -> Mapping[str, float]:
     """Frames that reused the results of the one before."""
-    return {"frames": frames, "computed": computed, "reused": round(1 - computed / frames, 4) if frames else 0.0}
+    return {
+        "frames": frames,
+        "computed": computed,
+        "reused": round(1 - computed / frames, 4) if frames else 0.0,
+    }

@@ -1,4 +1,4 @@
-"""What each operator of a stage takes: one interface over ONNX Runtime's profile and TensorRT's profiler."""
+"""What each operator of a stage takes, over ONNX Runtime's profile or TensorRT's profiler."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ class Layer:
         part: ``pre``, ``net``, ``post``, or ``inserted``.
         ms: of one run, the median of a few.
         inputs, outputs: such as ``float 1x64x320x320``.
-        operations, bytes: see `costs`; None where shapes aren't told.
+        operations: see `costs`; None where shapes aren't told.
+        bytes: read and written; None where shapes aren't told.
     """
 
     name: str

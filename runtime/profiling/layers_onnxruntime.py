@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Mapping
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ from trt_anime.runtime.profiling.layers import REPEATS, WARM_UP, Layer, medians,
 from trt_anime.runtime.sessions import ort
 
 _TIMED = "_kernel_time"
+_REBUILT = "_nchwc"  # in another memory layout
+_MOST_FUSED = 4
 # ONNX Runtime's names of types that numpy calls otherwise, with their bytes.
 _BYTES = {"float": 4, "double": 8, "bool": 1, "string": 0}
 
@@ -38,7 +40,8 @@ class OnnxRuntimeTimer:
         """See `LayerTimer.layers`."""
         with tempfile.TemporaryDirectory() as folder:
             events = self._events(inputs, Path(folder))
-        return medians([_layers(run) for run in _runs(events)[WARM_UP:]])
+        makers = _makers(self._graph)
+        return medians([[_layer(event, makers) for event in run] for run in _runs(events)[WARM_UP:]])
 
     def _events(self, inputs: Mapping[str, NDArray[Any]], folder: Path) -> list[dict[str, Any]]:
         module = ort.onnxruntime(extra="cpu")
@@ -70,13 +73,42 @@ def _runs(events: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     return runs
 
 
-def _layers(run: list[dict[str, Any]]) -> list[Layer]:
-    return [_layer(event) for event in run]
+class _Maker(NamedTuple):
+    """The node that makes a value."""
+
+    name: str
+    kind: str
+    source: str
 
 
-def _layer(event: dict[str, Any]) -> Layer:
+def _makers(graph: Path) -> dict[str, _Maker]:
+    """By the value's name."""
+    import onnx
+
+    nodes = onnx.load(graph, load_external_data=False).graph.node
+    return {
+        value: _Maker(node.name, node.op_type, node.input[0] if node.input else "")
+        for node in nodes
+        for value in node.output
+    }
+
+
+def _own_name(name: str, kind: str, makers: Mapping[str, _Maker]) -> str:
+    """The graph's name of a node. Those that ONNX Runtime fuses, it calls by the value that comes out."""
+    value = name.removesuffix(_REBUILT)
+    for _ in range(_MOST_FUSED):
+        maker = makers.get(value)
+        if maker is None:
+            return name
+        if maker.kind == kind:
+            return maker.name or name
+        value = maker.source
+    return name
+
+
+def _layer(event: dict[str, Any], makers: Mapping[str, _Maker]) -> Layer:
     told = event["args"]
-    name = event["name"].removesuffix(_TIMED)
+    name = _own_name(event["name"].removesuffix(_TIMED), told["op_name"], makers)
     inputs, outputs = (_typed(told.get(f"{side}_type_shape", [])) for side in ("input", "output"))
     shapes = [[shape for _, shape in side] for side in (inputs, outputs)]
     return Layer(

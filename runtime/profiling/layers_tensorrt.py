@@ -1,6 +1,6 @@
 """Layers as TensorRT's profiler tells them.
 
-Written against the documented interface (`IProfiler`, `IExecutionContext.profiler`); it has not run on a GPU yet.
+Written against the documented interface (`IProfiler`, `IExecutionContext.profiler`); not run on a GPU yet.
 """
 
 import json
@@ -18,7 +18,7 @@ from trt_anime.runtime.sessions.tensorrt_engine import TensorRtSession
 
 
 class TensorRtTimer:
-    """Runs the session that is open, without a graph: a profiler reports as layers are put on the stream."""
+    """Runs the session that is open, without a CUDA graph, which would hide the layers."""
 
     def __init__(self, session: Session, device: Device) -> None:
         self._session, self._device = cast(TensorRtSession, session), device
@@ -46,9 +46,7 @@ class TensorRtTimer:
 def _kinds(information: str) -> dict[str, str]:
     """Layer name -> its type, where the engine was built with details."""
     listed = json.loads(information).get("Layers", [])
-    return {
-        layer["Name"]: str(layer.get("LayerType", "")) for layer in listed if isinstance(layer, dict)
-    }
+    return {layer["Name"]: str(layer.get("LayerType", "")) for layer in listed if isinstance(layer, dict)}
 
 
 def _layer(name: str, ms: float, kinds: Mapping[str, str]) -> Layer:

@@ -12,7 +12,7 @@ _STARTS = {"compute": "device streams", "copy": "device streams", "slot": "slots
 
 
 def trace(recording: Recording) -> dict[str, Any]:
-    """Threads, streams and slots as tracks; memory, slots in use and what waits for encoders as counters."""
+    """Threads, streams and slots as tracks; memory, slots in use and stages running as counters."""
     zero = min((span.start_s for span in recording.spans), default=0.0)
     tracks = {track: number for number, track in enumerate(tracks_of(recording), 1)}
     events: list[dict[str, Any]] = [

@@ -48,7 +48,9 @@ def _point(name: str, level: str, layers: Sequence[Layer], roofs: Sequence[Any])
         return None
     intensity, rate = operations / moved, operations / seconds
     memory = max((roof["rate"] for roof in roofs if roof["unit"] == "bytes/s"), default=0.0)
-    products = [roof["rate"] for roof in roofs if roof["unit"] == "operations/s" and "int8" not in roof["name"]]
+    products = [
+        roof["rate"] for roof in roofs if roof["unit"] == "operations/s" and "int8" not in roof["name"]
+    ]
     limit = min([intensity * memory, *([max(products)] if products else [])])
     return {
         "name": name,

@@ -21,7 +21,7 @@ from trt_anime.runtime.profiling.spans import (
     Written,
 )
 
-_TRIES = 5
+_TRIES = 20
 
 
 class RunRecorder:
@@ -132,6 +132,5 @@ def _facts(node: Node) -> StageFacts:
         parallel=node.session.parallel,
         threads_per_run=node.session.threads_per_run,
         needs=tuple(sorted(node.needs())),
+        layers=tuple(layer.name for layer in node.stage.layers),
     )
-
-

@@ -72,6 +72,7 @@ class StageFacts:
     Attributes:
         file: of the stage graph or the engine; empty where there is none.
         needs: numbers of the stages that it waits for.
+        layers: that it gives.
     """
 
     number: str
@@ -84,6 +85,7 @@ class StageFacts:
     parallel: int
     threads_per_run: int
     needs: tuple[str, ...]
+    layers: tuple[str, ...]
 
 
 @dataclass

@@ -15,8 +15,8 @@ _TYPICAL = 0.2  # of all frames: the ones in the middle by the time that they to
 def waterfall(recording: Recording) -> list[dict[str, Any]]:
     """Steps in order, in milliseconds after the frame's decoding began: means over typical frames.
 
-    Means, since beginnings and durations of means still fit together. Only frames that were computed: a held
-    one ends in the look-ahead.
+    Means, since beginnings and durations of means still fit together. Only frames that were computed: a
+    held one ends in the look-ahead.
     """
     ways = sorted(_ways(recording), key=lambda way: max(span.end_s for span in way) - way[0].start_s)
     if not ways:
@@ -48,6 +48,5 @@ def _ways(recording: Recording) -> list[list[Span]]:
         if span.what not in _LEFT_OUT:
             frames[span.frame].append(span)
     return [
-        sorted(frames[batch.frame], key=lambda span: span.start_s)
-        for batch in window_of(recording).batches
+        sorted(frames[batch.frame], key=lambda span: span.start_s) for batch in window_of(recording).batches
     ]

@@ -4,9 +4,9 @@ import json
 from html import escape
 from typing import Any
 
+from trt_anime.runtime.profiling.figures import kind_of, name_of
 from trt_anime.runtime.profiling.perfetto import levels, tracks_of
 from trt_anime.runtime.profiling.profiled import Profile
-from trt_anime.runtime.profiling.figures import kind_of, name_of
 from trt_anime.runtime.profiling.report.markup import MARKUP
 from trt_anime.runtime.profiling.report.script import SCRIPT
 from trt_anime.runtime.profiling.report.style import STYLE
@@ -22,7 +22,8 @@ def page(profile: Profile) -> str:
     """The whole HTML file."""
     facts = {name: value for name, value in profile.facts.items() if name != "runs"}
     facts["runs"] = [
-        {name: value for name, value in run.items() if name != "samples_ms"} for run in profile.facts["runs"]
+        {name: value for name, value in run.items() if name != "samples_ms"}
+        for run in profile.facts["runs"]
     ]
     facts["distributions"] = _distributions(profile.facts["runs"])
     facts["timeline"] = _timeline(profile.recording)

@@ -84,8 +84,8 @@ function stack(place, title) {
     `${shades[at % 8]})"></i>${esc(item.name)}</td><td class="dim">${item.count} × ${mb(item.size_bytes)}</td>` +
     `<td>${mb(item.total_bytes)}</td></tr>`).join("");
   return `<div><div class="big">${mb(sum === 1 ? 0 : sum)}</div><div class="note" style="margin:0 0 10px">` +
-    `${title}</div><div class="stack">` + items.map((item, at) => `<i data-tip="<b>${esc(item.name)}</b><br>` +
-    `${mb(item.total_bytes)}" style="flex:${item.total_bytes};background:var(${shades[at % 8]})"></i>`).join("") +
+    `${title}</div><div class="stack">` + items.map((item, at) => `<i data-tip="` +
+    esc(`<b>${esc(item.name)}</b><br>${mb(item.total_bytes)}`) + `" style="flex:${item.total_bytes};background:var(${shades[at % 8]})"></i>`).join("") +
     `</div><table>${rows}</table></div>`;
 }
 const M = D.memory;

@@ -17,8 +17,9 @@ function drawLayers() {
     query.split(/\s+/).every(word => layer.text.includes(word)));
   found.sort((a, b) => sorted[1] * (typeof a[key] === "string" ? a[key].localeCompare(b[key]) : a[key] - b[key]));
   const widest = Math.max(...L.map(layer => layer.ms), 1e-9);
-  const body = found.slice(0, most).map(layer => `<tr data-tip="<b>${esc(layer.name)}</b><br>in: ` +
-    `${esc((layer.inputs || []).join(", "))}<br>out: ${esc(layer.shape)}"><td class="share"><div class="mini"><i ` +
+  const body = found.slice(0, most).map(layer => `<tr data-tip="` +
+    esc(`<b>${esc(layer.name)}</b><br>in: ${esc((layer.inputs || []).join(", "))}<br>out: ${esc(layer.shape)}`) +
+    `"><td class="share"><div class="mini"><i ` +
     `style="width:${100 * layer.ms / widest}%"></i></div></td><td>${ms(layer.ms)}</td><td class="l key">` +
     `${esc(layer.name)}</td><td class="l">${esc(layer.kind)}</td><td class="l dim">${esc(layer.part)}</td>` +
     `<td class="l shape">${esc(layer.shape)}</td><td class="dim">${layer.rate ? si(layer.rate, "") : ""}</td></tr>`);

@@ -14,7 +14,7 @@ function drawRoofline() {
   const parts = [];
   for (let p = Math.ceil(Math.log10(leftX)); p <= Math.log10(rightX); p++) parts.push(
     `<line x1="${x(10 ** p)}" x2="${x(10 ** p)}" y1="${PAD[0]}" y2="${H - PAD[2]}" stroke="var(--line)"/>` +
-    `<text x="${x(10 ** p)}" y="${H - PAD[2] + 18}" text-anchor="middle">${10 ** p < 1 ? 10 ** p : 10 ** p}</text>`);
+    `<text x="${x(10 ** p)}" y="${H - PAD[2] + 18}" text-anchor="middle">${10 ** p}</text>`);
   for (let p = Math.ceil(Math.log10(lowest)); p <= Math.log10(top); p++) parts.push(
     `<line x1="${PAD[3]}" x2="${W - PAD[1]}" y1="${y(10 ** p)}" y2="${y(10 ** p)}" stroke="var(--line)"/>` +
     `<text x="${PAD[3] - 8}" y="${y(10 ** p) + 4}" text-anchor="end">${si(10 ** p, "")}</text>`);

@@ -15,7 +15,8 @@ def compare(
     before: Annotated[Path, typer.Argument(metavar="A", help="profile.json, or the folder it is in.")],
     after: Annotated[Path, typer.Argument(metavar="B", help="The one to judge.")],
     fail_over: Annotated[
-        str, typer.Option(metavar="PERCENT", help="Exit with 1 if something got slower by more, such as 5%.")
+        str,
+        typer.Option(metavar="PERCENT", help="Exit with 1 if something got slower by more, such as 5%."),
     ] = "5%",
 ) -> None:
     """Say what got slower from A to B, and whether it is noise. Exit code 1: a real slowdown."""

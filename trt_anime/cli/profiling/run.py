@@ -48,38 +48,33 @@ def run(
     threads: Annotated[int | None, typer.Option(help="CPU cores to use  [default: all]")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many frames.")] = None,
     runs: Annotated[
-        int, typer.Option(min=1, max=99, help="Times to run the clip; `compare` needs at least 2.")
+        int, typer.Option(min=1, max=99, help="Times to run the clip; `compare` needs 2 or more.")
     ] = 3,
 ) -> None:
     """Run a clip as `process` does, and say where the time went. Its layers aren't kept."""
-    from trt_anime.config import load_settings
     from trt_anime.runtime.profiling.files import write_profile
 
     if graph and model:
         raise InputError("--graph and --model: give one of the two")
-    settings, notices = load_settings(
-        None,
-        stage2a__model_type=model,
-        device=device,
-        provider=provider,
-        precision=precision,
-        format=format,
-        preset=preset,
-        held_frames=held_frames,
-        batch_size=batch_size,
-        threads=threads,
-    )
-    for sentence in notices:
-        _notify(sentence)
-    options = {
-        "input": source,
-        "output": output,
-        "stages": tuple(word.strip() for word in stages.split(",")),
-        "latencies": latencies,
-        "limit": limit,
-    }
     try:
-        profile = _profiled(settings, options, graph, runs)
+        profile = profiled_clip(
+            source,
+            output,
+            runs=runs,
+            graph=graph,
+            stages=tuple(word.strip() for word in stages.split(",")),
+            latencies=latencies,
+            limit=limit,
+            model=model,
+            device=device,
+            provider=provider,
+            precision=precision,
+            format=format,
+            preset=preset,
+            held_frames=held_frames,
+            batch_size=batch_size,
+            threads=threads,
+        )
     except KeyboardInterrupt:
         _notify("interrupted: nothing was written")
         raise typer.Exit(130) from None
@@ -87,9 +82,33 @@ def run(
     print(_summary(output, profile.facts))
 
 
-def _profiled(settings: Any, options: dict[str, Any], graph: Path | None, runs: int) -> "Profile":
+def profiled_clip(
+    source: Path,
+    output: Path,
+    *,
+    runs: int,
+    graph: Path | None = None,
+    stages: tuple[str, ...] = ("2a",),
+    latencies: Path | None = None,
+    limit: int | None = None,
+    model: str | None = None,
+    **settings: object,
+) -> "Profile":
+    """Profile a clip as the command does; writes no report.
+
+    Args:
+        settings: of the command line, None where it says nothing.
+
+    Raises:
+        TrtAnimeError: as `profile_clip`.
+    """
+    from trt_anime.config import load_settings
     from trt_anime.runtime.options import ProcessOptions
     from trt_anime.runtime.profiling.profiled import profile_clip
+
+    found, notices = load_settings(None, stage2a__model_type=model, **settings)
+    for sentence in notices:
+        _notify(sentence)
 
     def graph_of(stage: "Stage") -> Path:
         if stage.number != "2a":
@@ -97,20 +116,24 @@ def _profiled(settings: Any, options: dict[str, Any], graph: Path | None, runs: 
                 f"stage {stage.number}: this release has no graph for it; leave it out of --stages, or see "
                 "what it would cost with --device null"
             )
-        return graph or _matte_graph_of(settings.stage2a.model_type)
+        return graph or _matte_graph_of(found.stage2a.model_type)
 
-    process = ProcessOptions(
-        device=settings.device,
-        provider=settings.provider,
-        precision=settings.precision,
-        format=settings.format,
-        preset=settings.preset,
-        held=settings.held_frames,
-        batch_size=settings.batch_size,
-        threads=settings.threads,
-        **options,
+    options = ProcessOptions(
+        input=source,
+        output=output,
+        stages=stages,
+        device=found.device,
+        provider=found.provider,
+        precision=found.precision,
+        format=found.format,
+        preset=found.preset,
+        held=found.held_frames,
+        batch_size=found.batch_size,
+        threads=found.threads,
+        limit=limit,
+        latencies=latencies,
     )
-    return profile_clip(process, graph=graph_of, runs=runs, notify=_notify, track=_track)
+    return profile_clip(options, graph=graph_of, runs=runs, notify=_notify, track=_track)
 
 
 def _matte_graph_of(model: str) -> Path:
@@ -135,12 +158,9 @@ def _notify(sentence: str) -> None:
 def _summary(folder: Path, facts: dict[str, Any]) -> str:
     from trt_anime.cli.table import table
 
+    columns = ("p50_ms", "p90_ms", "p99_ms", "max_ms")
     rows = [
-        [
-            row["name"],
-            str(row["count"]),
-            *(f"{row[name]:.2f}" for name in ("p50_ms", "p90_ms", "p99_ms", "max_ms")),
-        ]
+        [row["name"], str(row["count"]), *(f"{row[name]:.2f}" for name in columns)]
         for row in facts["figures"]
     ]
     verdict = facts["verdict"]
