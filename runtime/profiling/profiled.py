@@ -101,7 +101,7 @@ def _profile(options: ProcessOptions, done: Sequence[tuple[RunRecord, Recording]
         "schema": SCHEMA,
         "version": __version__,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "clip": record.input,
+        "clip": {**record.input, "path": options.input.name},
         "options": {name: value for name, value in record.options.items() if name not in _NOT_TOLD},
         "device": {"name": recording.device, "title": recording.title},
         "machine": record.machine,

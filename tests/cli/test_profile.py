@@ -63,6 +63,7 @@ def test_three_files_and_no_layers(made: Path) -> None:
 def test_the_figures_are_those_of_the_run(made: Path) -> None:
     facts = facts_of(made)
     assert facts["held"] == {"frames": FRAMES, "computed": FRAMES, "reused": 0.0}
+    assert facts["clip"]["path"] == "film & <b>.mp4"
     assert [run["frames"] for run in facts["runs"]] == [FRAMES, FRAMES]
     assert facts["stages"][0]["provider"] == "CPUExecutionProvider"
     assert facts["stages"][0]["precision"] == "fp32" and facts["stages"][0]["model"] == "toy"
@@ -116,6 +117,7 @@ class _Page(HTMLParser):
 
 def test_the_report_loads_nothing_and_holds_its_data(made: Path) -> None:
     text = (made / "report.html").read_text(encoding="utf-8")
+    assert str(made.parent) not in text
     page = _Page()
     page.feed(text)
     assert page.loads == []

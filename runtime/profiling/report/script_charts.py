@@ -2,7 +2,7 @@
 
 CHARTS = r"""
 const clip = D.clip, first = D.stages[0] || {};
-$("clip").innerHTML = `<b>${esc(clip.path.split(/[\\/]/).pop())}</b> &nbsp;${clip.width}&thinsp;×&thinsp;` +
+$("clip").innerHTML = `<b>${esc(clip.path)}</b> &nbsp;${clip.width}&thinsp;×&thinsp;` +
   `${clip.height} &nbsp;·&nbsp; ${esc(D.device.title)} &nbsp;·&nbsp; ` +
   D.stages.map(s => `stage ${esc(s.number)}: ${esc(s.model)} ${esc(s.precision)}`).join(", ");
 $("fps").textContent = D.fps.steady.toFixed(D.fps.steady >= 100 ? 0 : D.fps.steady >= 10 ? 1 : 2);
