@@ -29,7 +29,12 @@ def page(profile: Profile) -> str:
     facts["timeline"] = _timeline(profile.recording)
     data = json.dumps(facts, separators=(",", ":"), ensure_ascii=False).replace("</", "<\\/")
     title = f"{profile.facts['clip']['path']} · trt-anime profile"
-    parts = {"TITLE": escape(title), "STYLE": STYLE, "SCRIPT": SCRIPT, "DATA": data}
+    return assembled(escape(title), data)
+
+
+def assembled(title: str, data: str) -> str:
+    """The page around figures that are JSON already; the title is escaped."""
+    parts = {"TITLE": title, "STYLE": STYLE, "SCRIPT": SCRIPT, "DATA": data}
     text = MARKUP
     for name, value in parts.items():
         text = text.replace(f"@{name}@", value, 1)

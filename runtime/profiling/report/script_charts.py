@@ -4,7 +4,8 @@ CHARTS = r"""
 const clip = D.clip, first = D.stages[0] || {};
 $("clip").innerHTML = `<b>${esc(clip.path)}</b> &nbsp;${clip.width}&thinsp;×&thinsp;` +
   `${clip.height} &nbsp;·&nbsp; ${esc(D.device.title)} &nbsp;·&nbsp; ` +
-  D.stages.map(s => `stage ${esc(s.number)}: ${esc(s.model)} ${esc(s.precision)}`).join(", ");
+  D.stages.map(s => `stage ${esc(s.number)}: ${esc(s.model)}` +
+    (s.precision === "none" ? "" : ` ${esc(s.precision)}`)).join(", ");
 $("fps").textContent = D.fps.steady.toFixed(D.fps.steady >= 100 ? 0 : D.fps.steady >= 10 ? 1 : 2);
 $("headline").textContent = D.verdict.headline;
 $("next").innerHTML = D.verdict.next.map(line => `<li>${words(line)}</li>`).join("");

@@ -1,7 +1,7 @@
 """The roofline: operations a second over operations per byte, both logarithmic."""
 
 ROOFLINE = r"""
-const R = D.roofline, W = 920, H = 400, PAD = [54, 20, 44, 64];  // top right bottom left
+const R = D.roofline, W = 920, H = 400, PAD = [54, 176, 44, 64];  // top right bottom left
 const memoryRoof = R.roofs.find(roof => roof.unit === "bytes/s");
 const flatRoofs = R.roofs.filter(roof => roof.unit === "operations/s").sort((a, b) => b.rate - a.rate);
 function drawRoofline() {
@@ -30,8 +30,7 @@ function drawRoofline() {
     `${slope * 180 / Math.PI})" text-anchor="middle">memory ${si(memoryRoof.rate, "B/s")}</text>`);
   const taken = [];  // heights of labels so far: roofs may lie close together
   const roofLabel = at => {
-    let free = at - 6;
-    if (taken.some(other => Math.abs(other - free) < 14)) free = at + 15;
+    let free = at + 4;
     while (taken.some(other => Math.abs(other - free) < 14)) free += 4;
     taken.push(free);
     return free;
@@ -39,7 +38,7 @@ function drawRoofline() {
   flatRoofs.forEach((roof, at) => parts.push(
     `<line x1="${x(roof.rate / memoryRoof.rate)}" x2="${W - PAD[1]}" y1="${y(roof.rate)}" y2="${y(roof.rate)}" ` +
     `stroke="var(--soft)" stroke-width="1.5" stroke-dasharray="${at ? "5 4" : "none"}"/>` +
-    `<text x="${W - PAD[1]}" y="${roofLabel(y(roof.rate))}" text-anchor="end">${esc(roof.name)} ` +
+    `<text x="${W - PAD[1] + 8}" y="${roofLabel(y(roof.rate))}">${esc(roof.name)} ` +
     `${si(roof.rate, roof.name.includes("int8") ? "OP/s" : "FLOP/s")}</text>`));
   const order = {layer: 0, part: 1, stage: 2};
   [...R.points].sort((a, b) => order[a.level] - order[b.level]).forEach(p => {

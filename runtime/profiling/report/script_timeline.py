@@ -74,8 +74,11 @@ function paint() {
   });
   pen.fillStyle = line; pen.fillRect(0, rowsHeight(), width, 1); pen.fillRect(left - 1, 0, 1, fullHeight());
   pen.fillStyle = soft;
-  pen.fillText("slots in use", 12, rowsHeight() + COUNTER / 2, left - 18);
-  pen.fillText("memory", 12, rowsHeight() + COUNTER * 1.5, left - 18);
+  pen.fillText("slots in use", 12, rowsHeight() + COUNTER / 2 - 7, left - 18);
+  pen.fillText("memory", 12, rowsHeight() + COUNTER * 1.5 - 7, left - 18);
+  pen.fillStyle = faint;
+  pen.fillText(`of ${D.memory.slots}`, 12, rowsHeight() + COUNTER / 2 + 9, left - 18);
+  pen.fillText(`of ${mb(D.memory.resident_peak_bytes)}`, 12, rowsHeight() + COUNTER * 1.5 + 9, left - 18);
   paintOverview();
 }
 function curve(pen, points, top, x, shade, most, steps) {

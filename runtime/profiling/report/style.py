@@ -84,7 +84,8 @@ box-shadow:var(--shadow)}
 touch-action:none}
 svg{display:block;width:100%;height:auto;overflow:visible}
 svg text{fill:var(--soft);font-size:12px}
-svg .strong{fill:var(--ink);font-weight:600}
+svg .strong{fill:var(--ink);font-weight:600;paint-order:stroke;stroke:var(--bg);stroke-width:4px;
+stroke-linejoin:round;pointer-events:none}
 #tip{position:fixed;z-index:9;pointer-events:none;background:var(--ink);color:var(--bg);border-radius:8px;
 padding:7px 11px;font-size:13px;line-height:1.4;max-width:320px;opacity:0;transition:opacity .1s;
 overflow-wrap:anywhere}
