@@ -126,8 +126,7 @@ MISTAKES = [
         "a slot is given back as soon as it is submitted",
         "feed",
         "            self._submit(batch, self._batch_size)\n",
-        "            self._submit(batch, self._batch_size)\n"
-        "            self._slots.release(batch.slot)\n",
+        "            self._submit(batch, self._batch_size)\n            self._slots.release(batch.slot)\n",
     ),
     Mistake(
         "a frame is written after its slot was submitted",
