@@ -57,7 +57,7 @@ def operations(kind: str, inputs: Sequence[Shape], outputs: Sequence[Shape]) -> 
 
 def _contracted(left: Shape, right: Shape, out: Shape) -> int:
     """Length of the dimension that a product sums over, whichever sides are transposed."""
+    last = left[-1] if left else 1
     if len(left) < 2 or len(right) < 2 or len(out) < 2:
-        return left[-1]
-    rows = out[-2]
-    return left[-1] if left[-2] == rows else left[-2]
+        return last
+    return last if left[-2] == out[-2] else left[-2]

@@ -47,11 +47,13 @@ def _point(name: str, level: str, layers: Sequence[Layer], roofs: Sequence[Any])
     if not (seconds and operations and moved):
         return None
     intensity, rate = operations / moved, operations / seconds
-    memory = max((roof["rate"] for roof in roofs if roof["unit"] == "bytes/s"), default=0.0)
+    memory = max((float(roof["rate"]) for roof in roofs if roof["unit"] == "bytes/s"), default=0.0)
     products = [
-        roof["rate"] for roof in roofs if roof["unit"] == "operations/s" and "int8" not in roof["name"]
+        float(roof["rate"])
+        for roof in roofs
+        if roof["unit"] == "operations/s" and "int8" not in roof["name"]
     ]
-    limit = min([intensity * memory, *([max(products)] if products else [])])
+    limit = min(intensity * memory, max(products, default=intensity * memory))
     return {
         "name": name,
         "level": level,
