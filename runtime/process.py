@@ -20,6 +20,7 @@ from trt_anime.runtime.media.writers import check_format, open_sinks, write_comp
 from trt_anime.runtime.options import ProcessOptions
 from trt_anime.runtime.pipeline.batches import Tally
 from trt_anime.runtime.pipeline.flow import Flow
+from trt_anime.runtime.pipeline.recorder import Recorder
 from trt_anime.runtime.record import RunRecord, new_record, note_work
 from trt_anime.runtime.segments import Finished
 
@@ -36,6 +37,7 @@ def process_clip(
     graph: GraphOf,
     notify: Notify = lambda sentence: None,
     track: Track = lambda total: nullcontext(lambda count: None),
+    recorder: Recorder | None = None,
 ) -> RunRecord:
     """Split a clip into layers.
 
@@ -48,6 +50,7 @@ def process_clip(
         notify: takes one sentence at a time that the user should see.
         track: given the expected number of frames (or None), yields a callable that takes how many
             were just finished.
+        recorder: hears of every piece of work.
 
     Raises:
         InputError: the clip, a graph or the output folder can't be used; nothing was written.
@@ -81,7 +84,7 @@ def process_clip(
             record = _record(options, equipment, sinks)
             for sentence in (*ledger.notices, *(words for sink in sinks for words in sink.notices)):
                 tell(sentence)
-            run = _Run(options, equipment, ledger, sinks, record)
+            run = _Run(options, equipment, ledger, sinks, record, recorder)
             with _recorded(record, options.output, equipment.source, notices, tell) as tally:
                 run.go(tally, track, tell)
     return record
@@ -97,9 +100,10 @@ class _Run:
         ledger: Ledger,
         sinks: list[Sink],
         record: RunRecord,
+        recorder: Recorder | None,
     ) -> None:
         self._options, self._equipment, self._ledger = options, equipment, ledger
-        self._sinks, self._record = sinks, record
+        self._sinks, self._record, self._recorder = sinks, record, recorder
 
     def go(self, tally: Tally, track: Track, notify: Notify) -> None:
         """Process what isn't finished, then make the outputs of all segments."""
@@ -181,6 +185,7 @@ class _Run:
             finished=self._note,
             advance=advance,
             notify=notify,
+            recorder=self._recorder,
         )
         flow.run(_wanted(self._equipment.source, look_ahead, self._record.resumed, options.limit))
 

@@ -18,6 +18,7 @@ from trt_anime.runtime.devices.api import Device
 from trt_anime.runtime.media.frames import Pixels, Stamp
 from trt_anime.runtime.media.sinks import Piece, Segment, Sink
 from trt_anime.runtime.pipeline.batches import Batch, Picture, Tally
+from trt_anime.runtime.pipeline.recorder import ENCODE, Recorder
 from trt_anime.runtime.segments import Finished
 
 
@@ -48,6 +49,7 @@ class Encode:
         finished: Callable[[Finished], None],
         advance: Callable[[int], None],
         tally: Tally,
+        recorder: Recorder,
     ) -> None:
         """
         Args:
@@ -57,6 +59,8 @@ class Encode:
         """
         self._device, self._sinks = device, sinks
         self._release, self._finished, self._advance, self._tally = release, finished, advance, tally
+        self._recorder = recorder
+        self._names = [", ".join(sink.layers) for sink in sinks]
         pool = ThreadPoolExecutor(threads, "encode")
         own = [ThreadPoolExecutor(1, "encode in order") if sink.in_order else pool for sink in sinks]
         self._lanes: list[Executor] = list(own)
@@ -78,8 +82,8 @@ class Encode:
             self._note(segment, picture)
             pictures = {name: pixels[row] for name, pixels in layers.items()}
             written = _Countdown(len(self._sinks), partial(self._written, len(picture.stamps)))
-            for lane, files in zip(self._lanes, segment.files, strict=True):
-                job = partial(self._write, files, picture, pictures, written, left)
+            for lane, files, name in zip(self._lanes, segment.files, self._names, strict=True):
+                job = partial(self._write, files, picture, pictures, name, written, left)
                 segment.writes.append(lane.submit(job))
         self._finish_segments(patiently=False)
 
@@ -117,6 +121,7 @@ class Encode:
         files: Segment,
         picture: Picture,
         layers: Mapping[str, Pixels],
+        name: str,
         written: "_Countdown",
         left: "_Countdown",
     ) -> None:
@@ -124,6 +129,7 @@ class Encode:
         try:
             files.write(picture.stamps, layers, picture.deep)
         finally:
+            self._recorder.did(ENCODE, start, frame=picture.stamps[0].index, layers=name)
             left()  # a failed write gives its slot back too: nobody may wait for it for ever
         with self._lock:
             self._tally.encode_s += time.perf_counter() - start
@@ -137,6 +143,7 @@ class Encode:
 
     def _give_back(self, views: ExitStack, batch: Batch) -> None:
         views.close()
+        self._recorder.released(batch)
         self._release(batch)
 
     def _finish_segments(self, *, patiently: bool) -> None:

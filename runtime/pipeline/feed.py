@@ -11,6 +11,7 @@ from trt_anime.runtime.lookahead.stage import Verdict
 from trt_anime.runtime.media.frames import Frame, Pixels
 from trt_anime.runtime.pipeline.batches import Batch, Picture, Tally
 from trt_anime.runtime.pipeline.program import Program
+from trt_anime.runtime.pipeline.recorder import DECODE, FILL, LOOK_AHEAD, SUBMIT, WAIT_SLOT, Recorder
 from trt_anime.runtime.pipeline.slots import SlotPool
 
 
@@ -41,6 +42,7 @@ class Feed:
         segment_frames: int,
         hand_on: Callable[[Batch], None],
         tally: Tally,
+        recorder: Recorder,
     ) -> None:
         """
         Args:
@@ -48,6 +50,7 @@ class Feed:
         """
         self._device, self._program, self._slots = device, program, slots
         self._look_ahead, self._hand_on, self._tally = look_ahead, hand_on, tally
+        self._recorder = recorder
         self._batch_size, self._whole_batches = batch_size, whole_batches
         self._segment_frames = segment_frames
         self._batch: Batch | None = None
@@ -67,13 +70,16 @@ class Feed:
 
     def _next(self, source: Iterator[Frame]) -> Frame | None:
         start = time.perf_counter()
+        frame = None
         try:
-            return next(source, None)
+            frame = next(source, None)
+            return frame
         except BaseException:
             self._close_batch()  # the frames before a damaged one are good
             raise
         finally:
             self._tally.decode_s += time.perf_counter() - start
+            self._recorder.did(DECODE, start, frame=frame.stamp.index if frame else -1)
 
     def _feed(self, frame: Frame) -> None:
         segment = frame.stamp.index // self._segment_frames
@@ -84,6 +90,7 @@ class Feed:
         start = time.perf_counter()
         verdict = self._look_ahead.judge(frame.rgb)
         self._tally.look_ahead_s += time.perf_counter() - start
+        self._recorder.did(LOOK_AHEAD, start, frame=frame.stamp.index)
         if verdict.repeat and self._batch:
             self._batch.pictures[-1].stamps.append(frame.stamp)
         else:
@@ -92,14 +99,28 @@ class Feed:
     def _add(self, frame: Frame, shot_start: bool) -> None:
         if self._batch and self._batch.rows == self._batch_size:
             self._close_batch()
-        batch = self._batch = self._batch or Batch(self._slots.acquire(), self._segment)
+        index = frame.stamp.index
+        batch = self._batch = self._batch or self._new_batch(index)
         start = time.perf_counter()
         with self._device.writing(batch.slot.frame.row(batch.rows)) as pixels:
             np.copyto(pixels, frame.rgb)
         batch.pictures.append(Picture([frame.stamp], frame.deep, shot_start))
+        self._recorder.did(FILL, start, frame=index)
         if batch.rows == self._batch_size:
-            self._program.submit(batch.slot, self._batch_size)
+            self._submit(batch, self._batch_size)
         self._tally.submit_s += time.perf_counter() - start
+
+    def _new_batch(self, index: int) -> Batch:
+        start = time.perf_counter()
+        batch = Batch(self._slots.acquire(), self._segment)
+        self._recorder.did(WAIT_SLOT, start, frame=index)
+        self._recorder.acquired(batch, index)
+        return batch
+
+    def _submit(self, batch: Batch, rows: int) -> None:
+        start = time.perf_counter()
+        self._program.submit(batch.slot, rows)
+        self._recorder.did(SUBMIT, start, frame=batch.pictures[0].stamps[0].index)
 
     def _close_batch(self) -> None:
         batch, self._batch = self._batch, None
@@ -119,4 +140,4 @@ class Feed:
                 ):
                     np.copyto(pixels, last)
             rows = self._batch_size
-        self._program.submit(batch.slot, rows)
+        self._submit(batch, rows)

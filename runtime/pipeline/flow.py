@@ -9,6 +9,7 @@ clip. Batches travel in clip order, so an error in the clip comes out after ever
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from queue import SimpleQueue
@@ -22,6 +23,7 @@ from trt_anime.runtime.pipeline.encode import Encode
 from trt_anime.runtime.pipeline.feed import Feed, LookAhead
 from trt_anime.runtime.pipeline.plan import Plan
 from trt_anime.runtime.pipeline.program import Program
+from trt_anime.runtime.pipeline.recorder import WAIT_RESULTS, Recorder, Silent
 from trt_anime.runtime.pipeline.slots import SlotPool, Stopped, make_slot
 from trt_anime.runtime.segments import Finished
 
@@ -44,6 +46,7 @@ class Flow:
         finished: Callable[[Finished], None],
         advance: Callable[[int], None] = lambda count: None,
         notify: Callable[[str], None] = lambda sentence: None,
+        recorder: Recorder | None = None,
     ) -> None:
         """
         Args:
@@ -53,11 +56,14 @@ class Flow:
             finished: called once for each segment whose files are whole, in clip order, from another
                 thread. Ctrl-C doesn't reach that thread.
             advance: called with the number of frames just written.
+            recorder: hears of every piece of work.
 
         Raises:
             MissingError: the memory that was planned isn't there after all.
         """
         self._tally = tally
+        self._recorder = recorder = recorder or Silent()
+        recorder.begin(device, plan)
         self._slots = SlotPool([make_slot(device, plan, number) for number in range(plan.depth)])
         self._program = Program(device, plan, notify=notify)
         self._line: SimpleQueue[Batch | BaseException | None] = SimpleQueue()
@@ -71,6 +77,7 @@ class Flow:
             segment_frames=segment_frames,
             hand_on=self._line.put,
             tally=tally,
+            recorder=recorder,
         )
         self._encode = Encode(
             device,
@@ -80,6 +87,7 @@ class Flow:
             finished=finished,
             advance=advance,
             tally=tally,
+            recorder=recorder,
         )
         self._failure: BaseException | None = None
         self._ended = threading.Event()
@@ -140,7 +148,11 @@ class Flow:
             self._ended.set()
 
     def _wait_for(self, batch: Batch) -> None:
-        for number, seconds in self._program.collect(batch.slot).items():
+        start = time.perf_counter()
+        seconds_of = self._program.collect(batch.slot)
+        self._recorder.did(WAIT_RESULTS, start, frame=batch.pictures[0].stamps[0].index)
+        self._recorder.collected(batch)
+        for number, seconds in seconds_of.items():
             self._tally.stage_s[number] = self._tally.stage_s.get(number, 0.0) + seconds
 
     def _run_feed(self, frames: Iterable[Frame]) -> None:

@@ -91,6 +91,7 @@ class Program:
 
     def _put_in(self, slot: Slot, rows: int) -> None:
         target = slot.values[FRAME].rows(rows)
+        self._device.record(slot.copying_in, stream=self._copy_in)
         self._device.copy(target, slot.frame.rows(rows), stream=self._copy_in)
         self._device.record(slot.copied_in, stream=self._copy_in)
 
@@ -112,7 +113,9 @@ class Program:
             for layer in node.stage.layers:
                 source = slot.values[f"{node.number}.{layer.binding}"]
                 target = slot.results[layer.name]
+                self._device.record(slot.copying[layer.name], stream=self._copy_out)
                 self._device.copy(target.rows(rows), source.rows(rows), stream=self._copy_out)
+                self._device.record(slot.copied[layer.name], stream=self._copy_out)
         self._device.record(slot.copied_out, stream=self._copy_out)
 
     def _arena(self, lane: int, branch: int) -> Tensor | None:

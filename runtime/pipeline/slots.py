@@ -16,8 +16,9 @@ class Slot:
         frame: pinned, uint8 [batch, height, width, 3] RGB.
         values: on the device, by name as in `Chain.values`.
         results: pinned, by layer name.
-        copied_in: the frame is on the device.
+        copying_in, copied_in: around the frame's copy to the device.
         began, ended: by stage number, around its run.
+        copying, copied: by layer name, around its copy to the host.
         copied_out: every result is on the host.
     """
 
@@ -25,9 +26,12 @@ class Slot:
     frame: Tensor
     values: dict[str, Tensor]
     results: dict[str, Tensor]
+    copying_in: Event
     copied_in: Event
     began: dict[str, Event]
     ended: dict[str, Event]
+    copying: dict[str, Event]
+    copied: dict[str, Event]
     copied_out: Event
 
 
@@ -49,9 +53,12 @@ def make_slot(device: Device, plan: Plan, number: int) -> Slot:
         frame=tensor(FRAME, pinned=True),
         values={name: tensor(name, pinned=False) for name in chain.values},
         results={layer: tensor(name, pinned=True) for layer, name in chain.results.items()},
-        copied_in=event("copied in"),
+        copying_in=event("copying in", timing=True),
+        copied_in=event("copied in", timing=True),
         began={node.number: event(f"{node.number} began", timing=True) for node in chain.nodes},
         ended={node.number: event(f"{node.number} ended", timing=True) for node in chain.nodes},
+        copying={layer: event(f"copying {layer}", timing=True) for layer in chain.results},
+        copied={layer: event(f"copied {layer}", timing=True) for layer in chain.results},
         copied_out=event("copied out"),
     )
 

@@ -1,7 +1,7 @@
 """A stage as a compiled engine, on TensorRT or TensorRT-RTX."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from threading import Lock
 from typing import Any
@@ -60,6 +60,7 @@ class TensorRtSession(BoundSession):
         self._engine: Any = None
         self._config: Any = None
         self._cache: RuntimeCache | None = None
+        self._profiler: Any = None
         self._contexts: dict[object, Any] = {}
         self._scratch_bytes: dict[object, int] = {}
         self._lock = Lock()
@@ -133,6 +134,21 @@ class TensorRtSession(BoundSession):
             inspector = self._asked("gave no inspector", self._engine.create_engine_inspector)
             layers = self._trt.LayerInformationFormat.JSON
             return str(self._asked("lists no layers", inspector.get_engine_information, layers))
+
+    def report_layers(self, report: Callable[[str, float], None]) -> None:
+        """From now on, runs with tensors that were used before report (layer, milliseconds) to `report`.
+
+        Such runs are waited for in `enqueue`, and can't be captured.
+        """
+
+        class Profiler(self._trt.IProfiler):  # type: ignore[misc, name-defined]  # chosen at run time
+            def report_layer_time(self, layer_name: str, ms: float) -> None:
+                report(layer_name, ms)
+
+        with self._lock, frames_cleared():
+            self._profiler = Profiler()  # contexts don't keep it alive
+            for context in self._contexts.values():
+                self._heard("takes no profiler", setattr, context, "profiler", self._profiler)
 
     def close(self) -> None:
         """Keep what was compiled, free the engine. Work that was put on streams must have ended."""

@@ -81,6 +81,9 @@ COMMANDS = {
     "engines check",
     "engines verify",
     "engines prune",
+    "profile",
+    "profile run",
+    "profile compare",
 }
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from trt_anime import __version__
-from trt_anime.cli import calibrate, convert, doctor, engines, export, models, process, search
+from trt_anime.cli import calibrate, convert, doctor, engines, export, models, process, profiling, search
 from trt_anime.errors import TrtAnimeError
 
 app = typer.Typer(
@@ -38,6 +38,7 @@ app.command("search")(search.search)
 app.command("doctor")(doctor.doctor)
 app.add_typer(models.app, name="models")
 app.add_typer(engines.app, name="engines")
+app.add_typer(profiling.app, name="profile")
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -7,6 +7,7 @@ real ones, and run on stages, lanes and slots in many interleavings.
 import importlib
 import random
 import sys
+import time
 import types
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -125,9 +126,8 @@ MISTAKES = [
     Mistake(
         "a slot is given back as soon as it is submitted",
         "feed",
-        "            self._program.submit(batch.slot, self._batch_size)\n",
-        "            self._program.submit(batch.slot, self._batch_size)\n"
-        "            self._slots.release(batch.slot)\n",
+        "            self._submit(batch, self._batch_size)\n",
+        "            self._submit(batch, self._batch_size)\n            self._slots.release(batch.slot)\n",
     ),
     Mistake(
         "a frame is written after its slot was submitted",
@@ -170,7 +170,11 @@ def schedules(seeds: int) -> list[Schedule]:
 
 def go(schedule: Schedule, run: types.ModuleType | None = None) -> None:
     """Two lanes, three slots; two stages from the frame, one from both."""
-    sinks = [MemorySink(("layer 1", "layer 3")), MemorySink(("layer 2a",), in_order=False)]
+    # A write takes long enough for the next batch to come by: a slot that is free too early is in use then.
+    sinks = [
+        MemorySink(("layer 1", "layer 3"), on_write=lambda index: time.sleep(0.002)),
+        MemorySink(("layer 2a",), in_order=False, on_write=lambda index: time.sleep(0.002)),
+    ]
     with HostDevice(schedule) as device:
         nodes = [
             node(device, "1", scratch=64),

@@ -81,6 +81,16 @@ def test_what_it_says_of_itself(session: TensorRtSession, entry: Entry) -> None:
     assert session.layer_information() == "layers as json"
 
 
+def test_layers_are_reported_once_asked_for(session: TensorRtSession, gpu: FakeGpu) -> None:
+    given, room, stream = tensors(gpu), scratch(gpu, 8192), gpu.stream(name="run")
+    told: list[tuple[str, float]] = []
+    session.enqueue(given, stream=stream, scratch=room)
+    session.report_layers(lambda name, ms: told.append((name, ms)))
+    assert told == []
+    session.enqueue(given, stream=stream, scratch=room)
+    assert told == [("pre/Cast_0", 0.25), ("net/Conv_1 + net/Relu_2", 1.25)]
+
+
 @pytest.mark.parametrize(
     ("products", "graph", "precision"),
     [
@@ -495,6 +505,7 @@ def test_the_double_has_nothing_that_the_library_lacks(name: str) -> None:
             signatures = re.findall(rf"{attribute}\((self: .*)\) ->", documented)
             ours = list(inspect.signature(member).parameters)[1:]
             assert ours in [re.findall(r", (\w+): ", signature) for signature in signatures], documented
+    assert name != "IExecutionContext" or hasattr(real, "profiler")
     assert name != "IRuntimeConfig" or hasattr(real, "dynamic_shapes_kernel_specialization_strategy")
 
 

@@ -1,0 +1,116 @@
+"""What profiling costs, in pairs of runs with a recorder and without: `python -m benchmarks.profile_cost`.
+
+On the null device nothing is computed, so many more frames pass in a second: there a recorder weighs most.
+"""
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.footage import CLIP
+from benchmarks.machine import OtherLoad, cpu, now
+from trt_anime.export import graphs
+from trt_anime.runtime.options import ProcessOptions
+from trt_anime.runtime.process import process_clip
+from trt_anime.runtime.profiling.bootstrap import change
+from trt_anime.runtime.profiling.run_recorder import RunRecorder
+
+MODEL = "u2netp"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """With the recorder against without it, of each pair.
+
+    Attributes:
+        time: of a run.
+        cpu: CPU time, which other programs disturb less.
+        own: share of a run's CPU time that is spent in the recorder's own functions.
+    """
+
+    device: str
+    time: tuple[float, ...]
+    cpu: tuple[float, ...]
+    own: float
+
+    def line(self) -> str:
+        return (
+            f"{self.device}: {_words(self.time)} of a run's time, {_words(self.cpu)} of CPU time;"
+            f" {self.own:.2%} of CPU time in the recorder's own functions"
+        )
+
+
+class TimedRecorder(RunRecorder):
+    """Adds up the CPU time of its own functions, the clock's included."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.spent_ns: list[int] = []
+        for name in ("did", "acquired", "collected", "released"):
+            setattr(self, name, self._timed(getattr(self, name)))
+
+    def _timed(self, function: Callable[..., None]) -> Callable[..., None]:
+        def timed(*given: Any, **named: Any) -> None:
+            start_ns = time.thread_time_ns()
+            function(*given, **named)
+            self.spent_ns.append(time.thread_time_ns() - start_ns)
+
+        return timed
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--devices", nargs="+", default=["cpu", "null"], choices=["cpu", "null"])
+    given = parser.parse_args()
+    load = OtherLoad()
+    costs = [cost(device, given.pairs) for device in given.devices]
+    print(f"{now()}, {cpu()}, other programs {load.share():.0%} of the CPU")
+    for one in costs:
+        print(one.line())
+
+
+def cost(device: str, pairs: int) -> Cost:
+    """Pairs in alternating order after one run to warm up; four times as many on `null`, which is quick."""
+    graph = graphs.ensure(MODEL)["matte"] if device == "cpu" else Path()
+    found: list[tuple[float, float]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        own = TimedRecorder()
+        _, cpu_s = _seconds(device, graph, Path(folder), own)
+        for number in range(pairs if device == "cpu" else 4 * pairs):
+            order = (False, True) if number % 2 else (True, False)
+            runs = {
+                on: _seconds(device, graph, Path(folder), RunRecorder() if on else None) for on in order
+            }
+            found.append((runs[True][0] / runs[False][0], runs[True][1] / runs[False][1]))
+    walls, cpus = zip(*found, strict=True)
+    return Cost(device, walls, cpus, own=sum(own.spent_ns) / 1e9 / cpu_s)
+
+
+def _words(ratios: Sequence[float]) -> str:
+    """The median, the spread, and where the mean lies 19 times of 20."""
+    sure = change([[1.0]], [[ratio] for ratio in ratios])
+    assert sure is not None
+    spread = f"{len(ratios)} pairs from {min(ratios) - 1:+.2%} to {max(ratios) - 1:+.2%}"
+    return f"{median(ratios) - 1:+.2%} ({spread}, mean within {sure.low - 1:+.2%} and {sure.high - 1:+.2%})"
+
+
+def _seconds(device: str, graph: Path, folder: Path, recorder: RunRecorder | None) -> tuple[float, float]:
+    """Of a run: time that passed, CPU time of all threads."""
+    options = ProcessOptions(
+        input=CLIP, output=folder / "out", device=device, held=device == "cpu", overwrite=True
+    )
+    start_s = time.process_time()
+    with recorder or nullcontext():
+        record = process_clip(options, graph=lambda stage: graph, recorder=recorder)
+    return record.elapsed_s, time.process_time() - start_s
+
+
+if __name__ == "__main__":
+    main()

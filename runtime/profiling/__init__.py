@@ -1,0 +1,1 @@
+"""Where a run's time goes: measured while it runs, reported after."""

@@ -1,0 +1,197 @@
+"""One profile: the clip is run as `process` runs it, a few times, and all figures are drawn from that."""
+
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from trt_anime import __version__
+from trt_anime.errors import InputError
+from trt_anime.files import output_error
+from trt_anime.runtime.equipment import GraphOf, Notify
+from trt_anime.runtime.options import ProcessOptions
+from trt_anime.runtime.process import process_clip
+from trt_anime.runtime.profiling import figures
+from trt_anime.runtime.profiling.advice import Seen, bound_of, busiest_stage, verdict
+from trt_anime.runtime.profiling.alone import Alone, measured_alone
+from trt_anime.runtime.profiling.roofline import roofline
+from trt_anime.runtime.profiling.run_recorder import RunRecorder
+from trt_anime.runtime.profiling.spans import Recording
+from trt_anime.runtime.profiling.steady import window_of
+from trt_anime.runtime.profiling.waterfall import waterfall
+from trt_anime.runtime.record import RunRecord
+
+SCHEMA = 1
+
+Track = Callable[[int | None], AbstractContextManager[Callable[[int], None]]]
+
+# Fewer frames hold no steady part.
+LEAST_FRAMES = 12
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A profile.
+
+    Attributes:
+        facts: what `profile.json` says; docs/profile.md describes it.
+        recording: the run of median speed, for the trace and the timeline.
+    """
+
+    facts: dict[str, Any]
+    recording: Recording
+
+
+def profile_clip(
+    options: ProcessOptions,
+    *,
+    graph: GraphOf,
+    runs: int,
+    notify: Notify = lambda sentence: None,
+    track: Track = lambda total: nullcontext(lambda count: None),
+) -> Profile:
+    """Run the clip `runs` times; layers are written into a folder below `options.output` and removed again.
+
+    Raises:
+        InputError: too few frames were written to say anything, or as `process_clip`.
+        TrtAnimeError: as `process_clip`.
+    """
+    done: list[tuple[RunRecord, Recording]] = []
+    with _folder_below(options.output) as folder:
+        for number in range(runs):
+            once = replace(options, output=Path(folder) / str(number), overwrite=False, resume=False)
+            with RunRecorder() as recorder:
+                record = process_clip(
+                    once, graph=graph, notify=_quiet if number else notify, track=track, recorder=recorder
+                )
+            if record.computed < LEAST_FRAMES:
+                raise InputError(
+                    f"{options.input}: {record.computed} frames were computed, and a profile needs"
+                    f" {LEAST_FRAMES}; take a longer clip, or --no-held-frames"
+                )
+            done.append((record, recorder.recording))
+    alone = measured_alone(options, graph=graph, notify=notify)
+    return _profile(options, done, alone)
+
+
+def _folder_below(folder: Path) -> tempfile.TemporaryDirectory[str]:
+    """On the disk that the user named: how fast that writes is part of the profile."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return tempfile.TemporaryDirectory(prefix=".layers-", dir=folder)
+    except OSError as error:
+        raise output_error(folder, error) from error
+
+
+def _quiet(sentence: str) -> None:
+    """The first run has said it."""
+
+
+def _profile(options: ProcessOptions, done: Sequence[tuple[RunRecord, Recording]], alone: Alone) -> Profile:
+    ordered = sorted(done, key=lambda one: _steady_fps(one[1]))
+    record, recording = ordered[len(ordered) // 2]
+    recordings = [found for _, found in done]
+    rows, busy = figures.figures(recordings), figures.resources(recording)
+    shares = figures.overlap(recording)
+    facts = {
+        "schema": SCHEMA,
+        "version": __version__,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "clip": {**record.input, "path": options.input.name},
+        "options": {name: value for name, value in record.options.items() if name not in _NOT_TOLD},
+        "device": {"name": recording.device, "title": recording.title},
+        "machine": record.machine,
+        "stages": [asdict(stage) for stage in recording.stages],
+        "fps": {
+            "steady": round(median(_steady_fps(found) for found in recordings), 3),
+            "over_all": round(median(one.fps for one, _ in done), 3),
+        },
+        "runs": [_run(one, found) for one, found in done],
+        "figures": rows,
+        "waterfall": waterfall(recording),
+        "resources": busy,
+        **shares,
+        "held": figures.held(record.frames, record.computed),
+        "memory": _memory(recording),
+        "ceilings": [asdict(one) for one in alone.ceilings],
+        "layers": [
+            {"stage": number, "measured": title, "layers": [asdict(layer) for layer in found]}
+            for number, (title, found) in alone.layers.items()
+        ],
+        "roofline": roofline(
+            {number: found for number, (_, found) in alone.layers.items()}, alone.ceilings, alone.threads
+        ),
+        "verdict": verdict(_seen(options, record, recording, rows, busy, shares)),
+        "notices": [*record.notices, *alone.notices],
+    }
+    return Profile(facts, recording)
+
+
+# Options that say where things lie, not how they ran.
+_NOT_TOLD = ("input", "output", "overwrite", "resume")
+
+
+def _steady_fps(recording: Recording) -> float:
+    window = window_of(recording)
+    return window.frames / window.seconds if window.seconds else 0.0
+
+
+def _run(record: RunRecord, recording: Recording) -> dict[str, Any]:
+    return {
+        "steady_fps": round(_steady_fps(recording), 3),
+        "fps": record.fps,
+        "elapsed_s": record.elapsed_s,
+        "frames": record.frames,
+        "computed": record.computed,
+        "samples_ms": figures.samples(recording),
+    }
+
+
+def _memory(recording: Recording) -> dict[str, Any]:
+    resident = [sample.resident_bytes for sample in recording.samples]
+    totals = {
+        f"{place}_bytes": sum(item.total_bytes for item in recording.plan if item.place == place)
+        for place in ("device", "pinned")
+    }
+    return {
+        **totals,
+        "resident_peak_bytes": max(resident, default=0),
+        "resident_at_start_bytes": resident[0] if resident else 0,
+        "slots": recording.depth,
+        "lanes": recording.lanes,
+        "batch": recording.batch,
+        "plan": [{**asdict(item), "total_bytes": item.total_bytes} for item in recording.plan],
+    }
+
+
+def _seen(
+    options: ProcessOptions,
+    record: RunRecord,
+    recording: Recording,
+    rows: list[dict[str, Any]],
+    busy: list[dict[str, Any]],
+    shares: dict[str, float],
+) -> Seen:
+    bound, share = bound_of(busy, rows)
+    number = busiest_stage(rows)
+    stage = next(stage for stage in recording.stages if stage.number == number)
+    return Seen(
+        bound=bound,
+        busy=share,
+        device=recording.device.partition(":")[0],
+        stage=number,
+        model=stage.model,
+        provider=stage.provider,
+        precision=stage.precision,
+        format=options.format,
+        batch=recording.batch,
+        cores=options.cores,
+        others=shares["others_cores_busy"],
+        held=options.held,
+        reused=float(figures.held(record.frames, record.computed)["reused"]),
+        clip=options.input.name,
+    )

@@ -1,0 +1,90 @@
+"""The report as one file: markup, style, script and the figures, nothing fetched."""
+
+import json
+from html import escape
+from typing import Any
+
+from trt_anime.runtime.profiling.figures import kind_of, name_of
+from trt_anime.runtime.profiling.perfetto import levels, tracks_of
+from trt_anime.runtime.profiling.profiled import Profile
+from trt_anime.runtime.profiling.report.markup import MARKUP
+from trt_anime.runtime.profiling.report.script import SCRIPT
+from trt_anime.runtime.profiling.report.style import STYLE
+from trt_anime.runtime.profiling.spans import SLOT, Recording
+from trt_anime.runtime.profiling.steady import window_of
+
+# Batches that the timeline shows; some hundred are enough to see every pattern.
+_MOST_BATCHES = 240
+_MOST_SAMPLES = 400
+
+
+def page(profile: Profile) -> str:
+    """The whole HTML file."""
+    facts = {name: value for name, value in profile.facts.items() if name != "runs"}
+    facts["runs"] = [
+        {name: value for name, value in run.items() if name != "samples_ms"}
+        for run in profile.facts["runs"]
+    ]
+    facts["distributions"] = _distributions(profile.facts["runs"])
+    facts["timeline"] = _timeline(profile.recording)
+    data = json.dumps(facts, separators=(",", ":"), ensure_ascii=False).replace("</", "<\\/")
+    title = f"{profile.facts['clip']['path']} · trt-anime profile"
+    return assembled(escape(title), data)
+
+
+def assembled(title: str, data: str) -> str:
+    """The page around figures that are JSON already; the title is escaped."""
+    parts = {"TITLE": title, "STYLE": STYLE, "SCRIPT": SCRIPT, "DATA": data}
+    text = MARKUP
+    for name, value in parts.items():
+        text = text.replace(f"@{name}@", value, 1)
+    return text
+
+
+def _distributions(runs: list[dict[str, Any]]) -> dict[str, list[float]]:
+    """Samples of all runs by name, thinned."""
+    pooled: dict[str, list[float]] = {}
+    for run in runs:
+        for name, values in run["samples_ms"].items():
+            pooled.setdefault(name, []).extend(values)
+    return {
+        name: [round(value, 3) for value in values[:: -(-len(values) // _MOST_SAMPLES) or 1]]
+        for name, values in pooled.items()
+    }
+
+
+def _timeline(recording: Recording) -> dict[str, Any]:
+    """Spans of the run up to `_MOST_BATCHES` batches, in microseconds; names and tracks by number."""
+    written = sorted(recording.written)
+    zero = min(span.start_s for span in recording.spans)
+    end_s = written[min(_MOST_BATCHES, len(written)) - 1].at_s
+    spans = sorted((span for span in recording.spans if span.start_s <= end_s), key=lambda s: s.start_s)
+    tracks = tracks_of(recording)
+    names = list(dict.fromkeys(name_of(span) for span in spans))
+    places = {track: number for number, track in enumerate(tracks)}, {n: i for i, n in enumerate(names)}
+    window = window_of(recording)
+    return {
+        "tracks": tracks,
+        "names": names,
+        "kinds": [kind_of(name) for name in names],
+        "spans": [
+            [
+                places[0][span.track],
+                places[1][name_of(span)],
+                round((span.start_s - zero) * 1e6),
+                round(span.seconds * 1e6),
+                span.frame,
+            ]
+            for span in spans
+        ],
+        "steady": [round((at - zero) * 1e6) for at in (window.start_s, min(window.end_s, end_s))],
+        "memory": [
+            [round((sample.at_s - zero) * 1e6), sample.resident_bytes]
+            for sample in recording.samples[:: -(-len(recording.samples) // _MOST_SAMPLES) or 1]
+        ],
+        "slots": [
+            [round((at_s - zero) * 1e6), level]
+            for at_s, level in levels(recording.of(SLOT))
+            if at_s <= end_s
+        ],
+    }

@@ -1,0 +1,202 @@
+"""`trt-anime profile`: three files, a verdict, and a comparison with an exit code."""
+
+import json
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.calibration.toys import bright_matte
+from tests.runtime.media import picture, write_clip
+from trt_anime.cli import main
+
+Run = Callable[..., tuple[int, str, str]]
+
+FRAMES = 30
+
+
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str]) -> Run:
+    """Exit code, stdout and stderr of `trt-anime profile ...`."""
+
+    def run(*words: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as left:
+            main(["profile", *map(str, words)])
+        text = capfd.readouterr()
+        return (left.value.code if isinstance(left.value.code, int) else 0), text.out, text.err
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    frames = [picture(index) for index in range(FRAMES)]
+    return write_clip(tmp_path_factory.mktemp("clip") / "film & <b>.mp4", frames, codec="ffv1")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, clip: Path) -> Path:
+    """A profile of the clip with a small network on the CPU."""
+    folder = tmp_path_factory.mktemp("profile")
+    graph = folder / "toy.onnx"
+    graph.write_bytes(bright_matte().SerializeToString())
+    with pytest.raises(SystemExit) as left:
+        words = ["profile", str(clip), "-o", str(folder / "out"), "--graph", str(graph)]
+        main([*words, "--device", "cpu", "--runs", "2", "--threads", "1"])
+    assert not left.value.code
+    return folder / "out"
+
+
+def facts_of(folder: Path) -> dict[str, Any]:
+    facts: dict[str, Any] = json.loads((folder / "profile.json").read_text(encoding="utf-8"))
+    return facts
+
+
+def test_three_files_and_no_layers(made: Path) -> None:
+    assert sorted(path.name for path in made.iterdir()) == ["profile.json", "report.html", "trace.json"]
+
+
+def test_the_figures_are_those_of_the_run(made: Path) -> None:
+    facts = facts_of(made)
+    assert facts["held"] == {"frames": FRAMES, "computed": FRAMES, "reused": 0.0}
+    assert facts["clip"]["path"] == "film & <b>.mp4"
+    assert [run["frames"] for run in facts["runs"]] == [FRAMES, FRAMES]
+    assert facts["stages"][0]["provider"] == "CPUExecutionProvider"
+    assert facts["stages"][0]["precision"] == "fp32" and facts["stages"][0]["model"] == "toy"
+    assert facts["memory"]["device_bytes"] == sum(
+        item["total_bytes"] for item in facts["memory"]["plan"] if item["place"] == "device"
+    )
+    assert facts["memory"]["resident_peak_bytes"] >= facts["memory"]["resident_at_start_bytes"] > 10_000_000
+    assert 0 <= facts["device_idle"] <= 1 and facts["fps"]["steady"] > 0
+    names = {row["name"] for row in facts["figures"]}
+    assert {"decode", "stage 2a", "copy out character", "encode character", "slot"} <= names
+    for row in facts["figures"]:
+        assert row["p50_ms"] <= row["p90_ms"] <= row["p99_ms"] <= row["max_ms"]
+
+
+def test_layers_and_roofline(made: Path) -> None:
+    facts = facts_of(made)
+    (group,) = facts["layers"]
+    assert group["stage"] == "2a" and {layer["part"] for layer in group["layers"]} >= {"net"}
+    assert {point["level"] for point in facts["roofline"]["points"]} == {"stage", "part", "layer"}
+    assert facts["ceilings"] and facts["verdict"]["headline"]
+
+
+class _Page(HTMLParser):
+    """What a page loads from elsewhere, its text by id, and the data within."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loads: list[str] = []
+        self.ids: set[str] = set()
+        self.open: list[str] = []
+        self.scripts: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.open.append(tag)
+        for name, value in attrs:
+            if name in ("src", "href") and not (value or "").startswith(("#", "data:")):
+                self.loads.append(f"{tag} {name}={value}")
+            if name == "id":
+                self.ids.add(value or "")
+        if tag == "script":
+            self.scripts.append("")
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] == "script":
+            self.scripts[-1] += data
+
+    def handle_endtag(self, tag: str) -> None:
+        if self.open and self.open[-1] == tag:
+            self.open.pop()
+
+
+def test_the_report_loads_nothing_and_holds_its_data(made: Path) -> None:
+    text = (made / "report.html").read_text(encoding="utf-8")
+    assert str(made.parent) not in text
+    page = _Page()
+    page.feed(text)
+    assert page.loads == []
+    assert not re.search(r"url\(|@import|fetch\(|XMLHttpRequest|https?://", text)
+    data, script = page.scripts
+    shown = json.loads(data)
+    assert shown["fps"] == facts_of(made)["fps"]
+    assert len(shown["timeline"]["spans"]) > FRAMES * 8
+    assert len(text.encode()) < 1_500_000
+    assert set(re.findall(r'\$\("([\w-]+)"\)', script)) <= page.ids
+    assert "film &amp; &lt;b&gt;.mp4 · trt-anime profile</title>" in text
+
+
+def test_a_profile_against_itself_is_noise(made: Path, run: Run) -> None:
+    code, out, err = run("compare", made, made / "profile.json")
+    assert code == 0 and err == ""
+    assert "nothing is slower by more than 5% beyond noise" in out
+
+
+def test_a_slowdown_is_exit_code_1(made: Path, tmp_path: Path, run: Run) -> None:
+    """Both are made from figures with little spread: how steady this machine is doesn't matter here."""
+    rng = np.random.default_rng(0)
+    for name, factor in (("a", 1.0), ("b", 1.2)):
+        facts = facts_of(made)
+        for one in facts["runs"]:
+            one["samples_ms"] = {key: list(rng.normal(10, 0.1, 60)) for key in one["samples_ms"]}
+            one["samples_ms"]["stage 2a"] = list(rng.normal(10 * factor, 0.1, 60))
+        (tmp_path / f"{name}.json").write_text(json.dumps(facts))
+    code, out, _ = run("compare", tmp_path / "a.json", tmp_path / "b.json", "--fail-over", "5%")
+    assert code == 1
+    assert out.splitlines()[-1] == "slower by more than 5%, and not by chance: stage 2a"
+    assert re.search(r"^stage 2a +\d+\.\d+ +\d+\.\d+ +\+(19|20)\.\d% .* slower$", out, re.MULTILINE)
+    assert run("compare", tmp_path / "a.json", tmp_path / "b.json", "--fail-over", "30")[0] == 0
+    assert run("compare", tmp_path / "b.json", tmp_path / "a.json")[0] == 0
+
+
+def test_replayed_stages_with_options_first(tmp_path: Path, clip: Path, run: Run) -> None:
+    latencies = tmp_path / "gpu.json"
+    seconds = {"2a": 0.002, "2b": 0.001}
+    latencies.write_text(json.dumps({"schema": 1, "gpu": "a GPU", "seconds_per_run": seconds}))
+    words = ("--device", "null", "--latencies", latencies, "--stages", "2a,2b", "--runs", "1")
+    code, out, _ = run(*words, clip, "-o", tmp_path / "out", "--batch-size", "2", "--threads", "1")
+    assert code == 0
+    facts = facts_of(tmp_path / "out")
+    assert facts["device"] == {"name": "null", "title": "a GPU"} and facts["memory"]["batch"] == 2
+    assert [stage["number"] for stage in facts["stages"]] == ["2a", "2b"]
+    assert facts["layers"] == [] and facts["verdict"]["headline"] in out
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "sentence"),
+    [
+        (["nowhere.mp4", "-o", "out"], 2, "nowhere.mp4: "),
+        (["CLIP", "-o", "out", "--limit", "5", "--device", "null"], 2, "a profile needs 12"),
+        (["CLIP", "-o", "out", "--stages", "9"], 2, "no such stage"),
+        (["CLIP", "-o", "out", "--graph", "a.onnx", "--model", "u2netp"], 2, "give one of the two"),
+        (["compare", "no-a", "no-b"], 2, "can't be read"),
+        (["compare", "CLIP", "CLIP"], 2, "is not JSON"),
+        (["compare", "a", "b", "--fail-over", "lots"], 2, "not a percentage"),
+    ],
+)
+def test_one_sentence_and_nothing_left(
+    tmp_path: Path,
+    clip: Path,
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    code: int,
+    sentence: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    found, _, err = run(*(clip if word == "CLIP" else word for word in words))
+    assert found == code
+    last = err.splitlines()[-1]
+    assert last.startswith("error: ") and sentence in last
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_another_schema_is_refused(tmp_path: Path, run: Run) -> None:
+    (tmp_path / "profile.json").write_text('{"schema": 99}')
+    code, _, err = run("compare", tmp_path, tmp_path)
+    assert code == 2 and "is no profile of this release" in err

@@ -1,0 +1,114 @@
+"""Operations of operators against sums done by hand, and parts against a real graph's profile."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.calibration.toys import bright_matte
+from trt_anime.errors import EngineError
+from trt_anime.runtime.profiling.ceilings import Ceiling, ceilings
+from trt_anime.runtime.profiling.costs import operations
+from trt_anime.runtime.profiling.layers import Layer, medians, part_of
+from trt_anime.runtime.profiling.layers_onnxruntime import OnnxRuntimeTimer
+from trt_anime.runtime.profiling.roofline import roofline
+
+
+@pytest.mark.parametrize(
+    ("kind", "inputs", "outputs", "expected"),
+    [
+        ("Conv", [(1, 3, 8, 8), (16, 3, 3, 3), (16,)], [(1, 16, 8, 8)], 2 * 16 * 64 * 27),
+        ("Conv", [(1, 16, 8, 8), (16, 1, 3, 3)], [(1, 16, 8, 8)], 2 * 16 * 64 * 9),  # depthwise
+        ("QLinearConv", [(1, 3, 4, 4), (), (), (8, 3, 1, 1)], [(1, 8, 4, 4)], 2 * 8 * 16 * 3),
+        ("ConvTranspose", [(1, 4, 5, 5), (4, 2, 2, 2)], [(1, 2, 10, 10)], 2 * 4 * 25 * 2 * 4),
+        ("MatMul", [(5, 7), (7, 3)], [(5, 3)], 2 * 5 * 7 * 3),
+        ("MatMul", [(2, 6, 5, 7), (2, 6, 7, 3)], [(2, 6, 5, 3)], 2 * 2 * 6 * 5 * 7 * 3),
+        ("MatMul", [(7,), (7, 3)], [(3,)], 2 * 7 * 3),
+        ("Gemm", [(7, 5), (3, 7), (3,)], [(5, 3)], 2 * 5 * 7 * 3),  # both transposed
+        ("Add", [(4, 5), (5,)], [(4, 5)], 20),
+        ("Concat", [(4, 5), (4, 5)], [(8, 5)], 0),
+        ("Split", [(4, 4)], [(2, 4), (2, 4)], 0),
+    ],
+)
+def test_operations(
+    kind: str, inputs: list[tuple[int, ...]], outputs: list[tuple[int, ...]], expected: int
+) -> None:
+    assert operations(kind, inputs, outputs) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        ("pre/Resize_0", "pre"),
+        ("net/Conv_3_nchwc", "net"),
+        ("post/Cast_2", "post"),
+        ("/post/inner/net/Mul", "post"),
+        ("Reshape_token_44", "inserted"),
+    ],
+)
+def test_parts(name: str, part: str) -> None:
+    assert part_of(name) == part
+
+
+def test_layers_of_a_real_graph(tmp_path: Path) -> None:
+    graph = tmp_path / "toy.onnx"
+    graph.write_bytes(bright_matte().SerializeToString())
+    timer = OnnxRuntimeTimer(graph, threads=1, ran_on="CPUExecutionProvider")
+    found = timer.layers({"frame": np.zeros((1, 64, 48, 3), np.uint8)})
+    convolutions = [layer for layer in found if layer.kind == "Conv"]
+    assert len(convolutions) == 5 and {layer.part for layer in convolutions} == {"net"}
+    # The layers of 4 channels over 32 x 32: the same whatever the library made of them.
+    most = max(layer.operations or 0 for layer in convolutions)
+    assert most % (2 * 32 * 32 * 4 * 4) == 0
+    # Each is fused with the activation behind it, the last one with one of another part.
+    assert sorted(layer.name for layer in convolutions) == [f"net/Conv_{index}" for index in range(5)]
+    assert all(layer.ms >= 0 and layer.bytes for layer in found)
+    assert found[-1].outputs[0].endswith("1x64x48x4")
+
+
+def test_a_graph_that_fails_says_so(tmp_path: Path) -> None:
+    graph = tmp_path / "toy.onnx"
+    graph.write_bytes(bright_matte().SerializeToString())
+    with pytest.raises(EngineError, match=r"toy\.onnx: ONNX Runtime failed"):
+        OnnxRuntimeTimer(graph, threads=1, ran_on="other").layers({"frame": np.zeros((1, 4), np.uint8)})
+
+
+def layer(name: str, ms: float, operations: int, moved: int) -> Layer:
+    return Layer(name, "Conv", part_of(name), ms, (), (), operations, moved)
+
+
+def test_medians_leave_out_runs_with_other_layers() -> None:
+    first, second, third = ([layer("net/a", ms, 1, 1)] for ms in (1.0, 3.0, 2.0))
+    odd = [layer("net/b", 9.0, 1, 1)]
+    assert [one.ms for one in medians([odd, first, second, third])] == [2.0]
+
+
+def test_distance_from_the_roof() -> None:
+    roofs = [
+        Ceiling("copy", "bytes/s", 1e9, 1),
+        Ceiling("matmul", "operations/s", 1e10, 1, "fp32"),
+        Ceiling("matmul", "operations/s", 4e10, 1, "int8"),
+        Ceiling("matmul", "operations/s", 9e10, 2, "fp32"),
+    ]
+    layers = {
+        "2a": [layer("net/a", 10.0, 50_000_000, 1_000_000), layer("post/b", 5.0, 1_000_000, 4_000_000)],
+    }
+    points = {point["name"]: point for point in roofline(layers, roofs, 1)["points"]}
+    assert points["2a net"]["reached"] == pytest.approx(0.5)  # 5e9 of 1e10: the compute roof
+    assert points["2a post"]["reached"] == pytest.approx(0.8)  # 0.2e9 of 0.25e9: the memory roof
+    assert points["stage 2a"]["rate"] == pytest.approx(51e6 / 0.015, rel=1e-6)
+
+
+def test_ceilings_are_rates_that_a_machine_can_have() -> None:
+    found = ceilings(1, np.zeros((64, 64, 4), np.uint8))
+    assert [(one.name, one.precision) for one in found] == [
+        ("copy", ""),
+        ("png", ""),
+        ("matmul", "fp32"),
+        ("matmul", "int8"),
+        ("conv", "fp32"),
+    ]
+    limits = {"copy": (1e8, 1e12), "png": (100, 1e7), "matmul": (1e8, 1e14), "conv": (1e8, 1e14)}
+    for one in found:
+        low, high = limits[one.name]
+        assert low < one.rate < high, one
