@@ -97,8 +97,8 @@ class TorchChain:
         recipe = model.recipe_as(Effects)
         ids = example_ids(recipe.context, library.config.text_config.eos_token_id)[:PROMPTS]
         self.prompts = prompts_of(library, torch.from_numpy(ids)).numpy()
-        library.clip.text_model = None  # 250 MB that no frame needs
-        _fused(library).to(self.device)
+        _fused(library).clip.text_model = None  # 250 MB that no frame needs
+        library.to(self.device)
 
         def run(given: Given) -> Tensor:
             heat = heat_of(library, self._to(given["frame"]), self._to(given["prompts"]), recipe.picture)
