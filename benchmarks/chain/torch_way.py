@@ -166,7 +166,7 @@ def matte_network(model: Model, file: Path) -> MatteNetwork:
     if file.suffix != ".onnx":
         return network_from_checkpoint(model, file)
     network = create(model.architecture).eval()
-    convolutions = _in_order(network)
+    convolutions = convolutions_in_order(network)
     graph = onnx.load(file).graph
     weights = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
     nodes = [node for node in graph.node if node.op_type == "Conv"]
@@ -185,7 +185,7 @@ def matte_network(model: Model, file: Path) -> MatteNetwork:
     return MatteNetwork(network, model.architecture).eval()
 
 
-def _in_order(network: nn.Module) -> list[nn.Conv2d]:
+def convolutions_in_order(network: nn.Module) -> list[nn.Conv2d]:
     """Its convolutions as they run."""
     found: list[nn.Conv2d] = []
     hooks = [
