@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from trt_anime import __version__
-from trt_anime.cli import calibrate, doctor, engines, export, models, process
+from trt_anime.cli import calibrate, doctor, engines, export, models, plan, process
 from trt_anime.errors import TrtAnimeError
 
 app = typer.Typer(
@@ -34,6 +34,7 @@ app.command("process")(process.process)
 app.command("export")(export.export)
 app.command("calibrate")(calibrate.calibrate)
 app.command("doctor")(doctor.doctor)
+app.command("plan")(plan.plan)
 app.add_typer(models.app, name="models")
 app.add_typer(engines.app, name="engines")
 
