@@ -145,13 +145,13 @@ def document(found: Mapping[str, Any]) -> str:
     how = (
         "`trt-anime plan` adds up, over the operators of a graph, what their arithmetic or their bytes need"
         " at least. Here the ceilings are this CPU's, measured just before each graph: in the median"
-        f" {flops:.0f} GFLOP/s of a matrix product and {speed:.0f} GB/s of a copy, of which nothing is taken"
-        f" off. One frame of {HEIGHT} rows, FP32, ONNX Runtime."
+        f" {flops:.0f} GFLOP/s of a matrix product and {speed:.0f} GB/s of a copy, of which nothing is"
+        f" taken off. One frame of {HEIGHT} rows, FP32, ONNX Runtime."
     )
     result = (
-        f"Off by {statistics.median(errors):.0f} % in the median, by {max(errors):.0f} % at worst. On a GPU,"
-        " where rates are published ones and what is reached of them is assumed, expect more: the planner"
-        " has been compared with no GPU yet."
+        f"Off by {statistics.median(errors):.0f} % in the median, by {max(errors):.0f} % at worst. On a"
+        " GPU, where rates are published ones and what is reached of them is assumed, expect more: it has"
+        " been compared with no GPU yet."
     )
     table = markdown(["graph", "predicted ms", "measured ms", "error"], rows)
     busy = [LOADED] if found["others"] > QUIET else []

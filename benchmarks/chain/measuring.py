@@ -62,9 +62,10 @@ class Both:
             for values in items:
                 self._theirs.run(row, row.inputs(values))
 
-        return alternated(
-            lambda: self._ours.over(items, [row]) and None, theirs, rounds=rounds, units=len(items)
-        )
+        def ours() -> None:
+            self._ours.over(items, [row])
+
+        return alternated(ours, theirs, rounds=rounds, units=len(items))
 
     def chain(self, rounds: int) -> Rounds:
         """From the clip to files. Raises EngineError: a frame is missing."""

@@ -15,6 +15,7 @@ from benchmarks.chain.stages import Arrays, ChainStage, Given, pictures
 from trt_anime.export import graphs
 from trt_anime.runtime.devices.api import CpuDevice, Device
 from trt_anime.runtime.devices.opening import open_device
+from trt_anime.runtime.media.frames import FrameSource
 from trt_anime.runtime.media.reader import open_source
 from trt_anime.runtime.results.planes import write_frame
 from trt_anime.runtime.sessions.api import GpuDevice, Session
@@ -89,9 +90,12 @@ class OurChain:
                 write_frame(output / folder, (index,), picture)
             return {}
 
+        def items(source: FrameSource) -> Iterator[Arrays]:
+            for frame in source:
+                yield {"frame": frame.rgb[None], "prompts": prompts}
+
         with open_source(clip, threads=self._threads) as source:
-            items = ({"frame": frame.rgb[None], "prompts": prompts} for frame in source)
-            return sum(1 for _ in self._through(items, rows, write))
+            return len(list(self._through(items(source), rows, write)))
 
     def _through(self, items: Iterable[Arrays], rows: Sequence[ChainStage], last: Any) -> Iterator[Arrays]:
         """`last` is done by other threads, to what the stages made of an item."""

@@ -5,7 +5,7 @@ fused attention where the library offers it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +65,7 @@ class TorchChain:
 
     def run(self, row: ChainStage, inputs: Given) -> Arrays:
         """One stage: arrays in, the output that is compared out."""
-        with torch.inference_mode(), self.device:
+        with torch.inference_mode(), self._constants():
             found = self._stages[row.name](inputs).cpu().numpy()
         return {row.output: found}
 
@@ -115,6 +115,10 @@ class TorchChain:
         library: Any = _fused(dino_from_checkpoint(DINO[model.architecture], file)).to(self.device)
         picture = model.recipe_as(Embedding).picture
         return lambda given: picture_vectors(library, prepared(self._to(given["frame"]), picture))
+
+    def _constants(self) -> AbstractContextManager[object]:
+        """Within it the references' constants are made on the device; on the CPU they are anyway."""
+        return nullcontext() if self.device.type == "cpu" else self.device
 
     def _to(self, array: NDArray[Any]) -> Tensor:
         return torch.from_numpy(array).to(self.device)

@@ -9,6 +9,7 @@ from trt_anime.errors import MissingError
 # `math`: convolutions and matrix products. `fused`: arithmetic on each element, which an engine does while
 # it writes the result before it. `moved`: all that reorders, resizes, gathers or reduces.
 Kind = Literal["math", "fused", "moved"]
+_KINDS: dict[str, Kind] = {"math": "math", "fused": "fused", "moved": "moved"}
 
 
 @dataclass(frozen=True)
@@ -97,8 +98,7 @@ def find(costs: Iterable[Cost], model: str, graph: str) -> list[Cost]:
 
 def _work(words: str) -> Work:
     kind, count, flops, size_bytes = words.split()
-    assert kind == "math" or kind == "fused" or kind == "moved"
-    return Work(kind, int(count), _mega(flops), _mega(size_bytes))
+    return Work(_KINDS[kind], int(count), _mega(flops), _mega(size_bytes))
 
 
 def _mega(word: str) -> float:
