@@ -167,7 +167,7 @@ def _line(load: Load, costs: Sequence[Cost], ceiling: Ceiling, height: int, prec
 
 
 def _memory(lines: Sequence[Line], height: int) -> float:
-    """Weights of all, one scratch memory for all that never run at once, and the slots."""
+    """Weights and scratch of all, as if no two shared any, and the slots."""
     pixels = height * height * 16 / 9
     return (
         _CONTEXT_BYTES + sum(line.memory_bytes or 0.0 for line in lines) + _SLOTS * pixels * _LAYERS_BYTES

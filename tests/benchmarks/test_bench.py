@@ -12,6 +12,7 @@ from benchmarks.pairs import Pair, alternated, table
 from benchmarks.rembg_pairs import Facts, Measured
 from benchmarks.rembg_report import pairs_of_rembg
 from tests.benchmarks.test_rembg_pairs import FACTS, measured
+from trt_anime import __version__
 from trt_anime.errors import EngineError, MissingError
 
 PAIR = Pair("720p, chain", "sequential PyTorch", [100, 90, 110], [180, 171, 176], "max 1", floor=1.6)
@@ -50,9 +51,10 @@ def test_findings_come_back_from_json_as_they_were() -> None:
 
 @pytest.mark.skipif(not bench.FINDINGS.is_file(), reason="nothing is kept yet")
 def test_the_table_is_made_of_the_findings() -> None:
-    """Edited by hand, or not written again after the findings changed, it fails."""
+    """Edited by hand, not written again after the findings changed, or of an older release, it fails."""
     findings = json.loads(bench.FINDINGS.read_text(encoding="utf-8"))
     assert bench.TABLE.read_text(encoding="utf-8") == document(Bench.of(findings))
+    assert findings["facts"]["release"] == __version__
 
 
 def test_a_missed_floor_is_said() -> None:

@@ -181,7 +181,7 @@ def test_published_rates_have_the_order_that_all_cards_have() -> None:
 
 def test_this_cpu_has_ceilings() -> None:
     found = measured_cpu(size=128, repeats=1)
-    assert found.flops_per_s["fp32"] > 1e8 and found.bytes_per_s > 1e8
+    assert found.flops_per_s["fp32"] > 0 and found.bytes_per_s > 0 and not found.fuses
 
 
 @pytest.mark.parametrize("preset", PRESETS)
