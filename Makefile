@@ -52,8 +52,9 @@ check: $(VENV)/.develop
 	$(BIN)/mypy
 	$(BIN)/pyright --warnings
 
+# Everybody against us in one table; BENCH=--write keeps it as docs/benchmarks.md and this release's history.
 bench: $(VENV)/.develop
-	$(BIN)/python -m benchmarks.rembg_pairs
+	$(BIN)/python -m benchmarks.bench $(BENCH)
 
 # Every model at full size, or those named in MODELS; hours for all of them.
 models: $(VENV)/.develop

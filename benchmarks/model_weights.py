@@ -18,19 +18,19 @@ _OURS = frozenset(("matte", "inpaint", "temporal"))
 _SEED = 0
 
 
-def bring_weights(row: Model) -> None:
-    """See that the weights are in the store. Raises what `checkpoints.pull` raises."""
-    if checkpoints.find(row) is not None:
-        return
+def bring_weights(row: Model) -> Path:
+    """The weights file in the store. Raises what `checkpoints.pull` raises."""
+    here = checkpoints.find(row)
+    if here is not None:
+        return here
     if row.name in REAL:
-        checkpoints.pull(row)
-        return
+        return checkpoints.pull(row)
     paths.models().mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=paths.models()) as folder:  # not where memory plays the disk
-        _import_random(row, Path(folder))
+        return _import_random(row, Path(folder))
 
 
-def _import_random(row: Model, folder: Path) -> None:
+def _import_random(row: Model, folder: Path) -> Path:
     published = row.files[0]
     path = folder / f"{row.name}.{published.format}"
     if row.stage in _OURS:
@@ -38,7 +38,7 @@ def _import_random(row: Model, folder: Path) -> None:
     else:
         synthetic = importlib.import_module(f"trt_anime.export.{row.stage}.synthetic")
         synthetic.synthetic_checkpoint(row, path, seed=_SEED)
-    checkpoints.import_file(row, path)
+    return checkpoints.import_file(row, path)
 
 
 def _save_from_manifest(row: Model, path: Path) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.footage import make_footage
 from benchmarks.machine import OtherLoad, cpu, keep_to_cores, now
-from samples.scene import Scene, SceneOptions
+from benchmarks.peers import drawn_layers
 from trt_anime.runtime.devices.null import NullBuffer, NullDevice
 from trt_anime.runtime.lookahead.stage import LookAhead
 from trt_anime.runtime.media.frames import Frame, Pixels
@@ -52,7 +52,7 @@ def main() -> None:
     load = OtherLoad()
     with tempfile.TemporaryDirectory() as folder:
         clip = make_footage(Path(folder) / "in", frames=given.frames, height=1080).clip
-        layers = {"empty": None, "drawn": _drawn_layers()}
+        layers = {"empty": None, "drawn": drawn_layers((1080, 1920))}
         rows: dict[str, list[Result]] = {name: [] for name in layers}
         for _ in range(given.rounds):
             for name, pictures in layers.items():
@@ -152,18 +152,6 @@ def _layers(pictures: list[Pixels] | None) -> Iterator[None]:
 
     with mock.patch.object(NullDevice, "allocate_pinned", drawn):
         yield
-
-
-def _drawn_layers() -> list[Pixels]:
-    """Character, effects and background of a drawn scene: uint8 [1080, 1920, 4] RGBA."""
-    truth = Scene(SceneOptions(seed=3, width=1920, height=1080, frames=24)).render(12)
-    opaque = np.ones(truth.alpha.shape, np.float32)
-    layers = (
-        np.dstack([truth.foreground, truth.alpha]),
-        truth.effect,
-        np.dstack([truth.plate / np.float32(255), opaque]),
-    )
-    return [np.ascontiguousarray(np.round(layer * 255), np.uint8) for layer in layers]
 
 
 if __name__ == "__main__":

@@ -9,8 +9,10 @@ Held frames are drawn anew by both: no result is reused.
 import argparse
 import json
 import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from benchmarks import machine
 from benchmarks.agreement import Agreement, check_agreement
@@ -23,7 +25,6 @@ from trt_anime.errors import TrtAnimeError
 from trt_anime.export import catalogue, checkpoints, graphs
 from trt_anime.files import write_text
 
-DOCS = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 HEIGHTS = {"720p": 720, "1080p": 1080}
 
 
@@ -36,6 +37,12 @@ class Measured:
     agreement: Agreement
     rounds: dict[str, list[Timing]]
     graph: dict[str, float]
+
+
+def measured_of(values: Mapping[str, Any]) -> Measured:
+    """Out of JSON."""
+    rounds = {way: [Timing(**timing) for timing in timings] for way, timings in values["rounds"].items()}
+    return Measured(**{**values, "agreement": Agreement(**values["agreement"]), "rounds": rounds})
 
 
 @dataclass(frozen=True)
@@ -57,21 +64,20 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     given = _parser().parse_args(arguments)
     try:
-        facts, results = _compared(given.sizes, given.frames, given.rounds, given.threads)
+        facts, results = compared(given.sizes, given.frames, given.rounds, given.threads)
         text = report(facts, results)
         print(text)
         if given.json:
             content = {"facts": asdict(facts), "results": [asdict(result) for result in results]}
             write_text(given.json, json.dumps(content, indent=2) + "\n")
-        if given.write_docs:
-            write_text(DOCS, text)
     except TrtAnimeError as error:
         print(f"error: {error}")
         return error.exit_code
     return 0
 
 
-def _compared(sizes: list[str], frames: int, rounds: int, threads: int) -> tuple[Facts, list[Measured]]:
+def compared(sizes: list[str], frames: int, rounds: int, threads: int) -> tuple[Facts, list[Measured]]:
+    """Both programs at `sizes` of `HEIGHTS`. Raises TrtAnimeError: they don't agree, or one failed."""
     machine.keep_to_cores(threads)
     model = checkpoints.pull(catalogue.get(MODEL), door="onnx")
     graph = graphs.ensure(MODEL)["matte"]
@@ -136,7 +142,6 @@ def _parser() -> argparse.ArgumentParser:
         "--sizes", nargs="+", choices=HEIGHTS, default=list(HEIGHTS), help="[default: both]"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every timing of every round")
-    parser.add_argument("--write-docs", action="store_true", help="write docs/benchmarks.md")
     return parser
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.contenders import Timing
 from benchmarks.graph_profile import OTHER
+from benchmarks.pairs import Pair
 from benchmarks.tables import Spread, markdown, paired_ratio
 
 if TYPE_CHECKING:
@@ -32,17 +33,26 @@ def report(facts: "Facts", results: "Sequence[Measured]") -> str:
         "\n\n".join(
             [
                 "# Speed against rembg",
-                f"*Written by `{facts.command} --write-docs`; don't edit.*",
-                _setting(facts, results),
-                *([LOADED] if facts.others > QUIET else []),
-                _speeds(results),
-                *([] if facts.others > QUIET else [_verdict(results)]),
-                "## Where the time goes",
-                _parts_note(facts),
-                _parts(results),
+                f"*Written by `{facts.command}`.*",
+                section(facts, results),
             ]
         )
         + "\n"
+    )
+
+
+def section(facts: "Facts", results: "Sequence[Measured]") -> str:
+    """Without a headline."""
+    return "\n\n".join(
+        [
+            _setting(facts, results),
+            *([LOADED] if facts.others > QUIET else []),
+            _speeds(results),
+            *([] if facts.others > QUIET else [_verdict(results)]),
+            "### Where the time goes",
+            _parts_note(facts),
+            _parts(results),
+        ]
     )
 
 
@@ -100,6 +110,22 @@ def _verdict(results: "Sequence[Measured]") -> str:
         )
         lines.append(f"- {result.size}: {ratio:.2f} times, {reached} (floor {floor}, aim {aim}).")
     return "\n".join(lines)
+
+
+def pairs_of_rembg(results: "Sequence[Measured]") -> list[Pair]:
+    """A pair for each row of the table; the floor holds for the libraries."""
+    return [
+        Pair(
+            f"{result.size}, character layer by u2netp, {title}",
+            "rembg",
+            _milliseconds(result.rounds[ours]),
+            _milliseconds(result.rounds[theirs]),
+            str(result.agreement),
+            floor=GOALS[result.size][0] if ours == "our library" else None,
+        )
+        for result in results
+        for title, ours, theirs in PAIRS
+    ]
 
 
 def _parts_note(facts: "Facts") -> str:

@@ -97,6 +97,12 @@ def targets_from_names(names: str) -> tuple[Target, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def card_from_name(name: str) -> str | None:
+    """The card as `CARDS` has it, ``rtx4090`` for ``NVIDIA GeForce RTX 4090``; None if it has none such."""
+    word = _NOISE.sub("", name.lower())
+    return next((card for prefix in _PREFIXES if (card := prefix + word) in _CAPABILITY_OF), None)
+
+
 def _targets(name: str) -> tuple[Target, ...]:
     word = _NOISE.sub("", name.lower())
     if word == "native":
@@ -123,8 +129,8 @@ def _target_from_code(word: str) -> Target | None:
 
 
 def _target_from_card(word: str) -> Target | None:
-    found = [_CAPABILITY_OF[card] for prefix in _PREFIXES if (card := prefix + word) in _CAPABILITY_OF]
-    return target_from_capability(found[0]) if found else None
+    card = card_from_name(word)
+    return target_from_capability(_CAPABILITY_OF[card]) if card else None
 
 
 def _unknown(name: str, word: str) -> str:

@@ -8,7 +8,18 @@ from typing import Annotated
 import typer
 
 from trt_anime import __version__
-from trt_anime.cli import calibrate, convert, doctor, engines, export, models, process, profiling, search
+from trt_anime.cli import (
+    calibrate,
+    convert,
+    doctor,
+    engines,
+    export,
+    models,
+    plan,
+    process,
+    profiling,
+    search,
+)
 from trt_anime.errors import TrtAnimeError
 
 app = typer.Typer(
@@ -36,6 +47,7 @@ app.command("export")(export.export)
 app.command("calibrate")(calibrate.calibrate)
 app.command("search")(search.search)
 app.command("doctor")(doctor.doctor)
+app.command("plan")(plan.plan)
 app.add_typer(models.app, name="models")
 app.add_typer(engines.app, name="engines")
 app.add_typer(profiling.app, name="profile")

@@ -1,0 +1,97 @@
+"""What `benchmarks.bench` found, as a document."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from benchmarks.pairs import Pair, table
+from benchmarks.rembg_pairs import Facts, Measured, measured_of
+from benchmarks.rembg_report import LOADED, QUIET, pairs_of_rembg, section
+
+_HEAD = """\
+# Speed against others
+
+*Written by `python -m benchmarks.bench --write` (`make bench BENCH=--write`) out of docs/benchmarks.json;
+don't edit.*"""
+
+_HOW = """\
+Times as fast: theirs over ours within a round, median of the rounds and (lowest–highest). Both ways take
+turns in one run, on the same cores, frames and weights, and no result is reused for held frames. Nothing
+was timed before both had been seen to give the same, see below."""  # noqa: RUF001
+
+
+@dataclass(frozen=True)
+class Left:
+    """A comparison that this machine could not make."""
+
+    part: str
+    reason: str
+
+
+@dataclass
+class Bench:
+    """A whole run.
+
+    Attributes:
+        facts: what the numbers hold for.
+        rembg: the comparison with rembg in full; None where it was left out.
+    """
+
+    facts: dict[str, Any] = field(default_factory=dict)
+    pairs: list[Pair] = field(default_factory=list)
+    left: list[Left] = field(default_factory=list)
+    rembg: tuple[Facts, list[Measured]] | None = None
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Self:
+        """Out of JSON."""
+        rembg = values["rembg"]
+        return cls(
+            dict(values["facts"]),
+            [Pair.of(pair) for pair in values["pairs"]],
+            [Left(**left) for left in values["left"]],
+            rembg and (Facts(**rembg[0]), [measured_of(each) for each in rembg[1]]),
+        )
+
+
+def pairs_of(bench: Bench) -> list[Pair]:
+    """All of them."""
+    return [*(pairs_of_rembg(bench.rembg[1]) if bench.rembg else []), *bench.pairs]
+
+
+def document(bench: Bench) -> str:
+    """Markdown."""
+    facts, pairs = bench.facts, pairs_of(bench)
+    where = (
+        f"{facts['date']}, {facts['machine']}, of which everybody may use {facts['threads']}."
+        f" {facts['versions']}. Other programs took {100 * facts['others']:.0f} % of the CPU time."
+    )
+    parts = [
+        _HEAD,
+        where,
+        *([LOADED] if facts["others"] > QUIET else []),
+        table(pairs),
+        _HOW,
+        *(f"Left out: {left.part} ({left.reason})." for left in bench.left),
+        "## Seen to be the same",
+        "\n".join(f"- {pair.name}, against {pair.other}: {pair.checked}." for pair in pairs),
+        *_notes(pairs),
+    ]
+    if bench.rembg:
+        parts += ["## rembg in detail", section(*bench.rembg)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _notes(pairs: list[Pair]) -> list[str]:
+    if not any("PyTorch" in pair.other for pair in pairs):
+        return []
+    return [
+        "## Sequential PyTorch",
+        "The baseline is what one writes first: `cv2.VideoCapture`, for each frame the stages in PyTorch on"
+        " all cores, `cv2.imwrite`, then the next frame. Its stages are the references that our graphs are"
+        " checked against; they refine a matte over the whole picture, where the graph does so in the tiles"
+        " that need it. Stages by themselves run on frames in memory, ours with as many frames at once as"
+        " there are cores. Weights of u2netp and mobile-sam are the published ones, all others random in"
+        " the published layout. `python -m benchmarks.sequential` has stage 2c too, other sizes, and"
+        " `--device cuda`.",
+    ]

@@ -1,0 +1,210 @@
+"""The chain as plain PyTorch, one thing after another: OpenCV reads, each stage runs, OpenCV writes.
+
+The stages are the references that our graphs are checked against, on the same weights, with PyTorch's own
+fused attention where the library offers it.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from benchmarks.chain.stages import PROMPTS, Arrays, ChainStage, Given, pictures
+from benchmarks.model_weights import bring_weights
+from trt_anime.errors import CheckpointError, InputError
+from trt_anime.export import catalogue
+from trt_anime.export.catalogue import Model
+from trt_anime.export.effects.published import CLIPSEG, clipseg_from_checkpoint
+from trt_anime.export.effects.reference import heat_of, prompts_of
+from trt_anime.export.embed.check import example_ids
+from trt_anime.export.embed.published import DINO, dino_from_checkpoint
+from trt_anime.export.embed.reference import picture_vectors, prepared
+from trt_anime.export.inpaint import pytorch as inpaint_pytorch
+from trt_anime.export.inpaint.reference import InpaintReference
+from trt_anime.export.mask.published import networks_from_checkpoint
+from trt_anime.export.mask.reference import MaskReference
+from trt_anime.export.matte.pytorch import MatteNetwork
+from trt_anime.export.matte.reference import MatteReference
+from trt_anime.export.networks import create
+from trt_anime.export.recipes.effects import Effects
+from trt_anime.export.recipes.embed import Embedding
+from trt_anime.export.recipes.inpaint import Inpainting
+from trt_anime.export.recipes.mask import Masking
+from trt_anime.export.recipes.matte import Preprocess
+
+# A stage's inputs to its compared output.
+TorchStage = Callable[[Given], NDArray[Any]]
+_Made = Callable[[Given], Tensor]
+
+
+class TorchChain:
+    """The stages with their weights, on one device.
+
+    Args:
+        device: ``cpu`` or ``cuda``.
+        threads: of PyTorch, where it runs on the CPU.
+    """
+
+    def __init__(self, rows: Sequence[ChainStage], *, device: str, threads: int) -> None:
+        """Raises CheckpointError: weights can't be read. InputError: PyTorch has no such device."""
+        if device == "cuda" and not torch.cuda.is_available():
+            raise InputError("--device cuda: PyTorch finds no GPU here; use --device cpu")
+        torch.set_num_threads(threads)
+        # Our graphs run in FP32, so the baseline does.
+        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+        self.device = torch.device(device)
+        self.prompts = np.zeros((PROMPTS, 0), np.float32)
+        self._stages = {row.name: self._stage(row) for row in rows}
+
+    def run(self, row: ChainStage, inputs: Given) -> Arrays:
+        """One stage: arrays in, the output that is compared out."""
+        with torch.inference_mode(), self._constants():
+            found = self._stages[row.name](inputs).cpu().numpy()
+        return {row.output: found}
+
+    def _stage(self, row: ChainStage) -> _Made:
+        model = catalogue.get(row.model)
+        file = bring_weights(model)
+        makers = {
+            "2a": self._matte,
+            "1": self._mask,
+            "2b": self._effects,
+            "2c": self._inpaint,
+            "4": self._embed,
+        }
+        return makers[row.name](model, file)
+
+    def _matte(self, model: Model, file: Path) -> _Made:
+        network = matte_network(model, file).to(self.device)
+        reference = MatteReference(network, model.recipe_as(Preprocess))
+        return lambda given: reference(self._to(given["frame"]))
+
+    def _mask(self, model: Model, file: Path) -> _Made:
+        networks = networks_from_checkpoint(model, file)
+        networks.encoder.to(self.device).eval()
+        reference = MaskReference(networks, model.recipe_as(Masking))
+        return lambda given: reference.image(self._to(given["frame"]))[0]
+
+    def _effects(self, model: Model, file: Path) -> _Made:
+        library: Any = clipseg_from_checkpoint(CLIPSEG[model.architecture], file)
+        recipe = model.recipe_as(Effects)
+        ids = example_ids(recipe.context, library.config.text_config.eos_token_id)[:PROMPTS]
+        self.prompts = prompts_of(library, torch.from_numpy(ids)).numpy()
+        _fused(library).clip.text_model = None  # 250 MB that no frame needs
+        library.to(self.device)
+
+        def run(given: Given) -> Tensor:
+            heat = heat_of(library, self._to(given["frame"]), self._to(given["prompts"]), recipe.picture)
+            return heat.round().to(torch.uint8)
+
+        return run
+
+    def _inpaint(self, model: Model, file: Path) -> _Made:
+        network = inpaint_pytorch.network_from_checkpoint(model, file).to(self.device)
+        reference = InpaintReference(network, model.recipe_as(Inpainting))
+        return lambda given: reference(self._to(given["frame"]), self._to(given["hole"]))
+
+    def _embed(self, model: Model, file: Path) -> _Made:
+        library: Any = _fused(dino_from_checkpoint(DINO[model.architecture], file)).to(self.device)
+        picture = model.recipe_as(Embedding).picture
+        return lambda given: picture_vectors(library, prepared(self._to(given["frame"]), picture))
+
+    def _constants(self) -> AbstractContextManager[object]:
+        """Within it the references' constants are made on the device; on the CPU they are anyway."""
+        return nullcontext() if self.device.type == "cpu" else self.device
+
+    def _to(self, array: NDArray[Any]) -> Tensor:
+        return torch.from_numpy(array).to(self.device)
+
+
+def sequential(chain: TorchChain, rows: Sequence[ChainStage], clip: Path, output: Path) -> int:
+    """Every frame of the clip through all stages, written before the next is read; how many there were."""
+    count = 0
+    for count, frame in enumerate(decoded(clip), 1):
+        values: Arrays = {"frame": frame[None], "prompts": chain.prompts}
+        for row in rows:
+            values |= chain.run(row, row.inputs(values))
+        for folder, picture in pictures(values).items():
+            path = output / folder / f"frame_{count - 1:06d}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGBA2BGRA))
+    return count
+
+
+def decoded(clip: Path) -> Iterator[NDArray[np.uint8]]:
+    """Frames as OpenCV reads them, uint8 [H,W,3] RGB. Raises InputError."""
+    with _opened(clip) as capture:
+        while True:
+            there, picture = capture.read()
+            if not there:
+                return
+            yield np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+@contextmanager
+def _opened(clip: Path) -> Iterator[cv2.VideoCapture]:
+    capture = cv2.VideoCapture(str(clip))
+    try:
+        if not capture.isOpened():
+            raise InputError(f"{clip}: OpenCV can't open it; give it a video")
+        yield capture
+    finally:
+        capture.release()
+
+
+def matte_network(model: Model, file: Path) -> MatteNetwork:
+    """The matte's network in PyTorch, also with the weights of the published ONNX file.
+
+    That one has its batch norms folded into the convolutions, which stand in it in the order in which they
+    run. Raises CheckpointError.
+    """
+    from trt_anime.export.matte.pytorch import network_from_checkpoint
+
+    if file.suffix != ".onnx":
+        return network_from_checkpoint(model, file)
+    network = create(model.architecture).eval()
+    convolutions = convolutions_in_order(network)
+    graph = onnx.load(file).graph
+    weights = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    nodes = [node for node in graph.node if node.op_type == "Conv"]
+    if len(nodes) != len(convolutions):
+        raise CheckpointError(
+            f"{file}: has {len(nodes)} convolutions, but {model.name} has {len(convolutions)};"
+            f" run `trt-anime models pull {model.name}`"
+        )
+    for module, node in zip(convolutions, nodes, strict=True):
+        for target, name in zip((module.weight, module.bias), node.input[1:], strict=True):
+            assert target is not None
+            target.data.copy_(torch.from_numpy(weights[name].copy()))
+    for norm in network.modules():
+        if isinstance(norm, nn.BatchNorm2d):
+            norm.eps = 0.0  # new ones have mean 0, variance 1, scale 1: nothing is left to do
+    return MatteNetwork(network, model.architecture).eval()
+
+
+def convolutions_in_order(network: nn.Module) -> list[nn.Conv2d]:
+    """Its convolutions as they run."""
+    found: list[nn.Conv2d] = []
+    hooks = [
+        module.register_forward_hook(lambda module, *_: found.append(module))
+        for module in network.modules()
+        if isinstance(module, nn.Conv2d)
+    ]
+    with torch.inference_mode():
+        network(torch.zeros(1, 3, 64, 64))
+    for hook in hooks:
+        hook.remove()
+    return found
+
+
+def _fused(library: Any) -> Any:
+    """Exports need plain attention; who only runs it takes PyTorch's."""
+    library.set_attn_implementation("sdpa")
+    return library

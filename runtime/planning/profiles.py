@@ -1,0 +1,61 @@
+"""What was measured on a GPU: a file of latencies, or the `run.json` of an earlier run."""
+
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from trt_anime.errors import InputError
+from trt_anime.runtime.devices.latencies import load_latencies
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Measured times.
+
+    Attributes:
+        gpu: its name.
+        source: the file, and what it is.
+        stage_s: seconds a frame, by the stage's number.
+        height: of the frames it holds for; None where the file doesn't say.
+        precision: by the stage's number, where the file says.
+    """
+
+    gpu: str
+    source: str
+    stage_s: dict[str, float]
+    height: int | None = None
+    precision: dict[str, str] = field(default_factory=dict)
+
+
+def load_profile(path: Path) -> Profile:
+    """Raises InputError: it can't be read, is neither kind of file, or its run says nothing."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise InputError(f"{path}: can't be read ({error.strerror}); name a profile") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: is not JSON ({error}); correct it there") from error
+    if isinstance(values, dict) and "stages" in values and "computed" in values:
+        return _of_run(path, values)
+    latencies = load_latencies(path)
+    return Profile(latencies.gpu, f"{path.name}, latencies", dict(latencies.seconds_per_run or {}))
+
+
+def _of_run(path: Path, values: dict[str, Any]) -> Profile:
+    try:
+        computed = int(values["computed"]) - int(values["resumed"])
+        device = str(values["device"])
+        stages = {str(stage["stage"]): float(stage["run_s"]) for stage in values["stages"]}
+        precision = {str(stage["stage"]): str(stage["origin"]["precision"]) for stage in values["stages"]}
+        height = int(values["input"]["height"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: is no run.json of this release ({error!r}); run again") from error
+    name = re.fullmatch(r"cuda:\d+ \((.+)\)", device)
+    if values.get("status") != "done" or computed <= 0:
+        raise InputError(f"{path}: that run computed no frames, or wasn't done; give one that was")
+    if name is None:
+        raise InputError(f"{path}: that run was on {device}, which says nothing of a GPU; give one's run")
+    seconds = {stage: run_s / computed for stage, run_s in stages.items()}
+    return Profile(name[1], f"{path.name}, a run of {computed} frames", seconds, height, precision)

@@ -1,0 +1,63 @@
+"""`trt-anime plan`."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from trt_anime.cli import main
+
+Capture = pytest.CaptureFixture[str]
+
+
+def told(*words: str, capsys: Capture) -> str:
+    with pytest.raises(SystemExit) as left:
+        main(["plan", *words])
+    assert not left.value.code
+    return capsys.readouterr().out
+
+
+def test_every_figure_says_what_it_rests_on(capsys: Capture) -> None:
+    out = told("--gpu", "rtx4090", "--models", "u2netp", capsys=capsys)
+    table, rest = out.split("\n\n")
+    assert all(line.endswith("predicted") for line in table.splitlines()[1:])
+    figures, notes = rest.splitlines()[1:4], rest.splitlines()[4:]
+    assert all(line.startswith("predicted: ") for line in figures)
+    assert "1 GPU for 25 FPS" in figures[2] and "published by NVIDIA" in notes[0]
+
+
+def test_a_faster_goal_needs_more_gpus_and_a_larger_frame_more_time(capsys: Capture) -> None:
+    words = ("--gpu", "l4", "--models", "u2netp", "--json")
+    slow, fast, large = (
+        json.loads(told(*words, *more, capsys=capsys))
+        for more in ((), ("--fps", "5000"), ("--resolution", "4k"))
+    )
+    assert slow["gpus"] == 1 and fast["gpus"] > 1
+    assert large["frame_s"] > slow["frame_s"] and large["height"] == 2160
+    assert slow["basis"] == "predicted" and slow["fps"] == pytest.approx(1 / slow["frame_s"])
+
+
+def test_a_profile_is_used_and_named(tmp_path: Path, capsys: Capture) -> None:
+    path = tmp_path / "l4.json"
+    path.write_text(json.dumps({"schema": 1, "gpu": "NVIDIA L4", "seconds_per_run": {"2a": 0.02}}))
+    out = told("--gpu", "l4", "--models", "u2netp", "--profile", str(path), capsys=capsys)
+    assert "measured: 20.00 ms a frame, 50.0 FPS on one GPU" in out
+    assert "note: measured: stages 2a, by l4.json, latencies, of NVIDIA L4" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--gpu", "voodoo2"], "--gpu voodoo2: no such card"),
+        (["--gpu", "l4", "--resolution", "huge"], "--resolution huge: is no size"),
+        (["--gpu", "l4", "--precision", "fp4"], "--precision fp4: the planner knows fp32, fp16, int8"),
+        (["--gpu", "l4", "--preset", "best"], "--preset best: no such preset"),
+    ],
+)
+def test_what_cannot_be_planned_is_said_in_a_sentence(
+    words: list[str], message: str, capsys: Capture
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["plan", *words])
+    assert left.value.code == 2
+    assert f"error: {message}" in capsys.readouterr().err

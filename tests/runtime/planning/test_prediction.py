@@ -1,0 +1,199 @@
+"""The arithmetic of a forecast, on costs and ceilings of round numbers."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from trt_anime.errors import InputError, MissingError
+from trt_anime.runtime.planning.ceilings import Ceiling, measured_cpu, published, same_card
+from trt_anime.runtime.planning.costs import Cost, Work
+from trt_anime.runtime.planning.known import COSTS
+from trt_anime.runtime.planning.loads import PRESETS, Load, loads_of, loads_of_preset
+from trt_anime.runtime.planning.prediction import Forecast, forecast, run_s
+from trt_anime.runtime.planning.profiles import Profile, load_profile
+
+# 1 TFLOPS in FP32, twice that in FP16, 100 GB/s, all of it reached.
+CEILING = Ceiling(
+    "rtx4090", "made up", {"fp32": 1e12, "fp16": 2e12}, 1e11, 8e9, math_share=1, copy_share=1, kernel_s=0
+)
+MATH = Work("math", 10, 4e9, 1e8)  # 4 ms of arithmetic, 1 ms of bytes in FP32
+MOVED = Work("moved", 5, 0, 2e8)  # 2 ms
+FUSED = Work("fused", 20, 0, 9e9)
+
+
+def cost(*works: Work, height: int = 720, model: str = "u2netp", graph: str = "matte") -> Cost:
+    return Cost(model, graph, height, works, 1e8, 2e8)
+
+
+@pytest.mark.parametrize(("precision", "seconds"), [("fp32", 0.004 + 0.002), ("fp16", 0.002 + 0.002)])
+def test_the_slower_of_arithmetic_and_bytes_counts(precision: Any, seconds: float) -> None:
+    found = run_s([cost(MATH, MOVED, FUSED)], CEILING, height=720, precision=precision)
+    assert found == pytest.approx(seconds)
+
+
+def test_arithmetic_on_elements_is_free_only_where_it_is_fused() -> None:
+    unfused = replace(CEILING, fuses=False)
+    assert run_s([cost(FUSED)], CEILING, height=720, precision="fp32") == 0
+    assert run_s([cost(FUSED)], unfused, height=720, precision="fp32") == pytest.approx(0.09)
+
+
+def test_no_operator_is_faster_than_a_kernels_start() -> None:
+    slow = replace(CEILING, kernel_s=1e-3)
+    assert run_s([cost(MATH)], slow, height=720, precision="fp32") == pytest.approx(0.010)
+
+
+def test_shares_of_the_ceilings_stretch_the_time() -> None:
+    half = replace(CEILING, math_share=0.5)
+    assert run_s([cost(MATH)], half, height=720, precision="fp32") == pytest.approx(0.008)
+
+
+def test_between_two_sizes_time_grows_with_the_pixels() -> None:
+    small = cost(MATH, Work("moved", 1, 0, 1e8))
+    large = cost(MATH, Work("moved", 1, 0, 2.25e8), height=1080)
+    at = [run_s([small, large], CEILING, height=height, precision="fp32") for height in (720, 1080, 2160)]
+    assert at == pytest.approx([0.005, 0.00625, 0.013])
+
+
+def made(fps: float = 25.0, ceiling: Ceiling = CEILING, **given: Any) -> Forecast:
+    loads = [Load("2a", "u2netp", "matte"), Load("1", "lama", "inpaint", 4)]
+    costs = [cost(MATH, MOVED), cost(MATH, model="lama", graph="inpaint")]
+    return forecast(loads, costs, ceiling, height=720, precision="fp32", fps=fps, **given)
+
+
+def test_a_graph_counts_as_often_as_it_runs() -> None:
+    found = made()
+    assert [line.stage for line in found.lines] == ["1", "2a"]
+    assert found.frame_s == pytest.approx(0.006 + 0.004 / 4)
+    assert found.fps == pytest.approx(1 / 0.007)
+    assert found.basis == "predicted"
+
+
+@pytest.mark.parametrize(("fps", "gpus"), [(25, 1), (142, 1), (143, 2), (300, 3)])
+def test_gpus_are_as_many_as_the_goal_needs(fps: float, gpus: int) -> None:
+    assert made(fps).gpus == gpus
+
+
+def test_memory_holds_all_weights_and_a_chain_that_does_not_fit_needs_another_gpu() -> None:
+    found = made()
+    assert found.memory_bytes > 6e8 + 2 * (1e8 + 2e8)
+    assert made(ceiling=replace(CEILING, memory_bytes=1e9)).gpus == 0
+
+
+def test_a_measured_stage_stands_in_place_of_the_predicted_one_and_says_so() -> None:
+    profile = Profile("NVIDIA GeForce RTX 4090", "run.json", {"2a": 0.003, "9": 1.0})
+    found = made(profile=profile)
+    by_stage = {line.stage: line for line in found.lines}
+    assert (by_stage["2a"].basis, by_stage["2a"].frame_s) == ("measured", 0.003)
+    assert (by_stage["1"].basis, "9" in by_stage) == ("predicted", False)
+    assert found.basis == "predicted"  # as a whole
+    assert any(note.startswith("measured: stages 2a, by run.json") for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("profile", "words"),
+    [
+        (Profile("L4", "run.json", {"2a": 1.0}), "of L4, not of rtx4090"),
+        (Profile("rtx4090", "run.json", {"2a": 1.0}, height=1080), "frames of 1080 rows, not 720"),
+    ],
+)
+def test_a_profile_of_something_else_is_refused(profile: Profile, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        made(profile=profile)
+
+
+def test_a_graph_that_was_not_counted_is_named() -> None:
+    with pytest.raises(MissingError, match="modnet: its graph `matte` has not been counted"):
+        forecast(loads_of(["modnet"]), [cost(MATH)], CEILING, height=720, precision="fp32", fps=25)
+
+
+def run_json(**changed: object) -> dict[str, object]:
+    values: dict[str, object] = {
+        "schema": 2,
+        "status": "done",
+        "computed": 50,
+        "resumed": 10,
+        "device": "cuda:0 (NVIDIA L4)",
+        "input": {"height": 1080},
+        "stages": [{"stage": "2a", "run_s": 0.4, "origin": {"precision": "fp16"}}],
+    }
+    return values | changed
+
+
+def test_a_runs_record_is_a_profile(tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    path.write_text(json.dumps(run_json()))
+    found = load_profile(path)
+    assert (found.gpu, found.height, found.precision) == ("NVIDIA L4", 1080, {"2a": "fp16"})
+    assert found.stage_s == pytest.approx({"2a": 0.01})  # of the frames that this run computed itself
+
+
+def test_latencies_are_a_profile(tmp_path: Path) -> None:
+    path = tmp_path / "l.json"
+    path.write_text(json.dumps({"schema": 1, "gpu": "RTX 4090", "seconds_per_run": {"2a": 0.004}}))
+    found = load_profile(path)
+    assert (found.gpu, found.stage_s, found.height) == ("RTX 4090", {"2a": 0.004}, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", "is not JSON"),
+        ("[]", "no file of latencies"),
+        (json.dumps(run_json(device="cpu (AMD)")), "says nothing of a GPU"),
+        (json.dumps(run_json(status="failed")), "wasn't done"),
+        (json.dumps(run_json(stages=[{}])), "is no run.json of this release"),
+    ],
+)
+def test_what_is_no_profile_is_named(text: str, words: str, tmp_path: Path) -> None:
+    path = tmp_path / "p.json"
+    path.write_text(text)
+    with pytest.raises(InputError, match=words):
+        load_profile(path)
+
+
+def test_a_profile_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="can't be read"):
+        load_profile(tmp_path / "none.json")
+
+
+def test_cards_have_the_names_that_engines_are_built_for() -> None:
+    assert published("NVIDIA GeForce RTX 4090") == published("4090")
+    assert same_card("rtx4090", "NVIDIA GeForce RTX 4090") and not same_card("l4", "l40")
+    with pytest.raises(InputError, match=r"gtx1660: its rates are not in the planner's table"):
+        published("gtx1660")
+    with pytest.raises(InputError, match="no such card"):
+        published("voodoo2")
+
+
+def test_published_rates_have_the_order_that_all_cards_have() -> None:
+    from trt_anime.runtime.planning.ceilings import _PUBLISHED
+
+    for card in _PUBLISHED:
+        found = published(card)
+        rates = found.flops_per_s
+        assert rates["fp32"] < rates["fp16"] < rates["int8"], card
+        # Bytes a product: all of these cards are between 20 and 800 operations for each.
+        assert 20 < rates["fp16"] / found.bytes_per_s < 800, card
+
+
+def test_this_cpu_has_ceilings() -> None:
+    found = measured_cpu(size=128, repeats=1)
+    assert found.flops_per_s["fp32"] > 0 and found.bytes_per_s > 0 and not found.fuses
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_is_made_of_graphs_in_the_table_or_says_which_is_not(preset: str) -> None:
+    loads = loads_of_preset(preset)
+    known = {(each.model, each.graph) for each in COSTS}
+    missing = {load.model for load in loads if (load.model, load.graph) not in known}
+    assert missing <= {"isnet-anime", "mask2former-tiny"}
+
+
+def test_unknown_names_are_refused() -> None:
+    with pytest.raises(InputError, match="--preset best"):
+        loads_of_preset("best")
+    with pytest.raises(InputError, match="--models u3net"):
+        loads_of(["u3net"])

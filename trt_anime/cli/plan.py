@@ -1,0 +1,109 @@
+"""`trt-anime plan`: what a chain would take on a GPU, before one is bought or rented."""
+
+import json
+import re
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from trt_anime.cli.table import table
+from trt_anime.errors import InputError
+
+if TYPE_CHECKING:
+    from trt_anime.runtime.planning.ceilings import Precision
+    from trt_anime.runtime.planning.prediction import Forecast
+
+_HEIGHTS = {"720p": 720, "1080p": 1080, "1440p": 1440, "2160p": 2160, "4k": 2160}
+
+
+def plan(
+    gpu: Annotated[str, typer.Option("--gpu", help="Such as rtx4090, l4, h100.")],
+    resolution: Annotated[
+        str, typer.Option("--resolution", help=f"{', '.join(_HEIGHTS)}, or rows such as 800p.")
+    ] = "1080p",
+    preset: Annotated[str, typer.Option("--preset", help="fast, balanced or quality.")] = "balanced",
+    models: Annotated[
+        str | None, typer.Option("--models", help="Networks instead of the preset's, such as u2netp,lama.")
+    ] = None,
+    fps: Annotated[float, typer.Option("--fps", min=0.01, help="The goal, frames per second.")] = 25.0,
+    precision: Annotated[str, typer.Option("--precision", help="fp16, int8 or fp32.")] = "fp16",
+    profile: Annotated[
+        Path | None,
+        typer.Option("--profile", help="Measured on that GPU: a latencies file, or a run's run.json."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as JSON.")] = False,
+) -> None:
+    """Predict time, frames per second, memory and the number of GPUs. Needs neither GPU nor network."""
+    from trt_anime.runtime.planning.ceilings import published
+    from trt_anime.runtime.planning.known import COSTS
+    from trt_anime.runtime.planning.loads import loads_of, loads_of_preset
+    from trt_anime.runtime.planning.prediction import forecast
+    from trt_anime.runtime.planning.profiles import load_profile
+
+    names = [name for name in (models or "").split(",") if name]
+    found = forecast(
+        loads_of(names) if names else loads_of_preset(preset),
+        COSTS,
+        published(gpu),
+        height=_height(resolution),
+        precision=_precision(precision),
+        fps=fps,
+        profile=load_profile(profile) if profile else None,
+    )
+    print(json.dumps(_plain(found), indent=2)) if as_json else _tell(found)
+
+
+def _tell(found: "Forecast") -> None:
+    rows = [
+        [
+            line.stage,
+            line.what,
+            "each frame" if line.every == 1 else f"1 in {line.every:g}",
+            f"{1000 * line.run_s:.2f}",
+            f"{1000 * line.frame_s:.2f}",
+            "-" if line.memory_bytes is None else f"{line.memory_bytes / 1e6:.0f}",
+            line.basis,
+        ]
+        for line in found.lines
+    ]
+    print(table(["stage", "graph", "runs", "ms a run", "ms a frame", "MB", "basis"], rows))
+    print(f"\n{found.gpu}, {found.height}p, {found.precision}:")
+    print(f"{found.basis}: {1000 * found.frame_s:.2f} ms a frame, {found.fps:.1f} FPS on one GPU")
+    print(f"predicted: {found.memory_bytes / 1e9:.1f} GB of its memory")
+    if found.gpus:
+        word = "GPU" if found.gpus == 1 else "GPUs"
+        print(f"{found.basis}: {found.gpus} {word} for {found.goal_fps:g} FPS")
+    else:
+        print("predicted: its memory is too small for the chain; take fewer networks or another GPU")
+    for note in found.notes:
+        print(f"note: {note}")
+
+
+def _plain(found: "Forecast") -> dict[str, Any]:
+    lines = [asdict(line) | {"frame_s": line.frame_s} for line in found.lines]
+    whole = {"frame_s": found.frame_s, "fps": found.fps, "basis": found.basis}
+    return asdict(found) | {"lines": lines} | whole
+
+
+def _height(resolution: str) -> int:
+    word = resolution.lower()
+    if word in _HEIGHTS:
+        return _HEIGHTS[word]
+    rows = re.fullmatch(r"(?:\d+x)?(\d{2,4})p?", word)
+    if rows is None or not 64 <= int(rows[1]) <= 4320:
+        raise InputError(
+            f"--resolution {resolution}: is no size; use {', '.join(_HEIGHTS)}, rows such as 800p, or"
+            " 1280x800"
+        )
+    return int(rows[1])
+
+
+def _precision(word: str) -> "Precision":
+    from trt_anime.runtime.planning.ceilings import PRECISIONS
+
+    for precision in PRECISIONS:
+        if word == precision:
+            return precision
+    raise InputError(f"--precision {word}: the planner knows {', '.join(PRECISIONS)}")
