@@ -57,7 +57,8 @@ class HalfProof:
 
 @dataclass(frozen=True)
 class GraphProof:
-    """One stage graph. `difference`: from PyTorch, in words; empty where it holds no network."""
+    """One stage graph. `difference`: from PyTorch, in words; empty where it holds no network.
+    `build_cpu_s`: what the process of an engine took of all cores, on average, its start included."""
 
     name: str
     inputs: tuple[str, ...]
@@ -68,6 +69,7 @@ class GraphProof:
     latency_s: float
     half: HalfProof
     engines: tuple[EngineProof, ...] = ()
+    build_cpu_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,7 @@ def proof_of(model: str, *, engines: bool) -> dict[str, Any]:
         method=None,
         again=False,
         say=lambda words: print(words, flush=True),
+        search=model in REAL,
     )
     proofs = [_graph_proof(model, graph, work, engines) for graph in made.graphs]
     return asdict(
@@ -123,6 +126,9 @@ def _graph_proof(model: str, graph: graphs.Graph, work: Work, engines: bool) -> 
     loaded = onnx.load(graph.path, load_external_data=False)
     half, typed = _half(graph.path, work)
     precision: Precision = "fp16" if typed else "fp32"
+    before = _children_cpu_s()
+    built = tuple(_engines(model, graph.path, precision)) if engines else ()
+    cpu_s = (_children_cpu_s() - before) / max(len(built), 1)
     return GraphProof(
         name=graph.name,
         inputs=tuple(_signature(loaded.graph.input)),
@@ -132,7 +138,8 @@ def _graph_proof(model: str, graph: graphs.Graph, work: Work, engines: bool) -> 
         difference=str(graph.difference or ""),
         latency_s=_latency_s(graph.path, work),
         half=half,
-        engines=tuple(_engines(model, graph.path, precision)) if engines else (),
+        engines=built,
+        build_cpu_s=cpu_s,
     )
 
 
@@ -204,6 +211,12 @@ def _few_frames() -> None:
     """Enough for FP16, whose ranges come from them; precision has tables of its own."""
     for name, count in {"CALIBRATION_FRAMES": 4, "VALIDATION_FRAMES": 2}.items():
         setattr(frames, name, count)
+
+
+def _children_cpu_s() -> float:
+    """What processes that this one has waited for took of the cores."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _memory_bytes() -> int:

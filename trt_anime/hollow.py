@@ -1,5 +1,7 @@
 """A graph without its weights: what is looked at or copied often needn't weigh gigabytes."""
 
+from collections.abc import Iterable
+
 import onnx
 
 _LARGE_BYTES = 1 << 16  # anything that shapes are computed from is smaller
@@ -30,6 +32,22 @@ def hollow(model: onnx.ModelProto) -> onnx.ModelProto:
 def weights_of(model: onnx.ModelProto) -> list[onnx.TensorProto]:
     """The initializers that `hollow` takes out; not copied."""
     return [tensor for tensor in model.graph.initializer if _is_large(tensor)]
+
+
+def fill(shell: onnx.ModelProto, weights: Iterable[onnx.TensorProto]) -> None:
+    """Put back what `hollow` took out, as far as it is still read; changes `shell`."""
+    tensors = {tensor.name: tensor for tensor in weights}
+    inputs = shell.graph.input
+    for index in reversed(range(len(inputs))):
+        if inputs[index].name in tensors:
+            del inputs[index]
+    read = {name for node in shell.graph.node for name in node.input}
+    shell.graph.initializer.extend(tensor for name, tensor in tensors.items() if name in read)
+
+
+def has_weights_beside(model: onnx.ModelProto) -> bool:
+    """Whether any weights are in a file of their own."""
+    return any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in model.graph.initializer)
 
 
 def _is_large(tensor: onnx.TensorProto) -> bool:

@@ -41,11 +41,14 @@ class Work:
         method: "Method | None",
         again: bool,
         say: Callable[[str], None],
+        search: bool = True,
     ) -> None:
-        """`before`: of each graph, those of its model that make its inputs, in order."""
+        """`before`: of each graph, those of its model that make its inputs, in order; `search`: as
+        `Calibrator` has it.
+        """
         self._before = before or {}
         self._clips = list(dict.fromkeys(clips))  # twice, the same frames would calibrate and judge
-        self._seed, self._again, self._say = seed, again, say
+        self._seed, self._again, self._say, self._search = seed, again, say, search
         self._method: Method | None = method
         self._candidates: list[Candidate] | None = None
         self._contents: list[str] | None = None
@@ -113,7 +116,9 @@ class Work:
         )
         parts = (chosen.calibration, chosen.validation)
         inputs = [[reading.inputs_for(frame) for frame in frames] for frames in parts]
-        calibrator = Calibrator(Source(graph, source.info, source.model, *inputs), say=self._say)
+        calibrator = Calibrator(
+            Source(graph, source.info, source.model, *inputs), say=self._say, search=self._search
+        )
         self._open = _Opened(source, calibrator, chosen.facts, inputs[1][0])
         return self._open
 
@@ -161,6 +166,8 @@ class Work:
             "clips": self._contents,
             "tools": _tools(),
         }
+        if not self._search:
+            table["search"] = False
         return hashlib.sha256(json.dumps(table, sort_keys=True).encode()).hexdigest()
 
 
