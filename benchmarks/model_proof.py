@@ -23,6 +23,7 @@ from trt_anime.engines.manifest import Precision, Profile
 from trt_anime.engines.targets import targets_from_names
 from trt_anime.errors import TrtAnimeError
 from trt_anime.export import catalogue, graphs
+from trt_anime.hollow import weight_files
 from trt_anime.typed import TypedGraph
 
 CLIP = Path(__file__).parents[1] / "samples" / "first_light.mp4"
@@ -144,7 +145,8 @@ def _graph_proof(model: str, graph: graphs.Graph, work: Work, engines: bool) -> 
 
 
 def _half(path: Path, work: Work) -> tuple[HalfProof, TypedGraph | None]:
-    if _size_bytes(path, onnx.load(path, load_external_data=False)) > _TYPED_BYTES:
+    shell = onnx.load(path, load_external_data=False)
+    if not weight_files(shell, path) and _size_bytes(path, shell) > _TYPED_BYTES:
         return HalfProof(error="too large for one ONNX file, so it isn't typed"), None
     try:
         typed = work.typed(path, "fp16", "tensorrt")
@@ -198,13 +200,7 @@ def _signature(values: Any) -> Iterator[str]:
 
 def _size_bytes(path: Path, model: onnx.ModelProto) -> int:
     """With the files that it has its weights in."""
-    beside = {
-        entry.value
-        for tensor in model.graph.initializer
-        for entry in tensor.external_data
-        if entry.key == "location"
-    }
-    return sum(file.stat().st_size for file in (path, *(path.with_name(name) for name in beside)))
+    return sum(file.stat().st_size for file in (path, *weight_files(model, path)))
 
 
 def _few_frames() -> None:

@@ -38,8 +38,8 @@ def document(findings: Mapping[str, Any]) -> str:
         " network must keep can't be found with them.",
         _halves(models),
         "## Engines",
-        "TensorRT-RTX, batch 1 to 4 where the batch is free: seconds to build / MB. Two were built at a time,"
-        " so seconds are more than one alone takes; CPU: what a build took of all cores, with the start of its"
+        "TensorRT-RTX, batch 1 to 4 where the batch is free: seconds to build / MB. Two were built at a"
+        " time, so one alone takes less; CPU: seconds that a build took of all cores, with the start of its"
         " process.",
         _engines(models),
         "## Inputs and outputs",

@@ -21,7 +21,7 @@ from trt_anime.engines.targets import RTX_CAPABILITIES, Target
 from trt_anime.engines.typed_choice import Typed, typed_for
 from trt_anime.errors import EngineError, InputError
 from trt_anime.files import sha256_of
-from trt_anime.hollow import has_weights_beside
+from trt_anime.hollow import weight_files
 from trt_anime.limits import Refusal, refused_by_each
 from trt_anime.stage import StageInfo
 
@@ -175,11 +175,18 @@ class Pinned:
 
 @shared(2)  # one graph is built for many targets in a row
 def pinned(file: Path, sha256: str, height: int, width: int) -> Pinned:
-    """`sha256` is the file's: another file of the same name is another graph."""
-    model = specialised(onnx.load(file, load_external_data=False), height=height, width=width)
+    """`sha256` is the file's: another file of the same name is another graph.
+
+    Raises EngineError: a file with its weights is gone, or a size depends on something else.
+    """
+    model = onnx.load(file, load_external_data=False)
+    weights = weight_files(model, file)
+    if gone := [path for path in weights if not path.is_file()]:
+        raise EngineError(f"{gone[0]}, the weights of {file.name}, is gone; export the model again")
+    model = specialised(model, height=height, width=width)
     return Pinned(
         model.SerializeToString(deterministic=True),
-        file if has_weights_beside(model) else None,
+        file if weights else None,
         precision_share(model),
         refused_by_each(model, RTX_CAPABILITIES),
     )

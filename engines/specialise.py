@@ -5,7 +5,7 @@ from pathlib import Path
 import onnx
 
 from trt_anime.errors import EngineError
-from trt_anime.hollow import fill, has_weights_beside, hollow, weights_of
+from trt_anime.hollow import fill, hollow, weight_files, weights_of
 from trt_anime.stage import SIZE, StageInfo
 
 # Of what onnxslim does besides folding. It would rename nodes, move last digits and take its time.
@@ -26,7 +26,7 @@ def specialised(model: onnx.ModelProto, *, height: int, width: int) -> onnx.Mode
     """
     import onnxslim
 
-    beside = has_weights_beside(model)
+    beside = weight_files(model, Path("graph"))
     result = hollow(model) if beside else _copied(model)
     _pin(result, {"height": height, "width": width, **_capacity(model)})
     _fix_size(result.graph, height, width)

@@ -9,14 +9,13 @@ import pytest
 from tests.engines.graphs import frames, saved, stage_graph
 from trt_anime.calibration.network import network_of, with_network
 from trt_anime.calibration.parity import run_with_onnxruntime
-from trt_anime.engines import worker
 from trt_anime.engines.builder import Built, engine_from_graph, pinned, stage_graph_from_file
 from trt_anime.engines.manifest import Profile
 from trt_anime.engines.specialise import specialised
 from trt_anime.engines.targets import Target
 from trt_anime.errors import EngineError
 from trt_anime.files import sha256_of
-from trt_anime.hollow import has_weights_beside
+from trt_anime.hollow import weight_files
 
 PROFILE = Profile(height=64, width=96, max_batch=4)
 SM89 = Target("rtx", 89)
@@ -47,7 +46,8 @@ def test_the_size_is_pinned_without_the_weights(tmp_path: Path) -> None:
     fixed = pinned(path, sha256_of(path), 64, 96)
     assert fixed.beside == path
     model = onnx.load_from_string(fixed.graph)
-    assert has_weights_beside(model) and [value.name for value in model.graph.input] == ["frame"]
+    assert weight_files(model, path) == [path.with_name(_WEIGHTS)]
+    assert [value.name for value in model.graph.input] == ["frame"]
     onnx.save(model, path.with_name("fixed.onnx"))
     whole = specialised(toy(), height=64, width=96)
     given = {"frame": frames(2, 64, 96)}
@@ -89,8 +89,5 @@ def test_weights_that_are_gone(home: Path, tmp_path: Path) -> None:
     pytest.importorskip("tensorrt_rtx")
     path = saved_apart(toy(), tmp_path / "apart")
     path.with_name(_WEIGHTS).unlink()
-    fixed = pinned(path, sha256_of(path), 64, 96)
-    with pytest.raises(EngineError, match=r"rtx-sm89: .*toy\.weights|can't read the graph"):
-        worker.plan_from_onnx(
-            fixed.graph, SM89, PROFILE, on_progress=lambda share: None, beside=fixed.beside
-        )
+    with pytest.raises(EngineError, match=r"toy\.weights, the weights of toy\.onnx, is gone; export"):
+        built(path)
