@@ -23,6 +23,7 @@ from trt_anime.engines.manifest import Precision, Profile
 from trt_anime.engines.targets import targets_from_names
 from trt_anime.errors import TrtAnimeError
 from trt_anime.export import catalogue, graphs
+from trt_anime.hollow import weight_files
 from trt_anime.typed import TypedGraph
 
 CLIP = Path(__file__).parents[1] / "samples" / "first_light.mp4"
@@ -57,7 +58,8 @@ class HalfProof:
 
 @dataclass(frozen=True)
 class GraphProof:
-    """One stage graph. `difference`: from PyTorch, in words; empty where it holds no network."""
+    """One stage graph. `difference`: from PyTorch, in words; empty where it holds no network.
+    `build_cpu_s`: what the process of an engine took of all cores, on average, its start included."""
 
     name: str
     inputs: tuple[str, ...]
@@ -68,6 +70,7 @@ class GraphProof:
     latency_s: float
     half: HalfProof
     engines: tuple[EngineProof, ...] = ()
+    build_cpu_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,7 @@ def proof_of(model: str, *, engines: bool) -> dict[str, Any]:
         method=None,
         again=False,
         say=lambda words: print(words, flush=True),
+        search=model in REAL,
     )
     proofs = [_graph_proof(model, graph, work, engines) for graph in made.graphs]
     return asdict(
@@ -123,6 +127,9 @@ def _graph_proof(model: str, graph: graphs.Graph, work: Work, engines: bool) -> 
     loaded = onnx.load(graph.path, load_external_data=False)
     half, typed = _half(graph.path, work)
     precision: Precision = "fp16" if typed else "fp32"
+    before = _children_cpu_s()
+    built = tuple(_engines(model, graph.path, precision)) if engines else ()
+    cpu_s = (_children_cpu_s() - before) / max(len(built), 1)
     return GraphProof(
         name=graph.name,
         inputs=tuple(_signature(loaded.graph.input)),
@@ -132,12 +139,14 @@ def _graph_proof(model: str, graph: graphs.Graph, work: Work, engines: bool) -> 
         difference=str(graph.difference or ""),
         latency_s=_latency_s(graph.path, work),
         half=half,
-        engines=tuple(_engines(model, graph.path, precision)) if engines else (),
+        engines=built,
+        build_cpu_s=cpu_s,
     )
 
 
 def _half(path: Path, work: Work) -> tuple[HalfProof, TypedGraph | None]:
-    if _size_bytes(path, onnx.load(path, load_external_data=False)) > _TYPED_BYTES:
+    shell = onnx.load(path, load_external_data=False)
+    if not weight_files(shell, path) and _size_bytes(path, shell) > _TYPED_BYTES:
         return HalfProof(error="too large for one ONNX file, so it isn't typed"), None
     try:
         typed = work.typed(path, "fp16", "tensorrt")
@@ -191,19 +200,19 @@ def _signature(values: Any) -> Iterator[str]:
 
 def _size_bytes(path: Path, model: onnx.ModelProto) -> int:
     """With the files that it has its weights in."""
-    beside = {
-        entry.value
-        for tensor in model.graph.initializer
-        for entry in tensor.external_data
-        if entry.key == "location"
-    }
-    return sum(file.stat().st_size for file in (path, *(path.with_name(name) for name in beside)))
+    return sum(file.stat().st_size for file in (path, *weight_files(model, path)))
 
 
 def _few_frames() -> None:
     """Enough for FP16, whose ranges come from them; precision has tables of its own."""
     for name, count in {"CALIBRATION_FRAMES": 4, "VALIDATION_FRAMES": 2}.items():
         setattr(frames, name, count)
+
+
+def _children_cpu_s() -> float:
+    """What processes that this one has waited for took of the cores."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _memory_bytes() -> int:

@@ -34,10 +34,13 @@ def document(findings: Mapping[str, Any]) -> str:
         _graphs(models),
         "## FP16",
         "The typed graph on a CPU, every value rounded as a GPU rounds it, against FP32; the metric that is"
-        " nearest to its limit. Kept: nodes in FP32.",
+        " nearest to its limit. Kept: nodes in FP32. Random weights were converted once; which nodes a real"
+        " network must keep can't be found with them.",
         _halves(models),
         "## Engines",
-        "TensorRT-RTX, batch 1 to 4 where the batch is free: seconds to build / MB.",
+        "TensorRT-RTX, batch 1 to 4 where the batch is free: seconds to build / MB. Two were built at a"
+        " time, so one alone takes less; CPU: seconds that a build took of all cores, with the start of its"
+        " process.",
         _engines(models),
         "## Inputs and outputs",
         *_signatures(models),
@@ -111,8 +114,16 @@ def _engines(models: list[dict[str, Any]]) -> str:
     for name, graph in _each(models):
         built = {engine["target"]: engine for engine in graph["engines"]}
         precision = next((engine["precision"] for engine in graph["engines"]), NONE)
-        rows.append([name, precision, *(_engine(built.get(target)) for target in _TARGETS)])
-    return markdown(["graph", "precision", *_TARGETS], rows)
+        cpu_s = graph.get("build_cpu_s")
+        rows.append(
+            [
+                name,
+                precision,
+                *(_engine(built.get(target)) for target in _TARGETS),
+                f"{cpu_s:.1f}" if cpu_s else NONE,
+            ]
+        )
+    return markdown(["graph", "precision", *_TARGETS, "CPU s"], rows)
 
 
 def _engine(engine: dict[str, Any] | None) -> str:

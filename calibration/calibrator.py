@@ -93,9 +93,13 @@ class _Attempt:
 class Calibrator:
     """Calibrates one stage graph, for one precision after the other; what they share is computed once."""
 
-    def __init__(self, source: Source, *, say: Say) -> None:
-        """Raises EngineError: the graph has no part named as the network."""
-        self._source, self._say = source, say
+    def __init__(self, source: Source, *, say: Say, search: bool = True) -> None:
+        """`search`: look for layers to keep out where parity doesn't hold; a network of random weights
+        has none, and the search would not end.
+
+        Raises EngineError: the graph has no part named as the network.
+        """
+        self._source, self._say, self._search = source, say, search
         self._network = onnx.shape_inference.infer_shapes(network_of(source.model))
         before = run_with_onnxruntime(before_network(source.model))
         self._inputs: Inputs = [before(frame) for frame in source.calibration]
@@ -125,7 +129,7 @@ class Calibrator:
         ranges, used = self._chosen_ranges(precision, form, method)
         wanted = _Wanted(precision, form, ranges)
         best = self._tried(wanted, self._known(precision))
-        if not best.passed:
+        if not best.passed and self._search:
             for kept in self._more(wanted, best.kept):
                 attempt = self._tried(wanted, kept)
                 if attempt.passed or _loss(attempt.comparison) < _loss(best.comparison):

@@ -77,6 +77,9 @@ _MADE: dict[str, Callable[[Pixels], Array]] = {
 }
 # Inputs that say what of the others counts: all of it.
 _ONES = frozenset(("valid", "active", "count", "first"))
+# The beam that each of a picture's goes on from: the first, where all begin.
+_ZEROS = frozenset(("origin",))
+_TEXT, _TEXT_LENGTH = "tokens", "length"
 
 
 def _inputs(graph: Reading, frame: Pixels, made: Mapping[str, Array]) -> dict[str, Array]:
@@ -89,9 +92,13 @@ def _input(value: onnx.ValueInfoProto, graph: Reading, frame: Pixels, made: Mapp
     if value.name in _MADE:
         return _repeated(_MADE[value.name](_fitted(frame, graph)), shape)
     if value.name in made:
-        return made[value.name]
+        return _for_each_beam(made[value.name], shape)
     if value.name in _ONES:
         return np.ones(shape, dtype)
+    if value.name in _ZEROS:
+        return np.zeros(shape, dtype)
+    if value.name == _TEXT_LENGTH:
+        return np.full(shape, _longest_text(graph.model), dtype)
     return _drawn(shape, dtype, seed=zlib.crc32(value.name.encode()) + int(frame.sum(dtype=np.int64)))
 
 
@@ -123,6 +130,19 @@ def _repeated(array: Array, shape: tuple[int, ...]) -> Array:
         )
     times = [want // have if have == 1 else 1 for have, want in zip(array.shape, shape, strict=True)]
     return np.tile(array, times)
+
+
+def _for_each_beam(array: Array, shape: tuple[int, ...]) -> Array:
+    """What is there once for a picture, as often as a graph that goes on with several beams takes it."""
+    if array.ndim + 1 != len(shape):
+        return array
+    return np.repeat(array[:, None], shape[1], axis=1)
+
+
+def _longest_text(model: onnx.ModelProto) -> int:
+    """Tokens that a graph takes at most."""
+    texts = (value for value in model.graph.input if value.name == _TEXT)
+    return max((text.type.tensor_type.shape.dim[1].dim_value for text in texts), default=1)
 
 
 def _drawn(shape: tuple[int, ...], dtype: Any, *, seed: int) -> Array:

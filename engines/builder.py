@@ -21,6 +21,7 @@ from trt_anime.engines.targets import RTX_CAPABILITIES, Target
 from trt_anime.engines.typed_choice import Typed, typed_for
 from trt_anime.errors import EngineError, InputError
 from trt_anime.files import sha256_of
+from trt_anime.hollow import weight_files
 from trt_anime.limits import Refusal, refused_by_each
 from trt_anime.stage import StageInfo
 
@@ -30,7 +31,7 @@ _TYPE_OF = {"fp16": "float16", "int8": "int8", "fp8": "float8"}
 
 @dataclass(frozen=True, eq=False)
 class StageGraph:
-    """A stage graph read from its file."""
+    """A stage graph read from its file, without weights that lie beside it."""
 
     path: Path
     sha256: str
@@ -52,7 +53,7 @@ class Built:
 def stage_graph_from_file(path: Path) -> StageGraph:
     """Read a stage graph. Raises InputError if it isn't one."""
     try:
-        model = onnx.load(path)
+        model = onnx.load(path, load_external_data=False)
         sha256 = sha256_of(path)
     except OSError as error:
         raise InputError(f"{path}: can't be read ({error.strerror or error})") from error
@@ -132,7 +133,9 @@ def _built(
     if target.flavour == "rtx":
         _require_none_refused(target, fixed.refused[target.compute_capability])
     cache = timing_cache.file_here(target, recipe.flavour_version)
-    plan = worker.plan_from_onnx(fixed.graph, target, profile, on_progress=on_progress, timing_cache=cache)
+    plan = worker.plan_from_onnx(
+        fixed.graph, target, profile, on_progress=on_progress, timing_cache=cache, beside=fixed.beside
+    )
     if recipe.precision != "fp32":  # INT8 that a GPU type computes in FP16 isn't refused, but told
         found = plan.product_precision or plan.layer_precision or {}
         _require_any({_TYPE_OF[recipe.precision], "float16"}, recipe.precision, found)
@@ -160,20 +163,30 @@ class Pinned:
     """A typed graph for frames of one size: serialized, and what it holds.
 
     Attributes:
+        beside: the file that the graph was in, where weights lie beside it that aren't in `graph`.
         refused: what TensorRT-RTX won't build, by compute capability.
     """
 
     graph: bytes
+    beside: Path | None
     shares: dict[str, float]
     refused: dict[int, list[Refusal]]
 
 
 @shared(2)  # one graph is built for many targets in a row
 def pinned(file: Path, sha256: str, height: int, width: int) -> Pinned:
-    """`sha256` is the file's: another file of the same name is another graph."""
-    model = specialised(onnx.load(file), height=height, width=width)
+    """`sha256` is the file's: another file of the same name is another graph.
+
+    Raises EngineError: a file with its weights is gone, or a size depends on something else.
+    """
+    model = onnx.load(file, load_external_data=False)
+    weights = weight_files(model, file)
+    if gone := [path for path in weights if not path.is_file()]:
+        raise EngineError(f"{gone[0]}, the weights of {file.name}, is gone; export the model again")
+    model = specialised(model, height=height, width=width)
     return Pinned(
         model.SerializeToString(deterministic=True),
+        file if weights else None,
         precision_share(model),
         refused_by_each(model, RTX_CAPABILITIES),
     )

@@ -57,12 +57,14 @@ def compiled(
     *,
     report: Progress,
     timing_cache: Path | None = None,
+    beside: Path | None = None,
 ) -> Plan:
     """Build the engine of a graph in which only the batch is free.
 
     `report` is told the share done, 0 to 1, as often as the builder says something; when it
     returns False, the build is cancelled. `timing_cache` is the file of TensorRT's measurements, read
-    before and added to afterwards; TensorRT-RTX takes none.
+    before and added to afterwards; TensorRT-RTX takes none. `beside` is a file in whose folder weights lie
+    that the graph only names; they are read there, so that no copy of them is in one message.
 
     Not promised: equal bytes for equal arguments, nor the same precision after a build that failed in this
     process: TensorRT-RTX 1.7 goes on to build for the GPU type of that one, which may lack INT8. `worker`,
@@ -80,7 +82,7 @@ def compiled(
     typed = 1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED)
     network = asked("gave no network", builder.create_network, typed)
     network.name = "stage"  # unnamed, it gets a random name, and the bytes change
-    _parse(library, network, graph)
+    _parse(library, network, graph, beside)
     config = _config(library, builder, network, target, profile)
     config.progress_monitor = monitor = _monitor(trt, report)
     cache = TimingCache(library, config, timing_cache) if timing_cache else None
@@ -101,10 +103,10 @@ def compiled(
     )
 
 
-def _parse(library: Library, network: Any, graph: bytes) -> None:
+def _parse(library: Library, network: Any, graph: bytes, beside: Path | None) -> None:
     parser = library.asked("gave no parser", library.trt.OnnxParser, network, library.log)
     try:
-        library.asked("can't read the graph", parser.parse, graph)
+        library.asked("can't read the graph", parser.parse, graph, *([str(beside)] if beside else []))
     except EngineError as error:
         if not parser.num_errors:
             raise

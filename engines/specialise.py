@@ -5,6 +5,7 @@ from pathlib import Path
 import onnx
 
 from trt_anime.errors import EngineError
+from trt_anime.hollow import fill, hollow, weight_files, weights_of
 from trt_anime.stage import SIZE, StageInfo
 
 # Of what onnxslim does besides folding. It would rename nodes, move last digits and take its time.
@@ -17,15 +18,16 @@ def specialised(model: onnx.ModelProto, *, height: int, width: int) -> onnx.Mode
     Dimensions named ``height`` and ``width`` of inputs and outputs are pinned, and those that the graph's
     description of itself has a capacity for; the input ``size``, where there is one, becomes a constant, as
     does the arithmetic on all of them. Computes the same values; `model` is left unchanged. Metadata and
-    the names of the nodes that stay are kept.
+    the names of the nodes that stay are kept. Weights that lie beside the graph stay there, and nothing is
+    folded into them.
 
     Raises:
         EngineError: a size still depends on something other than the batch.
     """
     import onnxslim
 
-    result = onnx.ModelProto()
-    result.CopyFrom(model)
+    beside = weight_files(model, Path("graph"))
+    result = hollow(model) if beside else _copied(model)
     _pin(result, {"height": height, "width": width, **_capacity(model)})
     _fix_size(result.graph, height, width)
     _drop_unused_outputs(result.graph)
@@ -34,7 +36,15 @@ def specialised(model: onnx.ModelProto, *, height: int, width: int) -> onnx.Mode
         result, _ = _with_known_shapes(result)
         result = onnxslim.slim(result, skip_optimizations=list(_LEFT_TO_TENSORRT))
         result, more = _with_known_shapes(result)
+    if beside:
+        fill(result, weights_of(model))
     _check_sizes(result)
+    return result
+
+
+def _copied(model: onnx.ModelProto) -> onnx.ModelProto:
+    result = onnx.ModelProto()
+    result.CopyFrom(model)
     return result
 
 

@@ -47,6 +47,7 @@ def plan_from_onnx(
     *,
     on_progress: Callable[[float], None],
     timing_cache: Path | None = None,
+    beside: Path | None = None,
 ) -> Plan:
     """`compiler.compiled` in a fresh process; `on_progress` is told the share done, 0 to 1.
 
@@ -62,6 +63,8 @@ def plan_from_onnx(
     order = {"target": asdict(target), "profile": asdict(profile), "graph_bytes": len(graph)}
     if timing_cache:  # else the order stays the same in every home, and so do addresses in the child
         order["timing_cache"] = str(timing_cache)
+    if beside:
+        order["beside"] = str(beside.absolute())
     with tempfile.TemporaryFile() as errors, _child(errors) as child:
         assert child.stdin and child.stdout
         _under_way.add(child)
@@ -145,9 +148,10 @@ def main() -> None:
     order = json.loads(sys.stdin.buffer.readline())
     graph = sys.stdin.buffer.read(order["graph_bytes"])
     target, profile = Target(**order["target"]), Profile(**order["profile"])
-    cache = Path(order["timing_cache"]) if "timing_cache" in order else None
+    cache, beside = (Path(order[key]) if key in order else None for key in ("timing_cache", "beside"))
+    report = _reporter(answers)
     try:
-        plan = compiled(graph, target, profile, report=_reporter(answers), timing_cache=cache)
+        plan = compiled(graph, target, profile, report=report, timing_cache=cache, beside=beside)
     except TrtAnimeError as error:
         _send(answers, {"error": str(error), "kind": type(error).__name__})
     except KeyboardInterrupt:

@@ -1,5 +1,6 @@
 """Is an exported graph right: can TensorRT-RTX build it, and how far is it from PyTorch?"""
 
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 
 from trt_anime.errors import ExportError
 from trt_anime.export.catalogue import Model
+from trt_anime.export.external import weights_in_file
+from trt_anime.hollow import fill, hollow, weights_of
 from trt_anime.limits import unbuildable
 
 if TYPE_CHECKING:
@@ -118,7 +121,18 @@ def run(graph: onnx.ModelProto, feeds: Mapping[str, NDArray[Any]]) -> Frames:
 
 
 def session_of(graph: onnx.ModelProto) -> "InferenceSession":
-    """ONNX Runtime's, on a CPU."""
+    """ONNX Runtime's, on a CPU.
+
+    Serialized, parsed and packed, the weights would be in memory three times more. So they go through a
+    file, which the session maps.
+    """
     import onnxruntime as ort
 
-    return ort.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
+    options = ort.SessionOptions()
+    options.enable_cpu_mem_arena = False
+    options.add_session_config_entry("session.disable_prepacking", "1")
+    with tempfile.TemporaryDirectory() as folder:  # what is mapped stays after it
+        options.add_session_config_entry("session.model_external_initializers_file_folder_path", folder)
+        shell = hollow(graph)
+        fill(shell, weights_in_file(weights_of(graph), Path(folder) / "weights"))
+        return ort.InferenceSession(shell.SerializeToString(), options, providers=["CPUExecutionProvider"])

@@ -5,6 +5,7 @@ import importlib
 import importlib.util
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
@@ -115,33 +116,37 @@ def _checkpoint(row: Model, door: Format | None, report: Report) -> Path:
 
 
 def _export(row: Model, checkpoint: Path, target: Mapping[str, Path], *, compare: bool) -> Exported:
-    import onnx
-
     record = checkpoints.stored(row)[checkpoint]
-    made = tuple(_maker(row).graphs_of(row, checkpoint, record, compare=compare))  # all, or none
-    _keep_weights(made, next(iter(target.values())), row)
-    for path, one in zip(target.values(), made, strict=True):
-        with replacing(path) as temporary:
-            onnx.save(one.graph, temporary)
-    graphs = (
-        Graph(name, path, one.difference) for (name, path), one in zip(target.items(), made, strict=True)
-    )
+    made = iter(_maker(row).graphs_of(row, checkpoint, record, compare=compare))
+    weights: dict[Path, Path] = {}
+    with ExitStack() as stack:  # all, or none
+        differences = []
+        for path in target.values():
+            temporary = stack.enter_context(replacing(path))
+            differences.append(_written(next(made), temporary, path, row, weights))
+        assert next(made, None) is None
+        for file, place in weights.items():
+            file.replace(place)
+    graphs = (Graph(name, target[name], found) for name, found in zip(target, differences, strict=True))
     return Exported(checkpoint, tuple(graphs))
 
 
-def _keep_weights(made: "tuple[Made, ...]", beside: Path, row: Model) -> None:
-    """Move what the graphs have their weights in to its place, and tell them; before they are there."""
-    from trt_anime.export.external import set_location
+def _written(
+    one: "Made", temporary: Path, path: Path, row: Model, weights: dict[Path, Path]
+) -> "Difference | None":
+    """Write a graph, which takes as much memory as it holds and needn't be there with the next one.
 
-    files = dict.fromkeys(one.weights for one in made if one.weights)
-    for number, file in enumerate(files):
-        count = f"-{number}" if number else ""
-        digest = beside.stem.rpartition("-")[2]
-        place = beside.with_name(f"{row.stage}-{row.name}-{digest}{count}.weights")
-        file.replace(place)
-        for one in made:
-            if one.weights == file:
-                set_location(one.graph, place.name)
+    `weights`: of what graphs before have their weights in, the place beside the graphs; added to.
+    """
+    from trt_anime.export.external import set_location
+    from trt_anime.export.writing import write_graph
+
+    if one.weights:
+        digest, count = path.stem.rpartition("-")[2], f"-{len(weights)}" if weights else ""
+        place = path.with_name(f"{row.stage}-{row.name}-{digest}{count}.weights")
+        set_location(one.graph, weights.setdefault(one.weights, place).name)
+    write_graph(one.graph, temporary)
+    return one.difference
 
 
 def _maker(row: Model) -> Maker:

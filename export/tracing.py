@@ -1,6 +1,7 @@
 """torch.onnx.export, quiet, with one error."""
 
 import contextlib
+import gc
 import io
 import logging
 import warnings
@@ -56,8 +57,11 @@ def onnx_from_inputs(
             verbose=False,
         )
     assert program is not None
-    _require_free(program.model_proto, {input: axes for input, (_, axes) in inputs.items()}, name)
-    return program.model_proto
+    model = program.model_proto
+    del program
+    gc.collect()  # what the exporter made points at itself, and at the weights
+    _require_free(model, {input: axes for input, (_, axes) in inputs.items()}, name)
+    return model
 
 
 def _require_free(model: onnx.ModelProto, wanted: Mapping[str, Axes], name: str) -> None:

@@ -3,6 +3,7 @@
     <home>/typed/<stage>-<model>-<precision>-<form>-<source>/graph.onnx
                                                              record.json
                                                              worst.png
+                                                             ….weights, where the graph names it
 
 `calibration` makes them, `engines` builds from them, `runtime` runs those for CPUs.
 """
@@ -14,7 +15,7 @@ from typing import Literal
 
 from trt_anime import paths
 from trt_anime.errors import InputError
-from trt_anime.files import sha256_of, write_together
+from trt_anime.files import output_error, sha256_of, write_together
 from trt_anime.parity import Parity
 
 SCHEMA = 1
@@ -81,7 +82,7 @@ class Record:
         source_sha256: hex SHA-256 of the stage graph's file that it was made from.
         graph_sha256: hex SHA-256 of the typed graph's file.
         settings: hex SHA-256 of all that was asked for; equal settings needn't be calibrated again.
-        method: that the ranges were found by; ``autocast`` for FP16.
+        method: that the ranges were found by; ``autocast`` for FP16, ``written`` by the exporter.
         kept: nodes in higher precision.
         shares: of the network's nodes in each precision.
         parity: against the FP32 graph, on frames that the calibration did not see.
@@ -90,6 +91,7 @@ class Record:
         why: the reason of `in_use`, for people.
         tools: versions of what made it, by package name.
         created: UTC, ISO 8601.
+        weights_bytes: size of the file that the graph's weights lie in; 0 where they are in the graph.
     """
 
     stage: str
@@ -109,6 +111,7 @@ class Record:
     why: str
     tools: dict[str, str]
     created: str
+    weights_bytes: int = 0
     schema: int = field(default=SCHEMA)
 
     @property
@@ -131,6 +134,11 @@ class TypedGraph:
         return self.folder / _GRAPH
 
     @property
+    def weights(self) -> Path:
+        """Where `weights_name` is, if the graph has its weights there."""
+        return self.folder / weights_name(self.record.settings)
+
+    @property
     def picture(self) -> Path:
         """The frame of `record.parity.worst_frame`: input, FP32, typed, difference."""
         return self.folder / _PICTURE
@@ -145,8 +153,15 @@ def find(source_sha256: str, *, precision: str, form: Form) -> TypedGraph | None
     return None
 
 
-def install(record: Record, graph: bytes, picture: bytes) -> TypedGraph:
+def weights_name(settings: str) -> str:
+    """What a graph calls the file beside it that its weights lie in: another one for other settings."""
+    return f"{settings[:12]}.weights"
+
+
+def install(record: Record, graph: bytes, picture: bytes, *, weights: Path | None = None) -> TypedGraph:
     """Put a typed graph in place of an earlier one of the same source, precision and form.
+
+    `weights`, a file in `paths.typed()`, is moved beside it as `weights_name`.
 
     On any exception the earlier one is left as it was. Killed in the moment between two renames, neither
     is found: the record takes its place last, and another graph beside it isn't its own.
@@ -157,12 +172,21 @@ def install(record: Record, graph: bytes, picture: bytes) -> TypedGraph:
     words = (record.stage, record.model, record.precision, record.form, record.source_sha256[:12])
     folder = paths.typed() / "-".join(words)
     contents = {_GRAPH: graph, _PICTURE: picture, _RECORD: record.to_json().encode()}
+    made = TypedGraph(folder, record)
+    if weights:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            weights.replace(made.weights)
+        except OSError as error:
+            raise output_error(made.weights, error) from error
     write_together({folder / name: data for name, data in contents.items()})
-    return TypedGraph(folder, record)
+    return made
 
 
 def _is_whole(found: TypedGraph) -> bool:
     try:
+        if found.record.weights_bytes and found.weights.stat().st_size != found.record.weights_bytes:
+            return False
         return sha256_of(found.graph) == found.record.graph_sha256
     except OSError:
         return False

@@ -22,14 +22,16 @@ def rounded_from_half(model: onnx.ModelProto) -> onnx.ModelProto:
 
     Each node computes and accumulates in FP32 and rounds its result, as tensor cores do; what a GPU fuses
     is rounded less often there. Inputs and outputs keep their types. Nodes inside of If and Loop are left
-    as they are. `model` is left unchanged.
+    as they are. Weights that lie beside the graph are cast in it. `model` is left unchanged.
     """
     result = onnx.ModelProto()
     result.CopyFrom(model)
     graph = result.graph
     half = _half_values(model)
+    beside = [tensor.name for tensor in graph.initializer if _is_half_beside(tensor)]
     for tensor in graph.initializer:
-        _to_single(tensor)
+        if tensor.data_location != TensorProto.EXTERNAL:
+            _to_single(tensor)
     ends = [(value, f"{value.name}/single") for value in (*graph.input, *graph.output)]
     inner = {value.name: name for value, name in ends if value.name in half}
     nodes = [
@@ -37,6 +39,8 @@ def rounded_from_half(model: onnx.ModelProto) -> onnx.ModelProto:
         for value in graph.input
         if value.name in half
     ]
+    inner |= {name: f"{name}/single" for name in beside}
+    nodes += [_cast(name, inner[name], TensorProto.FLOAT) for name in beside]
     for node in graph.node:
         for attribute in node.attribute:
             _to_single(attribute.t)
@@ -76,6 +80,10 @@ def _half_values(model: onnx.ModelProto) -> set[str]:
     graph = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
     values = (*graph.input, *graph.value_info, *graph.output)
     return {value.name for value in values if value.type.tensor_type.elem_type == TensorProto.FLOAT16}
+
+
+def _is_half_beside(tensor: TensorProto) -> bool:
+    return tensor.data_type == TensorProto.FLOAT16 and tensor.data_location == TensorProto.EXTERNAL
 
 
 def _to_single(tensor: TensorProto) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from trt_anime.calibration.parity.case import Array, Run
 from trt_anime.calibration.parity.half import has_half, rounded_from_half
 from trt_anime.errors import EngineError, InputError, MissingError
+from trt_anime.hollow import weight_files
 
 if TYPE_CHECKING:
     import onnx
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 # An optimisation that makes whole numbers of the biases between Q/DQ, and of weights coarser ones where
 # those wouldn't reach. TensorRT leaves biases alone, and in Q/DQ for CPUs they are whole numbers already.
 _ROUNDS_BIASES = "WeightBiasQuantization"
+_FOLDER = "session.model_external_initializers_file_folder_path"
 
 
 def run_with_onnxruntime(graph: "onnx.ModelProto | Path", *, threads: int | None = None) -> Run:
@@ -24,7 +26,7 @@ def run_with_onnxruntime(graph: "onnx.ModelProto | Path", *, threads: int | None
     `rounded_from_half`.
 
     Args:
-        graph: a model, or its file; above 2 GB only a file, and not in FP16.
+        graph: a model, or its file; above 2 GB only a file, and in FP16 only with its weights beside it.
         threads: CPU cores; None: all.
 
     Returns:
@@ -46,7 +48,7 @@ def run_with_onnxruntime(graph: "onnx.ModelProto | Path", *, threads: int | None
         if _has_float8(graph):  # its optimisations take FP8 for another type, and loading fails
             options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
         session = ort.InferenceSession(
-            _source(graph),
+            _source(graph, options),
             options,
             providers=["CPUExecutionProvider"],
             disabled_optimizers=[_ROUNDS_BIASES],
@@ -64,14 +66,19 @@ def run_with_onnxruntime(graph: "onnx.ModelProto | Path", *, threads: int | None
     return run
 
 
-def _source(graph: "onnx.ModelProto | Path") -> str | bytes:
+def _source(graph: "onnx.ModelProto | Path", options: Any) -> str | bytes:
     """What ONNX Runtime loads: the file itself where nothing has to be changed in it."""
     import onnx
 
     if isinstance(graph, Path):
-        if not has_half(onnx.load(graph, load_external_data=False)):
-            return str(graph)
-        graph = onnx.load(graph)
+        path, graph = graph, onnx.load(graph, load_external_data=False)
+        if weight_files(graph, path):  # mapped, and neither folded nor packed into second copies
+            options.graph_optimization_level = _onnxruntime().GraphOptimizationLevel.ORT_DISABLE_ALL
+            options.enable_cpu_mem_arena = False
+            options.add_session_config_entry("session.disable_prepacking", "1")
+            options.add_session_config_entry(_FOLDER, str(path.parent))
+        if not has_half(graph):
+            return str(path)
     model = rounded_from_half(graph) if has_half(graph) else graph
     serialized: bytes = model.SerializeToString()
     return serialized

@@ -12,11 +12,11 @@ from onnx import TensorProto
 
 from trt_anime.errors import CheckpointError, OutputError
 from trt_anime.export.caption.weights import Checkpoint
+from trt_anime.export.external import PAGE, named_in_file
 from trt_anime.files import output_error, replacing
 
 Array = NDArray[Any]
 
-_PAGE = 4096  # weights that begin at a page's start can be mapped into memory
 # What published files hold besides, of no use in inference: tables of 0, 1, 2... and second names.
 _UNUSED = (".position_ids",)
 
@@ -118,7 +118,7 @@ class WeightFile:
     def _entry(self, source: str, shape: tuple[int, ...], transposed: bool) -> _Entry:
         dtype = self.matrices if len(shape) > 1 else np.dtype(np.float32)
         kept = shape[::-1] if transposed else shape
-        return _Entry(source, kept, transposed, dtype, -(-self._end // _PAGE) * _PAGE)
+        return _Entry(source, kept, transposed, dtype, -(-self._end // PAGE) * PAGE)
 
     def _bytes(self, entry: _Entry) -> memoryview:
         array = self._checkpoint.read(entry.source)
@@ -131,13 +131,11 @@ class WeightFile:
         return kept.data.cast("B")
 
     def _proto(self, entry: _Entry) -> TensorProto:
-        proto = TensorProto(
-            name=entry.source + (".T" if entry.transposed else ""),
-            dims=entry.shape,
-            data_type=onnx.helper.np_dtype_to_tensor_dtype(entry.dtype),
-            data_location=TensorProto.EXTERNAL,
+        return named_in_file(
+            entry.source + (".T" if entry.transposed else ""),
+            entry.shape,
+            onnx.helper.np_dtype_to_tensor_dtype(entry.dtype),
+            location=self._name,
+            offset=entry.offset,
+            length=entry.size_bytes,
         )
-        fields = {"location": self._name, "offset": entry.offset, "length": entry.size_bytes}
-        for key, value in fields.items():
-            proto.external_data.add(key=key, value=str(value))
-        return proto

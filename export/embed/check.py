@@ -1,5 +1,6 @@
 """Do the graphs compute what the library computes?"""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -7,36 +8,44 @@ import onnx
 from numpy.typing import NDArray
 
 from trt_anime.export.catalogue import Model
-from trt_anime.export.check import Difference, Tolerance, check_difference, difference_of, run
+from trt_anime.export.check import Difference, Tolerance, Values, check_difference, difference_of, run
 from trt_anime.export.recipes.embed import Embedding
 
 # FP16 rounds a component by up to 2e-4; a pixel that two resizes round to neighbouring levels adds to it.
 COMPONENTS = Tolerance(p99=5e-4, maximum=2e-3, unit="of 1")
 
 
-def compare_pictures(graph: onnx.ModelProto, model: Model, library: Any) -> Difference:
-    """Run `embed` and the library on two frames. Raises ExportError beyond the tolerance. Needs torch."""
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """What a graph is given, and what the library makes of it: float32 [B,D]."""
+
+    feeds: dict[str, Any]
+    vectors: Values
+
+
+def reference_of(name: str, model: Model, library: Any) -> Reference:
+    """Of the graph `embed` two frames, of `embed_text` rows of random ids. Needs torch."""
     import torch
 
-    from trt_anime.export.embed.reference import picture_vectors, prepared
+    from trt_anime.export.embed.pytorch import end_of
+    from trt_anime.export.embed.reference import picture_vectors, prepared, text_vectors
 
-    frames = example_frames()
+    recipe = model.recipe_as(Embedding)
     with torch.no_grad():
-        image = prepared(torch.from_numpy(frames), model.recipe_as(Embedding).picture)
-        expected = picture_vectors(library, image).numpy()
-    return _compared(graph, {"frame": frames}, expected, model)
+        if name == "embed_text":
+            ids = example_ids(recipe.context or 0, end_of(library))
+            return Reference({"ids": ids}, text_vectors(library, torch.from_numpy(ids)).numpy())
+        frames = example_frames()
+        image = prepared(torch.from_numpy(frames), recipe.picture)
+        return Reference({"frame": frames}, picture_vectors(library, image).numpy())
 
 
-def compare_texts(graph: onnx.ModelProto, model: Model, library: Any, *, end: int) -> Difference:
-    """Run `embed_text` and the library on rows of random ids. Raises as `compare_pictures`."""
-    import torch
-
-    from trt_anime.export.embed.reference import text_vectors
-
-    ids = example_ids(model.recipe_as(Embedding).context or 0, end)
-    with torch.no_grad():
-        expected = text_vectors(library, torch.from_numpy(ids)).numpy()
-    return _compared(graph, {"ids": ids}, expected, model)
+def compare_with_library(graph: onnx.ModelProto, model: Model, expected: Reference) -> Difference:
+    """Run a graph on what the library was given. Raises ExportError beyond the tolerance."""
+    found = run(graph, expected.feeds).astype(np.float32)
+    result = difference_of(found, expected.vectors, COMPONENTS)
+    check_difference(result, model)
+    return result
 
 
 def example_frames() -> NDArray[np.uint8]:
@@ -58,11 +67,3 @@ def example_ids(context: int, end: int) -> NDArray[np.int32]:
     ids[0, context // 3 :] = end
     ids[2, context // 2] = end
     return ids
-
-
-def _compared(
-    graph: onnx.ModelProto, feeds: dict[str, Any], expected: NDArray[np.float32], model: Model
-) -> Difference:
-    result = difference_of(run(graph, feeds).astype(np.float32), expected, COMPONENTS)
-    check_difference(result, model)
-    return result

@@ -77,3 +77,7 @@ def _info(
         output_ranges={"embedding": (-1, 1)},
         network_size=size,
     )
+
+
+# Stage graph -> what makes it of its network.
+STAGES = {"embed": picture_stage, "embed_text": text_stage}

@@ -24,38 +24,27 @@ def graphs_of(row: Model, checkpoint: Path, record: Record, *, compare: bool) ->
 
     refuse_onnx(row, checkpoint)
     require_torch()
+    from trt_anime.export.check import Made, check_nodes
+    from trt_anime.export.embed.check import compare_with_library, reference_of
+    from trt_anime.export.embed.compose import STAGES
+    from trt_anime.export.embed.pytorch import NETWORKS
+
+    library = _library(row, checkpoint)
+    expected = {name: reference_of(name, row, library) for name in row.graphs} if compare else {}
+    for name in row.graphs:
+        network = NETWORKS[name](library, row)
+        if name == row.graphs[-1]:
+            del library  # what is measured in gigabytes goes as soon as it can
+        graph = STAGES[name](network, row, checkpoint_sha256=record.sha256, licence=record.licence)
+        del network
+        check_nodes(graph, row)
+        yield Made(graph, compare_with_library(graph, row, expected[name]) if compare else None)
+        del graph
+
+
+def _library(row: Model, checkpoint: Path) -> Any:
     from trt_anime.export.embed.published import CLIP, DINO, clip_from_checkpoint, dino_from_checkpoint
 
     if row.architecture in CLIP:
-        library: Any = clip_from_checkpoint(CLIP[row.architecture], checkpoint)
-    else:
-        library = dino_from_checkpoint(DINO[row.architecture], checkpoint)
-    for name in row.graphs:
-        yield (_text if name == "embed_text" else _picture)(row, library, record, compare=compare)
-
-
-def _picture(row: Model, library: Any, record: Record, *, compare: bool) -> "Made":
-    from trt_anime.export.check import Made, check_nodes
-    from trt_anime.export.embed.check import compare_pictures
-    from trt_anime.export.embed.compose import picture_stage
-    from trt_anime.export.embed.pytorch import onnx_of_picture
-
-    network = onnx_of_picture(library, row)
-    graph = picture_stage(network, row, checkpoint_sha256=record.sha256, licence=record.licence)
-    del network  # hundreds of MB
-    check_nodes(graph, row)
-    return Made(graph, compare_pictures(graph, row, library) if compare else None)
-
-
-def _text(row: Model, library: Any, record: Record, *, compare: bool) -> "Made":
-    from trt_anime.export.check import Made, check_nodes
-    from trt_anime.export.embed.check import compare_texts
-    from trt_anime.export.embed.compose import text_stage
-    from trt_anime.export.embed.pytorch import end_of, onnx_of_text
-
-    network = onnx_of_text(library, row.name)
-    graph = text_stage(network, row, checkpoint_sha256=record.sha256, licence=record.licence)
-    del network
-    check_nodes(graph, row)
-    difference = compare_texts(graph, row, library, end=end_of(library)) if compare else None
-    return Made(graph, difference)
+        return clip_from_checkpoint(CLIP[row.architecture], checkpoint)
+    return dino_from_checkpoint(DINO[row.architecture], checkpoint)

@@ -21,6 +21,11 @@ def onnx_of_picture(library: Any, model: Model) -> onnx.ModelProto:
     )
 
 
+def onnx_of_texts(library: Any, model: Model) -> onnx.ModelProto:
+    """`onnx_of_text` of a row."""
+    return onnx_of_text(library, model.name)
+
+
 def onnx_of_text(clip: Any, name: str, *, output: str = "raw") -> onnx.ModelProto:
     """``ids`` int32 [batch,context] -> `output` float32 [batch,D], of CLIP or of the one in CLIPSeg."""
     network = ClipText(clip.text_model, clip.text_projection, end=end_of(clip))
@@ -32,3 +37,7 @@ def onnx_of_text(clip: Any, name: str, *, output: str = "raw") -> onnx.ModelProt
 def end_of(clip: Any) -> int:
     """The number of the end token."""
     return int(clip.config.text_config.eos_token_id)
+
+
+# Stage graph -> what makes its network of the library's.
+NETWORKS = {"embed": onnx_of_picture, "embed_text": onnx_of_texts}

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 from trt_anime import __version__, typed
 from trt_anime.cli.calibrate.frames import candidates, chosen_frames
 from trt_anime.cli.calibrate.speed import cpu_speeds
+from trt_anime.cli.calibrate.written import is_written, written
 from trt_anime.engines.builder import StageGraph, stage_graph_from_file
-from trt_anime.errors import InputError
+from trt_anime.errors import EngineError, InputError
 from trt_anime.files import sha256_of
+from trt_anime.hollow import weight_files
 from trt_anime.typed import Form, Frames, Record, Speed, TypedGraph
 
 if TYPE_CHECKING:
@@ -41,11 +43,14 @@ class Work:
         method: "Method | None",
         again: bool,
         say: Callable[[str], None],
+        search: bool = True,
     ) -> None:
-        """`before`: of each graph, those of its model that make its inputs, in order."""
+        """`before`: of each graph, those of its model that make its inputs, in order; `search`: as
+        `Calibrator` has it.
+        """
         self._before = before or {}
         self._clips = list(dict.fromkeys(clips))  # twice, the same frames would calibrate and judge
-        self._seed, self._again, self._say = seed, again, say
+        self._seed, self._again, self._say, self._search = seed, again, say, search
         self._method: Method | None = method
         self._candidates: list[Candidate] | None = None
         self._contents: list[str] | None = None
@@ -75,12 +80,17 @@ class Work:
             )
             return found
         opened = self._opened(graph)
+        if opened.calibrator is None:
+            name = typed.weights_name(self._settings(precision, form))
+            frames = opened.validation
+            with written(opened.source, frames, precision=precision, weights_name=name) as half:
+                return self._installed(opened, half[0], precision, form, half[1])
         made = opened.calibrator.calibrated(precision, form=form, method=self._method)
         return self._installed(opened, made, precision, form)
 
     def example(self, graph: Path) -> Mapping[str, Any]:
         """Inputs of a graph for one of the frames that it is judged on. Raises what `prepare` raises."""
-        return self._opened(graph).example
+        return self._opened(graph).validation[0]
 
     def _earlier(self, graph: Path, precision: str, form: Form) -> TypedGraph | None:
         if self._again:
@@ -113,11 +123,21 @@ class Work:
         )
         parts = (chosen.calibration, chosen.validation)
         inputs = [[reading.inputs_for(frame) for frame in frames] for frames in parts]
-        calibrator = Calibrator(Source(graph, source.info, source.model, *inputs), say=self._say)
-        self._open = _Opened(source, calibrator, chosen.facts, inputs[1][0])
+        calibrator = None
+        if not is_written(source):
+            whole = Source(graph, source.info, _whole(source), *inputs)
+            calibrator = Calibrator(whole, say=self._say, search=self._search)
+        self._open = _Opened(source, calibrator, chosen.facts, inputs[1])
         return self._open
 
-    def _installed(self, opened: "_Opened", made: "Calibrated", precision: str, form: Form) -> TypedGraph:
+    def _installed(
+        self,
+        opened: "_Opened",
+        made: "Calibrated",
+        precision: str,
+        form: Form,
+        weights: Path | None = None,
+    ) -> TypedGraph:
         from trt_anime.calibration.parity import worst_png
 
         source = opened.source
@@ -125,7 +145,7 @@ class Work:
         data = model.SerializeToString(deterministic=True)
         speeds: tuple[Speed, ...] = ()
         if form == "cpu":
-            speeds = cpu_speeds(source.path, data, opened.example, say=self._say)
+            speeds = cpu_speeds(source.path, data, opened.validation[0], say=self._say)
         parity = made.comparison.parity
         in_use, why = _judged(parity.passed, form, precision, speeds)
         record = Record(
@@ -146,8 +166,9 @@ class Work:
             why=why,
             tools=_tools(),
             created=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+            weights_bytes=weights.stat().st_size if weights else 0,
         )
-        return typed.install(record, data, worst_png(made.comparison))
+        return typed.install(record, data, worst_png(made.comparison), weights=weights)
 
     def _settings(self, precision: str, form: Form) -> str:
         if self._contents is None:
@@ -161,15 +182,30 @@ class Work:
             "clips": self._contents,
             "tools": _tools(),
         }
+        if not self._search:
+            table["search"] = False
         return hashlib.sha256(json.dumps(table, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True, eq=False)
 class _Opened:
+    """`calibrator` is None where the exporter writes other precisions itself."""
+
     source: StageGraph
-    calibrator: "Calibrator"
+    calibrator: "Calibrator | None"
     facts: Frames
-    example: Mapping[str, Any]
+    validation: Sequence[Mapping[str, Any]]
+
+
+def _whole(source: StageGraph) -> Any:
+    """With weights that lie beside it. Raises EngineError: they are too many for one graph."""
+    import onnx
+
+    if not (files := weight_files(source.model, source.path)):
+        return source.model
+    if sum(file.stat().st_size for file in files) > onnx.checker.MAXIMUM_PROTOBUF:
+        raise EngineError(f"{source.path}: too large for one ONNX file, so its precision can't be changed")
+    return onnx.load(source.path)
 
 
 def _reading(graphs: Sequence[StageGraph]) -> "Reading":

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from trt_anime.engines.batch import Order
 
 # Measured with TensorRT-RTX 1.7 at 1920x1080, graphs of 5 to 176 MB: a builder, and this process, which
@@ -11,6 +13,7 @@ if TYPE_CHECKING:
 BUILDER_BYTES = 350_000_000
 BUILDER_BYTES_PER_GRAPH_BYTE = 8
 TYPING_BYTES_PER_GRAPH_BYTE = 7
+_LARGEST_SHELL = 100_000_000  # a graph whose weights lie beside it is smaller
 
 
 def workers_for(orders: "Sequence[Order]") -> tuple[int, str]:
@@ -22,11 +25,24 @@ def workers_for(orders: "Sequence[Order]") -> tuple[int, str]:
     from trt_anime.runtime.cores import usable_cores
     from trt_anime.runtime.devices.ram import ram
 
-    largest = max(order.graph.stat().st_size for order in orders)
+    largest = max(_size_bytes(path) for path in {order.graph for order in orders})
     on_gpu = all(order.target.flavour == "trt" for order in orders)
     return fitting(
         min(usable_cores(), len(orders)), free_bytes=ram().free, graph_bytes=largest, on_gpu=on_gpu
     )
+
+
+def _size_bytes(graph: "Path") -> int:
+    """With the weights beside it."""
+    import onnx
+
+    from trt_anime.hollow import weight_files
+
+    size: int = graph.stat().st_size
+    if size > _LARGEST_SHELL:
+        return size
+    files = weight_files(onnx.load(graph, load_external_data=False), graph)
+    return size + sum(file.stat().st_size for file in files if file.is_file())
 
 
 def fitting(wanted: int, *, free_bytes: int, graph_bytes: int, on_gpu: bool) -> tuple[int, str]:

@@ -1,0 +1,41 @@
+"""An ONNX file written tensor by tensor: serialized at once, all of it would be in memory twice more."""
+
+from pathlib import Path
+
+import onnx
+
+from trt_anime.hollow import copy_field
+
+_GRAPH, _INITIALIZER = 7, 5  # numbers of ModelProto's and GraphProto's fields
+_BYTES = 2  # how protobuf calls what has a length
+
+
+def write_graph(model: onnx.ModelProto, path: Path) -> None:
+    """What `onnx.save` writes, to the byte. Raises OSError."""
+    before, after = _around(model, _GRAPH)
+    first, last = _around(model.graph, _INITIALIZER)
+    sizes = [tensor.ByteSize() for tensor in model.graph.initializer]
+    heads = [_head(_INITIALIZER, size) for size in sizes]
+    length = len(first) + sum(map(len, heads)) + sum(sizes) + len(last)
+    with path.open("wb") as file:
+        file.write(before + _head(_GRAPH, length) + first)
+        for head, tensor in zip(heads, model.graph.initializer, strict=True):
+            file.write(head)
+            file.write(tensor.SerializeToString())
+        file.write(last + after)
+
+
+def _around(message: onnx.ModelProto | onnx.GraphProto, number: int) -> tuple[bytes, bytes]:
+    """The fields before and behind one of them, serialized: they are written in the order of numbers."""
+    before, after = type(message)(), type(message)()
+    for field, value in message.ListFields():
+        if field.number != number:
+            copy_field(before if field.number < number else after, field.name, value)
+    return before.SerializeToString(), after.SerializeToString()
+
+
+def _head(number: int, length: int) -> bytes:
+    """What stands before a field of so many bytes."""
+    groups = [length >> shift & 0x7F for shift in range(0, max(length.bit_length(), 1), 7)]
+    varint = bytes(group | 0x80 for group in groups[:-1]) + bytes(groups[-1:])
+    return bytes([number << 3 | _BYTES]) + varint
