@@ -27,19 +27,22 @@ from trt_anime.runtime.passes.choices import NONE, PRESETS, Choices
 from trt_anime.runtime.passes.networks import ModelFiles
 from trt_anime.runtime.passes.run import process_chain
 from trt_anime.runtime.plates.filling import Fill, fill_simple
+from trt_anime.runtime.results.planes import write_frame
 from trt_anime.runtime.results.reader import Results
 
 DOCS = Path(__file__).parents[1] / "docs"
 ARTS = ("procedural", "sprites")
+KINDS = ("lossless", "h264")
 STAGES = ("1", "2a", "2b", "2c", "3")
 FILL = "migan"
 
 
 @dataclass(frozen=True)
 class Film:
-    """What was measured of one film. `fps`: of the whole run, on this machine."""
+    """What was measured of one film. `seconds`: of each pass, on this machine, files included."""
 
     art: str
+    kind: str
     frames: int
     shots: list[ShotScore]
     seconds: dict[str, float]
@@ -54,13 +57,12 @@ def main(arguments: list[str] | None = None) -> int:
         films = []
         for art in given.art:
             scene = Scene(SceneOptions(seed=7, width=width, height=height, frames=given.frames, art=art))
-            film, sheet = _measured(scene, fill)
-            films.append(film)
-            print(f"{art} done", flush=True)
+            for kind in given.clips:
+                film, sheet = _measured(scene, kind, fill)
+                films.append(film)
+                print(f"{art}, {kind} done", flush=True)
             if not given.no_docs:
-                small = cv2.resize(sheet, None, fx=0.75, fy=0.75, interpolation=cv2.INTER_AREA)
-                _, data = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 88])
-                write_bytes(DOCS / "images" / f"chain_quality_{art}.jpg", data.tobytes())
+                _write_sheet(art, sheet)
         text = report(
             films,
             size=given.size,
@@ -88,19 +90,34 @@ def choices() -> Choices:
     )
 
 
-def _measured(scene: Scene, fill: Fill) -> tuple[Film, Pixels]:
+def _measured(scene: Scene, kind: str, fill: Fill) -> tuple[Film, Pixels]:
     with tempfile.TemporaryDirectory() as folder:
-        clip, output = Path(folder) / "film.mp4", Path(folder) / "out"
-        write_film(scene, clip, FilmOptions(preset="medium", sound=False))
+        clip, output = _clip(scene, kind, Path(folder)), Path(folder) / "out"
         oracle = Oracle(scene, fill)
         options = ProcessOptions(input=clip, output=output, stages=STAGES, preset="fast")
         record = process_chain(options, choices(), files=_no_files, tools=oracle.tools())
         seconds = {one.name: one.run_s for one in record.passes}
         results = Results.open(output)
-        film = Film(scene.options.art, record.frames, shot_scores(results, oracle), seconds)
+        film = Film(scene.options.art, kind, record.frames, shot_scores(results, oracle), seconds)
         sheet = cv2.imread(str(output / "contact_sheet.png"))
         assert sheet is not None, "every run leaves one"
         return film, np.asarray(sheet, np.uint8)
+
+
+def _clip(scene: Scene, kind: str, folder: Path) -> Path:
+    """The film as a video, or as the pictures themselves."""
+    if kind == "h264":
+        write_film(scene, folder / "film.mp4", FilmOptions(preset="medium", sound=False))
+        return folder / "film.mp4"
+    for index in range(scene.frame_count):
+        write_frame(folder / "film", [index], scene.render(index).frame)
+    return folder / "film"
+
+
+def _write_sheet(art: str, sheet: Pixels) -> None:
+    small = cv2.resize(sheet, None, fx=0.75, fy=0.75, interpolation=cv2.INTER_AREA)
+    _, data = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 88])
+    write_bytes(DOCS / "images" / f"chain_quality_{art}.jpg", data.tobytes())
 
 
 def _no_files(model: str) -> ModelFiles:
@@ -129,6 +146,7 @@ def _fill() -> tuple[Fill, str]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.chain_quality", description=__doc__)
     parser.add_argument("--art", nargs="+", choices=ARTS, default=list(ARTS))
+    parser.add_argument("--clips", nargs="+", choices=KINDS, default=list(KINDS))
     parser.add_argument("--size", default="1280x720", help="WIDTHxHEIGHT  [default: 1280x720]")
     parser.add_argument("--frames", type=int, default=96)
     parser.add_argument("--no-docs", action="store_true", help="print only, write nothing")

@@ -15,41 +15,60 @@ HARD = {
     "spell": "glows, rays and sparks before a dark plate and over a dark-haired character",
 }
 
+ABOUT = """\
+Films of the generator (`samples/`, seed 7, {frames} frames, {size}): as drawn (lossless), and as H.264 gives
+them back. Mattes, masks on key frames and the heat of effects (as coarse as CLIPSeg's, 352 pixels a side) are
+the truth's own; holes are filled by {filled_by}. So what is measured is everything but the networks: tracking by
+motion, plates, layers, and how they fit together. Every fresh frame counts. Errors are levels of 255. How good
+real networks' mattes are is in [matte_quality.md](matte_quality.md)."""
+
+PLATES = """\
+PSNR against the true plate, as each frame shows it. *Visible*: where the background shows in that frame; the clip
+itself, there, is as good as its codec left it. *Hidden*: behind characters and effects, but seen in another
+frame. *Never seen*: invented. *Flicker*: what changes from one fresh frame to the next beyond what truly does,
+where the background shows."""
+
+LAYERS = """\
+*Recomposed*: all layers laid on the plate, against the clip. *Effect*: the effect layer laid on the true layers
+below it, where there is effect; *without it*: the same without any; *spill*: where there is none. *Alpha
+flicker*: what the characters' alpha changes beyond the truth's, where it is partial."""
+
+IDS = (
+    "Masks are the truth's on key frames, every 24 fresh frames, and carried between them by motion alone."
+)
+
 
 def report(films: "Sequence[Film]", *, size: str, filled_by: str, date: str, versions: str) -> str:
     """The whole document."""
-    rows = [(film.art, shot) for film in films for shot in film.shots]
+    rows = [(f"{film.art}, {film.kind}", shot) for film in films for shot in film.shots]
     parts = [
         "# Quality of the chain against ground truth",
         f"*Written by `python -m benchmarks.chain_quality`; don't edit. {date}. {versions}.*",
-        f"Films of the generator (`samples/`, seed 7, {films[0].frames} frames, {size}, H.264). Mattes, masks on"
-        f" key frames and the heat of effects (as coarse as CLIPSeg's, 352 pixels a side) are the truth's own;"
-        f" holes are filled by {filled_by}. So what is measured is everything but the networks: tracking by"
-        " motion, plates, layers, and how they fit together. Every fresh frame counts. Errors are levels of"
-        " 255. How good the mattes of real networks are is in [matte_quality.md](matte_quality.md).",
+        ABOUT.format(frames=films[0].frames, size=size, filled_by=filled_by),
         "## What each shot is there for",
         "\n".join(f"- **{name}**: {words}." for name, words in HARD.items()),
-        "## Plates",
-        _plates(rows),
-        "PSNR against the true plate. *Visible*: where the background shows in that frame, which is as good as"
-        " the codec left it. *Hidden*: behind characters and effects, but seen in another frame. *Never seen*:"
-        " invented. *Flicker*: what changes from one fresh frame to the next beyond what truly does, where the"
-        " background shows; the clip's own is the codec's noise.",
-        "## Layers",
-        _layers(rows),
-        "*Recomposed*: all layers laid on the plate, against the clip. *Effect*: the effect layer laid on the"
-        " true layers below it, where there is effect; *without it*: the same without any; *spill*: where there"
-        " is none. *Alpha flicker*: what the characters' alpha changes beyond the truth's, where it is partial.",
-        "## Ids",
-        _ids(rows),
-        "Masks are the truth's on key frames, every 24 fresh frames, and carried between them by motion alone.",
-        *(
-            f"![{film.art}: source, segments, tracks, characters, effects, plate and recomposition of each shot]"
-            f"(images/chain_quality_{film.art}.jpg)"
-            for film in films
-        ),
+        *("## Plates", _plates(rows), PLATES),
+        *("## Layers", _layers(rows), LAYERS),
+        *("## Ids", _ids(rows), IDS),
+        "## What it takes",
+        _seconds(films),
+        *(_picture(art) for art in dict.fromkeys(film.art for film in films)),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _picture(art: str) -> str:
+    words = f"{art}, H.264: source, segments, tracks, characters, effects, plate and recomposition"
+    return f"![{words}](images/chain_quality_{art}.jpg)"
+
+
+def _seconds(films: "Sequence[Film]") -> str:
+    """Seconds of each pass over the film, files included."""
+    names = list(films[0].seconds)
+    table = [
+        [f"{film.art}, {film.kind}", *(f"{film.seconds[name]:.1f}" for name in names)] for film in films
+    ]
+    return markdown(["film, seconds of a pass", *names], table)
 
 
 def _plates(rows: list[tuple[str, ShotScore]]) -> str:

@@ -8,10 +8,10 @@ from typing import Any
 
 import cv2
 import numpy as np
-from trt_anime.runtime.characters.found import Found, Frame, Matte, found_of
 
 from samples.arrays import U8
 from samples.scene import GroundTruth, Scene
+from trt_anime.runtime.characters.found import Found, Frame, Matte, found_of
 from trt_anime.runtime.effects import EffectPrompt, Heat
 from trt_anime.runtime.passes.context import Context, matte_folder
 from trt_anime.runtime.passes.sources import NETWORKS

@@ -67,7 +67,8 @@ def decontaminated(rgba: Pixels, frame: Pixels, plate: Pixels) -> Pixels:
     """The characters' own colours: what laid on the plate with this alpha gives the frame; a new array.
 
     Where no colour does, alpha is raised as little as possible, up to a miss of two levels, which noise
-    may cause; and by 48 levels at most: what needs more is the plate's mistake, not the matte's. Opaque pixels show the frame, and what has no alpha stays without.
+    may cause, and by 48 levels at most: what needs more is the plate's mistake, not the matte's. Opaque
+    pixels show the frame, and what has no alpha stays without.
 
     Args:
         rgba: uint8 [H,W,4], straight alpha; its colours don't matter.

@@ -6,7 +6,6 @@ from functools import partial
 
 from trt_anime.runtime.annotation.annotate import annotate
 from trt_anime.runtime.annotation.tools import Tools
-
 from trt_anime.runtime.passes.context import Context, Made, OfShot
 from trt_anime.runtime.results import places
 from trt_anime.runtime.results.reader import Results

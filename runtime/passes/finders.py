@@ -7,8 +7,8 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from trt_anime.runtime.characters.prompted import BoxMasks
 
+from trt_anime.runtime.characters.prompted import BoxMasks
 from trt_anime.runtime.detections.boxes import detections
 from trt_anime.runtime.detections.prompts import prompt_from_phrases
 from trt_anime.runtime.effects import EffectPrompt, Heat, filled_up, prompt_heat

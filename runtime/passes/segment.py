@@ -8,8 +8,8 @@ from typing import Any
 
 import cv2
 import numpy as np
-from trt_anime.runtime.characters.found import Found, FoundSegment, Frame, Matte
 
+from trt_anime.runtime.characters.found import Found, FoundSegment, Frame, Matte
 from trt_anime.runtime.passes.context import Context, Made, OfShot
 from trt_anime.runtime.results import places
 from trt_anime.runtime.results.planes import read_plane, write_frame

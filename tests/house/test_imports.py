@@ -61,7 +61,7 @@ GUESTS: dict[str, set[str]] = {
     "psd_tools": {"runtime"},
     "pyarrow": {"runtime"},
     "pycocotools": {"runtime"},
-    "scipy": {"runtime"},
+    "scipy": {"calibration", "runtime"},
     "tokenizers": {"runtime"},
     "usearch": {"runtime"},
     "rich": {"cli"},
