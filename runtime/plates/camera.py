@@ -23,6 +23,7 @@ _OVERLAP = 0.6
 _SCALES = (0.8, 1.25)
 _MORE, _BRIGHTER = 1.5, 1.3
 _REFERENCES = 48
+_SEARCHED = 8
 _LEARNING = 0.2
 _LEAST_TRUST = 0.02
 _DISAGREEMENT = 0.05
@@ -55,6 +56,11 @@ class Found(NamedTuple):
     fit: Fit
     free: int
     distinct: float
+
+    @property
+    def certain(self) -> bool:
+        """Whether it did not come about by chance."""
+        return self.fit.count >= FEWEST and self.distinct >= POOR
 
 
 def _share(pyramid: tuple[Level, ...]) -> float:
@@ -93,7 +99,9 @@ class Camera:
         expected = self._last @ self._speed
         self._current = self._nearest(expected)
         found = self._fit(pyramid, expected)
-        if found.fit.count < FEWEST or found.distinct < POOR:
+        if not found.certain:
+            found = self._searched(pyramid, found)
+        if not found.certain:
             self._speed = np.eye(3)
             return Row(seen.index, self._last, np.ones(3), np.zeros(3), 0.0)
         return self._placed(seen, pyramid, found)
@@ -139,6 +147,19 @@ class Camera:
                 break
         assert best is not None
         return Found(snapped(reference, pyramid, best, kind), kind, sharpest)
+
+    def _searched(self, pyramid: tuple[Level, ...], found: Found) -> Found:
+        """As found, or on one of the other references: a camera that jumped back is lost otherwise."""
+        present = self._current
+        others = [number for number in range(len(self._known)) if number != present]
+        for self._current in others[::-1][:_SEARCHED]:
+            reference = self._known[self._current].reference
+            start = next(iter(shifts(reference.coarsest, pyramid[-1], len(pyramid) - 1)), None)
+            other = None if start is None else self._fit(pyramid, reference.matrix @ inverse(start))
+            if other is not None and other.certain:
+                return other
+        self._current = present
+        return found
 
     def _starts(
         self, reference: Reference, pyramid: tuple[Level, ...], expected: Matrix

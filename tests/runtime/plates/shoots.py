@@ -32,7 +32,7 @@ def painting(seed: int = 0) -> Pixels:
         cv2.fillPoly(picture, [points], rng.integers(20, 240, 3).tolist(), cv2.LINE_AA)
         cv2.polylines(picture, [points], True, rng.integers(0, 70, 3).tolist(), 1, cv2.LINE_AA)
     grain = cv2.GaussianBlur(rng.normal(0, 9, (rows, columns, 1)).astype(np.float32), (0, 0), 1.0)
-    return np.clip(picture + grain[..., None], 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(picture + grain[..., None], 0, 255), np.uint8)
 
 
 def camera(x: float, y: float, zoom: float = 1.0, turn: float = 0.0) -> Matrix:
@@ -40,7 +40,7 @@ def camera(x: float, y: float, zoom: float = 1.0, turn: float = 0.0) -> Matrix:
     rows, columns = SIZE
     middle = np.array([[1, 0, -(columns - 1) / 2], [0, 1, -(rows - 1) / 2], [0, 0, 1]])
     cosine, sine = np.cos(turn) / zoom, np.sin(turn) / zoom
-    return np.array([[cosine, -sine, x], [sine, cosine, y], [0, 0, 1]]) @ middle
+    return np.asarray(np.array([[cosine, -sine, x], [sine, cosine, y], [0, 0, 1]]) @ middle, np.float64)
 
 
 def drawn(sheet: Pixels, matrix: Matrix) -> Pixels:
@@ -83,7 +83,7 @@ class Shoot:
     def plate(self, number: int) -> Pixels:
         gain, offset = self.light(number)
         clean = drawn(self.sheet, self.cameras[number])
-        return np.clip(np.rint(clean * gain + offset), 0, 255).astype(np.uint8)
+        return np.asarray(np.clip(np.rint(clean * gain + offset), 0, 255), np.uint8)
 
     def hidden(self, number: int) -> Pixels:
         return walker(number, self.share)
@@ -97,7 +97,8 @@ class Shoot:
             picture += rng.normal(0, self.noise, picture.shape)
         rgb = np.clip(np.rint(picture), 0, 255).astype(np.uint8)
         if self.jpeg:
-            rgb = cv2.imdecode(cv2.imencode(".jpg", rgb, [cv2.IMWRITE_JPEG_QUALITY, self.jpeg])[1], 1)
+            data = cv2.imencode(".jpg", rgb, [cv2.IMWRITE_JPEG_QUALITY, self.jpeg])[1]
+            rgb = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
         return Seen(self.first + number, rgb, hidden)
 
     def frames(self) -> Iterator[Seen]:

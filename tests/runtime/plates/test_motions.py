@@ -72,6 +72,14 @@ def test_a_pan_there_and_back_ends_where_it_began() -> None:
     assert corners_apart(motions.matrices[-1], np.eye(3), SIZE) < 0.06
 
 
+def test_a_camera_that_jumps_back_is_found_again() -> None:
+    there = tuple(camera(200.5 + 190 * step, 300.5) for step in range(6))
+    cameras = (*there, camera(230.5, 330.5))
+    motions = motions_of(Shoot(cameras, share=0.1).frames)
+    assert error(motions, cameras) < 0.1
+    assert motions.sure.min() > 0
+
+
 def test_flicker_is_told_from_stillness() -> None:
     def light(step: int) -> tuple[float, float]:
         return 1 + 0.06 * float(np.sin(2.1 * step)), 4 * float(np.cos(step))

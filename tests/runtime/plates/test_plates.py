@@ -106,7 +106,7 @@ def test_filling_leaves_what_was_seen_and_has_no_seam() -> None:
 
     def biased(crop: Pixels, hole: Pixels) -> Pixels:
         assert (crop.shape[:2] == hole.shape) and set(np.unique(hole)) <= {0, 255}
-        return np.clip(fill_simple(crop, hole).astype(int) + 20, 0, 255).astype(np.uint8)
+        return np.asarray(np.clip(fill_simple(crop, hole).astype(int) + 20, 0, 255), np.uint8)
 
     def frames() -> "list[Seen]":
         return [Seen(0, picture, hidden)]
@@ -150,3 +150,13 @@ def test_a_frame_of_another_shot_is_refused() -> None:
     plate = made(Shoot(STILL[:2]))
     with pytest.raises(KeyError):
         plate.view(7)
+
+
+def test_a_shot_that_never_shows_its_background_has_a_plate_all_invented() -> None:
+    covered = np.full(SIZE, 255, np.uint8)
+    shoot = Shoot(STILL[:3])
+    (plate,) = plates_of(
+        lambda: (Seen(n, s.rgb, covered) for n, s in enumerate(shoot.frames())), fill_simple
+    )
+    assert plate.view(1).shape == (*SIZE, 3)
+    assert (plate.holes(1) == 255).all()
