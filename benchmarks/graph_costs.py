@@ -21,16 +21,18 @@ from trt_anime.runtime.planning.loads import loads_of
 TABLE = Path(__file__).parents[1] / "runtime" / "planning" / "known.py"
 HEIGHTS = (720, 1080)
 MODELS = (
-    "u2netp",
-    "modnet",
-    "mobile-sam",
-    "clipseg",
-    "migan",
-    "lama",
-    "xmem",
-    "clip-b32",
-    "dinov2-s",
-    "dinov2-b",
+    *(
+        "u2netp",
+        "modnet",
+        "isnet-anime",
+        "mobile-sam",
+        "mask2former-tiny",
+        "clipseg",
+        "migan",
+        "lama",
+        "xmem",
+    ),
+    *("clip-b32", "dinov2-s", "dinov2-b"),
 )
 # Of inputs whose dimensions have no number in the graph.
 LENGTHS = {"prompts": 2, "objects": 2}
