@@ -138,7 +138,7 @@ def _fill() -> tuple[Fill, str]:
 
     def fill(picture: Pixels, hole: Pixels) -> Pixels:
         (plate,) = session.run(["plate"], {"frame": picture[None], "hole": hole[None]})
-        return np.asarray(plate)[0]
+        return np.asarray(plate[0], np.uint8)
 
     return fill, "MI-GAN with its real weights"
 

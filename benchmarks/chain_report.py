@@ -16,22 +16,22 @@ HARD = {
 }
 
 ABOUT = """\
-Films of the generator (`samples/`, seed 7, {frames} frames, {size}): as drawn (lossless), and as H.264 gives
-them back. Mattes, masks on key frames and the heat of effects (as coarse as CLIPSeg's, 352 pixels a side) are
-the truth's own; holes are filled by {filled_by}. So what is measured is everything but the networks: tracking by
-motion, plates, layers, and how they fit together. Every fresh frame counts. Errors are levels of 255. How good
-real networks' mattes are is in [matte_quality.md](matte_quality.md)."""
+Films of the generator (`samples/`, seed 7, {frames} frames, {size}): as drawn (lossless), and as H.264
+gives them back. Mattes, masks on key frames and the heat of effects (as coarse as CLIPSeg's, 352 pixels
+a side) are the truth's own; holes are filled by {filled_by}. So what is measured is everything but the
+networks: tracking by motion, plates, layers, and how they fit together. Every fresh frame counts.
+Errors are levels of 255. How good real networks' mattes are is in [matte_quality.md](matte_quality.md)."""
 
 PLATES = """\
-PSNR against the true plate, as each frame shows it. *Visible*: where the background shows in that frame; the clip
-itself, there, is as good as its codec left it. *Hidden*: behind characters and effects, but seen in another
-frame. *Never seen*: invented. *Flicker*: what changes from one fresh frame to the next beyond what truly does,
-where the background shows."""
+PSNR against the true plate, as each frame shows it. *Visible*: where the background shows in that
+frame; the clip itself, there, is as good as its codec left it. *Hidden*: behind characters and effects,
+but seen in another frame. *Never seen*: invented. *Flicker*: what changes from one fresh frame to the
+next beyond what truly does, where the background shows."""
 
 LAYERS = """\
-*Recomposed*: all layers laid on the plate, against the clip. *Effect*: the effect layer laid on the true layers
-below it, where there is effect; *without it*: the same without any; *spill*: where there is none. *Alpha
-flicker*: what the characters' alpha changes beyond the truth's, where it is partial."""
+*Recomposed*: all layers laid on the plate, against the clip. *Effect*: the effect layer laid on the
+true layers below it, where there is effect; *without it*: the same without any; *spill*: where there is
+none. *Alpha flicker*: what the characters' alpha changes beyond the truth's, where it is partial."""
 
 IDS = (
     "Masks are the truth's on key frames, every 24 fresh frames, and carried between them by motion alone."

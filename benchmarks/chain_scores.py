@@ -131,7 +131,7 @@ class _Frame:
     @property
     def shows(self) -> np.ndarray:
         """bool [H,W]: where the background shows, and nothing else."""
-        return (self.truth.alpha == 0) & (self.truth.effect[..., 3] < 1 / 255)
+        return np.asarray((self.truth.alpha == 0) & (self.truth.effect[..., 3] < 1 / 255))
 
 
 def _frames(results: Results, oracle: Oracle) -> Iterator[_Frame]:
@@ -198,4 +198,4 @@ def _add_change(score: ShotScore, before: _Frame, now: _Frame) -> None:
 
 
 def _change(before: np.ndarray, now: np.ndarray) -> np.ndarray:
-    return now.astype(np.int16) - before
+    return np.asarray(now.astype(np.int16) - before)

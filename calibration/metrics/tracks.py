@@ -1,8 +1,8 @@
 """How well maps of ids follow the true ones through a clip: overlap per person, switches of ids, flicker.
 
-The overlap is J of DAVIS (Perazzi et al., CVPR 2016) per person, of counts that add up over a clip. A switch
-is that of CLEAR MOT (Bernardin and Stiefelhagen, "Evaluating Multiple Object Tracking Performance", 2008): a
-person is found under another id than the last time that it was found.
+The overlap is J of DAVIS (Perazzi et al., CVPR 2016) per person, of counts that add up over a clip. A
+switch is that of CLEAR MOT (Bernardin and Stiefelhagen, "Evaluating Multiple Object Tracking
+Performance", 2008): a person is found under another id than the last time that it was found.
 """
 
 from collections import defaultdict

@@ -67,7 +67,7 @@ def _frame(context: Context, scene: _Scene, item: tuple[int, Pixels]) -> list[Pa
     plate, ids = scene.backgrounds.of(index), context.ids(index)
     character = context.character(scene.shot, index)
     layers: dict[str, Pixels] = {}
-    for prompt, blend in reversed(scene.blends.items()):
+    for prompt, blend in reversed(list(scene.blends.items())):
         heat = read_plane(heat_folder(context.folder, folder_of(prompt)) / places.frame_name(index))
         folder = f"{places.EFFECTS}/{folder_of(prompt)}"
         if plate is None:

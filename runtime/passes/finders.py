@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from trt_anime.runtime.characters.found import Box
 from trt_anime.runtime.characters.prompted import BoxMasks
 from trt_anime.runtime.detections.boxes import detections
 from trt_anime.runtime.detections.prompts import prompt_from_phrases
@@ -105,14 +106,21 @@ class GroundedSam:
         """See `Finder.heat`."""
         found = self._detect({"frame": rgb[None], **self._features})
         kept = detections(
-            *(found[name][0] for name in ("boxes", "scores", "tokens")),
+            found["boxes"][0],
+            found["scores"][0],
+            found["tokens"][0],
             self._prompt,
             threshold=min(prompt.threshold for prompt in self._prompts),
         )
         planes = np.zeros((len(self._prompts), *rgb.shape[:2]), np.uint8)
         if kept:
             self._masks.look(rgb)
-            corners = [tuple(round(edge) for edge in one.box) for one in kept]
+            corners = [_whole(one.box) for one in kept]
             for one, mask in zip(kept, self._masks.masks(corners), strict=True):
                 np.maximum(planes[one.phrase], mask.shape * round(255 * one.score), out=planes[one.phrase])
         return prompt_heat(planes, self._prompts)
+
+
+def _whole(box: tuple[float, float, float, float]) -> Box:
+    left, top, right, bottom = (round(edge) for edge in box)
+    return left, top, right, bottom

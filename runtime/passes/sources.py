@@ -75,7 +75,8 @@ def fill(context: Context) -> Iterator[Fill]:
         network = graphs["inpaint"]
 
         def painted(rgb: Pixels, hole: Pixels) -> Pixels:
-            return network({"frame": rgb[None], "hole": hole[None]})["plate"][0]
+            plate: Pixels = network({"frame": rgb[None], "hole": hole[None]})["plate"][0]
+            return plate
 
         yield painted
 
@@ -102,8 +103,8 @@ def propagator(context: Context) -> Iterator[Propagator]:
             context.networks.sessions(chosen.model, stage="3") as (device, sessions),
             graphs_from_sessions(sessions, device) as graphs,
         ):
-            follower = AotPropagator(graphs, gap=chosen.memory_frames)
-            yield _at_size(follower, sessions["encode"], context)
+            by_aot = AotPropagator(graphs, gap=chosen.memory_frames)
+            yield _at_size(by_aot, sessions["encode"], context)
 
 
 def _at_size(propagator: Propagator, session: Session, context: Context) -> Propagator:
@@ -146,7 +147,9 @@ def _captioner(context: Context, model: str) -> Iterator[Captioner]:
     height, width = context.clip.height, context.clip.width
     with context.networks.sessions(model, "vision", "prefill", "step", stage="4") as (device, sessions):
         captioner = Captioner(
-            *sessions.values(),
+            sessions["vision"],
+            sessions["prefill"],
+            sessions["step"],
             device,
             start=files.tokens["start"][0],
             decode=files.tokenizer(model).decode,

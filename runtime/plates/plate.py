@@ -86,9 +86,8 @@ def _otherness(view: Pixels, rgb: Pixels) -> Pixels:
     gap = cv2.absdiff(view, rgb)
     most = cv2.blur(np.asarray(gap.max(axis=2), np.uint8), (3, 3))
     low, high = _NOISE
-    return np.asarray(
-        cv2.convertScaleAbs(cv2.subtract(most, (low,) * 4), alpha=255 / (high - low)), np.uint8
-    )
+    above = np.maximum(most, low) - np.uint8(low)
+    return np.asarray(cv2.convertScaleAbs(above, alpha=255 / (high - low)), np.uint8)
 
 
 def seen_from(seen: Pixels, matrix: NDArray[np.float64], size: tuple[int, int]) -> Pixels:

@@ -47,7 +47,7 @@ def choices_of(settings: Settings) -> "Choices":
     effects = replace(
         preset.effects,
         **_given(blend=two.blend, method=two.method),
-        **({"models": _USUAL["stage2b"][two.method]} if two.method else {}),
+        **_given(models=_USUAL["stage2b"][two.method] if two.method else None),
         prompts=tuple(_prompt(prompt) for prompt in two.effect_prompts or ()),
     )
     tracking = replace(
@@ -100,6 +100,11 @@ def files_of(model: str) -> "ModelFiles":
         tokens = {"start": (language.start,), "stop": language.stop}
         return ModelFiles(found, here, tokens, language.positions)
     return ModelFiles(found, here, context=getattr(row.recipe, "context", 0))
+
+
+def matte_graph_of(model: str) -> Path:
+    """Stage 2a's graph. Raises as `files_of`."""
+    return files_of(model).graphs["matte"]
 
 
 def _given(**values: object) -> dict[str, Any]:

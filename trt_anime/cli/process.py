@@ -190,23 +190,16 @@ def _processed(settings: "Settings", run: dict[str, Any], graph: Path | None) ->
 
 def _frame_by_frame(options: "ProcessOptions", settings: "Settings", graph: Path | None) -> str:
     """Stage 2a alone, which needs no other; or stages that compute nothing."""
-    from trt_anime.cli.choosing import choices_of
+    from trt_anime.cli.choosing import choices_of, matte_graph_of
     from trt_anime.runtime.process import process_clip
 
     def graph_of(stage: "Stage") -> Path:
-        return graph or _matte_graph_of(choices_of(settings).characters.model)
+        return graph or matte_graph_of(choices_of(settings).characters.model)
 
     def track(total: int | None) -> "AbstractContextManager[Advance]":
         return _track("frames", total)
 
     return _summary(process_clip(options, graph=graph_of, notify=_notify, track=track))
-
-
-def _matte_graph_of(model: str) -> Path:
-    from trt_anime.cli.models import console_report
-    from trt_anime.export import graphs
-
-    return graphs.ensure(model, report=console_report())["matte"]
 
 
 def _fraction(rate: str) -> "Fraction":

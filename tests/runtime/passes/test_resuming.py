@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,7 +43,8 @@ def breaking(tools: Tools, name: str, after: int) -> Tools:
             else:
                 yield counted(tool)
 
-    return replace(tools, **{name: opened})
+    changed: dict[str, Any] = {name: opened}
+    return replace(tools, **changed)
 
 
 class _Finder:

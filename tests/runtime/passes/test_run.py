@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -136,7 +137,7 @@ def test_only_networks_of_the_stages_that_run_are_needed() -> None:
     ],
 )
 def test_options_that_no_chain_can_have(
-    film: Film, tmp_path: Path, options: dict[str, str], sentence: str
+    film: Film, tmp_path: Path, options: dict[str, Any], sentence: str
 ) -> None:
     with pytest.raises(InputError, match=sentence):
         film.run(tmp_path / "out", "2a", "2c", **options)

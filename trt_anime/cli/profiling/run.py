@@ -102,21 +102,20 @@ def profiled_clip(
     Raises:
         TrtAnimeError: as `profile_clip`.
     """
+    from trt_anime.cli.choosing import choices_of, matte_graph_of
     from trt_anime.config import load_settings
     from trt_anime.runtime.options import ProcessOptions
     from trt_anime.runtime.profiling.profiled import profile_clip
 
-    found, notices = load_settings(None, stage2a__model_type=model, **settings)
-    for sentence in notices:
-        _notify(sentence)
+    found = load_settings(None, stage2a__model_type=model, **settings)
 
     def graph_of(stage: "Stage") -> Path:
         if stage.number != "2a":
             raise MissingError(
-                f"stage {stage.number}: this release has no graph for it; leave it out of --stages, or see "
-                "what it would cost with --device null"
+                f"stage {stage.number}: only stage 2a is profiled; leave it out of --stages, or see what it"
+                " would cost with --device null"
             )
-        return graph or _matte_graph_of(found.stage2a.model_type)
+        return graph or matte_graph_of(choices_of(found).characters.model)
 
     options = ProcessOptions(
         input=source,
@@ -134,15 +133,6 @@ def profiled_clip(
         latencies=latencies,
     )
     return profile_clip(options, graph=graph_of, runs=runs, notify=_notify, track=_track)
-
-
-def _matte_graph_of(model: str) -> Path:
-    from trt_anime.cli.models import console_report
-    from trt_anime.export import catalogue, graphs
-    from trt_anime.export.recipes.matte import Preprocess
-
-    catalogue.get(model).recipe_as(Preprocess)  # a network for another stage shows before it is fetched
-    return graphs.ensure(model, report=console_report())["matte"]
 
 
 def _track(total: int | None) -> "AbstractContextManager[Advance]":
