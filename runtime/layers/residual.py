@@ -13,7 +13,7 @@ COARSE = 4  # pixels to one, where faint light is looked for
 REACH, FADE = 0.05, 0.07  # of the frame's height: how far beyond its heat an effect is whole, and fades
 LEAST_SIGMA, LEAST_COARSE = 0.7, 0.2  # levels: what rounding alone makes
 MOST_SIGMA, MOST_COARSE = 8.0, 2.0  # levels: more is no noise, but light that no heat told of
-USUAL_SIGMA, USUAL_COARSE = 2.0, 0.7  # levels: where heat leaves nothing to measure on
+USUAL_SIGMA, USUAL_COARSE = 3.0, 1.0  # levels: where heat leaves nothing to measure on
 BUSY = (0, 8, 24, 64)  # levels of contrast around a pixel, from which on noise is measured apart
 ENOUGH = 100  # samples
 FAINT, CLEAR = 2.0, 4.0  # spreads of noise: a mean below the first is nothing, above the second it is light
@@ -73,7 +73,8 @@ def change(frame: Pixels, plate: Pixels, heat: Pixels, hidden: Pixels) -> Change
     cv2.copyTo(plate, hidden, seen)
     mean, known = _means(seen, plate, hidden)
     far = _far(heat, mean.shape[:2])
-    noise = _noise(seen, plate, mean, (far > REACH) & (known > 0.9))
+    kinds = _busyness(plate)
+    noise = _noise(seen, plate, kinds, mean, (far > REACH) & (known > 0.9))
     box = box_of(heat)
     coarse = coarse_box(box)
     mean, known, far = mean[coarse], known[coarse], far[coarse]
@@ -83,7 +84,7 @@ def change(frame: Pixels, plate: Pixels, heat: Pixels, hidden: Pixels) -> Change
     reach = enlarged(reach, size)
     seen, below = np.ascontiguousarray(seen[box]), np.ascontiguousarray(plate[box])
     brighter, darker = less(seen, below), less(below, seen)
-    slack = _slack(np.maximum(brighter, darker), below, noise)
+    slack = _slack(np.maximum(brighter, darker), np.ascontiguousarray(kinds[box]), noise)
     weight = thrice(less(reach, np.ascontiguousarray(hidden[box])))
     return Change(
         box,
@@ -155,12 +156,12 @@ def _far(heat: Pixels, shape: tuple[int, ...]) -> Plane:
     return np.asarray(cv2.distanceTransform(cold, cv2.DIST_L2, 3) * (COARSE / len(heat)), np.float32)
 
 
-def _noise(seen: Pixels, plate: Pixels, mean: Plane, free: NDArray[np.bool_]) -> Noise:
+def _noise(seen: Pixels, plate: Pixels, kinds: Pixels, mean: Plane, free: NDArray[np.bool_]) -> Noise:
     """Quantiles don't see what light from afar is left, and where the plate is wrong."""
     if np.count_nonzero(free) < ENOUGH:
         return Noise((USUAL_SIGMA,) * len(BUSY), USUAL_COARSE)
     gap = cv2.absdiff(seen[::COARSE, ::COARSE], plate[::COARSE, ::COARSE])[free]
-    kinds = _busyness(plate)[::COARSE, ::COARSE][free]
+    kinds = kinds[::COARSE, ::COARSE][free]
     sigmas = [LEAST_SIGMA]
     for kind in range(len(BUSY)):
         found = gap[kinds == kind]
@@ -183,9 +184,9 @@ def _busyness(plate: Pixels) -> Pixels:
     return np.asarray(cv2.LUT(highest(np.asarray(contrast, np.uint8)), kinds.astype(np.uint8)), np.uint8)
 
 
-def _slack(strength: Pixels, plate: Pixels, noise: Noise) -> Pixels:
+def _slack(strength: Pixels, kinds: Pixels, noise: Noise) -> Pixels:
     """Levels by which a pixel may be changed to agree with those around it, uint8 [h,w,3]."""
-    highest_of, kinds = highest(strength), _busyness(plate)
+    highest_of = highest(strength)
     result = np.zeros_like(kinds)
     for kind, sigma in enumerate(noise.sigmas):
         table = SLACK * sigma * (1 - ramp(np.arange(256.0), DOUBTED * sigma, SURE * sigma))

@@ -87,10 +87,10 @@ def test_coded_video_makes_little_effect(spell: Known, alone: Known) -> None:
     effect = solved(frame, plate, heat_of(spell.effect, 3), spell.matte, "add")
     error = effect_error(effect.rgba, spell.effect, mask=spell.alpha == 0)
     assert error.alpha < 5.5 and error.leak < 0.3
-    nothing = solved(
-        coded(alone.plate, 18), coded(alone.plate, 21), np.full_like(alone.ids, 255), None, "add"
-    )
-    assert nothing.rgba[..., 3].mean() < 1.5
+    heat = np.zeros_like(alone.ids)
+    heat[100:300, 50:400] = 255
+    nothing = solved(coded(alone.plate, 18), coded(alone.plate, 21), heat, None, "add")
+    assert nothing.rgba[heat > 0, 3].mean() < 1.2
 
 
 def test_faint_light_is_found_below_the_noise_of_a_pixel(alone: Known) -> None:
@@ -99,7 +99,7 @@ def test_faint_light_is_found_below_the_noise_of_a_pixel(alone: Known) -> None:
     heat = heat_of(glow.effect * 20)
     effect = solved(frame, alone.plate, heat, None, "add")
     error, nothing = (effect_error(rgba, glow.effect) for rgba in (effect.rgba, np.zeros_like(effect.rgba)))
-    assert error.alpha < 0.15 * nothing.alpha
+    assert error.alpha < 0.2 * nothing.alpha
 
 
 def test_light_ends_softly_where_heat_ends(alone: Known) -> None:
