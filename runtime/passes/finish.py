@@ -13,12 +13,12 @@ from trt_anime.runtime.passes import check
 from trt_anime.runtime.passes.context import Context
 from trt_anime.runtime.passes.folder import FOLDERS
 from trt_anime.runtime.passes.record import ChainRecord
+from trt_anime.runtime.passes.segment import TABLE
 from trt_anime.runtime.passes.table import STAGES
 from trt_anime.runtime.results import places
 from trt_anime.runtime.results.reader import Results
 
 FORMATS = ("png", *PACKED)
-SEGMENTS = "segments.jsonl"
 
 Track = Callable[[str, int | None], AbstractContextManager[Callable[[int], None]]]
 
@@ -84,7 +84,7 @@ def _write_segments(context: Context) -> None:
     }
     if rows:
         lines = (json.dumps({"frame": frame, "segments": rows[frame]}) for frame in sorted(rows))
-        write_text(context.folder / places.SEGMENTS / SEGMENTS, "\n".join(lines) + "\n")
+        write_text(context.folder / places.SEGMENTS / TABLE, "\n".join(lines) + "\n")
 
 
 def _without(context: Context) -> dict[str, str]:

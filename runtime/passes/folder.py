@@ -46,7 +46,7 @@ def take_up(options: ProcessOptions, passes: Sequence[Pass], progress: Progress)
     alone = "2a" in options.stages and (options.output / LEDGER).exists()
     begun = [one.name for one in passes if one.name in progress.names() and not one.passive]
     if options.overwrite:
-        progress.forget(_with_followers(begun))
+        forget(options.output, progress, _with_followers(begun))
         if "2a" in options.stages:
             _remove(options.output / places.WORK / "2a")
         if alone:
@@ -63,6 +63,27 @@ def take_up(options: ProcessOptions, passes: Sequence[Pass], progress: Progress)
             f"{options.output}: holds the results of an earlier run; add --resume to go on with it or"
             " --overwrite to replace it, or choose another folder"
         )
+
+
+def forget(folder: Path, progress: Progress, names: Collection[str]) -> None:
+    """These passes have done nothing: their files go, and what is empty then. Raises OutputError."""
+    tables = [folder / one.table for one in PASSES if one.name in names and one.table]
+    files = [
+        folder / piece.path
+        for name in names
+        for done in progress.done(name).values()
+        for piece in done.pieces
+    ]
+    try:
+        for file in (*tables, *files):
+            file.unlink(missing_ok=True)
+        for place in sorted({file.parent for file in (*tables, *files)}, key=lambda path: -len(path.parts)):
+            while place != folder and place.is_dir() and not any(place.iterdir()):
+                place.rmdir()
+                place = place.parent
+    except OSError as error:
+        raise output_error(folder, error) from error
+    progress.forget(names)
 
 
 def remove_work(folder: Path) -> None:

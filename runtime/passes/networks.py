@@ -9,7 +9,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from trt_anime.errors import InputError, MissingError
+from trt_anime.errors import MissingError
 from trt_anime.runtime.devices.api import Device, Shape
 from trt_anime.runtime.devices.opening import candidates, open_device
 from trt_anime.runtime.options import ProcessOptions
@@ -166,15 +166,11 @@ class Networks:
             provider=options.provider,
             threads=options.cores,
             size=self._size,
-            precision=options.precision if device.name.startswith("cuda") else None,
+            precision=options.precision if device.name.startswith("cuda") else "fp32",
             allow_cpu_nodes=options.allow_cpu_nodes,
             at_once=1,  # a pass waits for each run before the next
         )
         asked, runs = options.precision, session.origin.precision
         if asked not in (None, runs):
-            session.close()
-            raise InputError(
-                f"--precision {asked}: the graph `{kind}` of stage {stage} runs in {runs} on"
-                f" {session.origin.provider}; leave --precision out, or build engines for a GPU"
-            )
+            notices.append(f"stage {stage}: `{kind}` runs in {runs}, as it isn't here in {asked}")
         return session, notices

@@ -107,11 +107,8 @@ class Progress:
             self._append({"kind": "whole", "pass": name})
 
     def forget(self, names: Iterable[str]) -> None:
-        """These passes have done nothing; their files are removed. Raises OutputError."""
+        """These passes have done nothing; see `folder.forget` for their files. Raises OutputError."""
         for name in names:
-            for done in self.done(name).values():
-                for piece in done.pieces:
-                    (self._folder / piece.path).unlink(missing_ok=True)
             self._append({"kind": "forgotten", "pass": name})
 
     def _flaw(self, done: Done) -> str | None:

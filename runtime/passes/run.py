@@ -21,7 +21,7 @@ from trt_anime.runtime.passes import finish
 from trt_anime.runtime.passes.choices import Choices
 from trt_anime.runtime.passes.context import Context
 from trt_anime.runtime.passes.describe import layers_of
-from trt_anime.runtime.passes.folder import check_needs, remove_work, take_up
+from trt_anime.runtime.passes.folder import check_needs, forget, remove_work, take_up
 from trt_anime.runtime.passes.look import look
 from trt_anime.runtime.passes.networks import FilesOf, Networks, Notify
 from trt_anime.runtime.passes.progress import READ, Progress
@@ -73,9 +73,7 @@ def process_chain(
     output.prepare(options.output, needed_bytes=clip.width * clip.height * 16)
     record = ChainRecord(
         input=input_facts(clip),
-        options={
-            name: str(value) if value is not None else None for name, value in asdict(options).items()
-        },
+        options=asdict(options),
         choices=asdict(choices),
         machine=machine_facts(),
         started=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -180,7 +178,7 @@ class _Run:
         folder, whole = self._options.output, "look"
         identity = self._clip_identity | {"frames": str(self._options.limit or "all")}
         if whole in self._progress.names() and self._options.overwrite:
-            self._progress.forget([whole])
+            forget(folder, self._progress, [whole])
         self._progress.check(whole, identity)
         self._progress.begin(whole, identity)
         if self._progress.is_whole(whole):
@@ -199,7 +197,7 @@ class _Run:
         its readers are done, and isn't missed then.
         """
         stale = [one.name for one in passes if not self._progress.check(one.name, identities[one.name])]
-        self._progress.forget(stale)
+        forget(self._options.output, self._progress, stale)
         wanted: list[Pass] = []
         for one in reversed(passes):
             if one.transient and not any(one.name in reader.reads for reader in wanted):

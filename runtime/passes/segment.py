@@ -19,6 +19,8 @@ from trt_anime.runtime.results.shots import Shot
 Segment = Callable[[int, Frame, Matte | None], Found]
 Item = tuple[int, Frame, Matte | None]
 
+TABLE = "segments.jsonl"  # a line for each key frame
+
 
 @contextmanager
 def opened(context: Context) -> Iterator[OfShot]:

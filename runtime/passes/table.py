@@ -7,6 +7,8 @@ from typing import Literal
 from trt_anime.runtime.passes import annotate, check, compose, find, plate, segment, track
 from trt_anime.runtime.passes.choices import Choices
 from trt_anime.runtime.passes.context import Context, Opened
+from trt_anime.runtime.results import places
+from trt_anime.runtime.results.layers import TRACKS
 
 STAGES = ("1", "2a", "2b", "2c", "3", "4")
 
@@ -26,6 +28,7 @@ class Pass:
         choices: the parts of the choices that decide its results.
         open: gives what makes one shot, until its block ends.
         transient: its results are for other passes only, and go with the folder `work`.
+        table: below the output folder, what is written anew with each shot, beside each shot's own files.
         passive: it has no results that a second run could be mixed with: it only looks at others'.
     """
 
@@ -36,6 +39,7 @@ class Pass:
     reads: tuple[str, ...]
     choices: Callable[[Choices], Sequence[object]]
     open: Callable[[Context], Opened]
+    table: str = ""
     transient: bool = False
     passive: bool = False
 
@@ -52,6 +56,7 @@ PASSES: tuple[Pass, ...] = (
         reads=(MATTE,),
         choices=lambda c: [c.segmentation],
         open=segment.opened,
+        table=f"{places.SEGMENTS}/{segment.TABLE}",
     ),
     Pass(
         name="track",
@@ -61,6 +66,7 @@ PASSES: tuple[Pass, ...] = (
         reads=(MATTE, "segment"),
         choices=lambda c: [c.tracking, c.segmentation],
         open=track.opened,
+        table=f"{places.TRACKS}/{TRACKS}",
     ),
     Pass(
         name="find",
