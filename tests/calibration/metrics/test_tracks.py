@@ -62,4 +62,4 @@ def test_maps_that_are_none() -> None:
     with pytest.raises(InputError, match="uint8"):
         TrackMetric().add(row("11"), row("111"))
     with pytest.raises(InputError, match="uint8"):
-        TrackMetric().add(row("11"), row("11").astype(np.int32))  # type: ignore[arg-type]
+        TrackMetric().add(row("11"), row("11").astype(np.int32))
