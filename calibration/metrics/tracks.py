@@ -1,8 +1,8 @@
 """How well maps of ids follow the true ones through a clip: overlap per person, switches of ids, flicker.
 
 The overlap is J of DAVIS (Perazzi et al., CVPR 2016) per person, of counts that add up over a clip. A
-switch is that of CLEAR MOT (Bernardin and Stiefelhagen, "Evaluating Multiple Object Tracking
-Performance", 2008): a person is found under another id than the last time that it was found.
+switch is that of CLEAR MOT (Bernardin and Stiefelhagen, "Evaluating Multiple Object Tracking Performance",
+2008): a person is found under another id than the last time that it was found.
 """
 
 from collections import defaultdict
@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from trt_anime.calibration.metrics.masks import CLASSES, Counts
 from trt_anime.errors import InputError
@@ -77,21 +76,14 @@ class TrackMetric:
 
     def score(self) -> TrackScore:
         """Of all that was added."""
-        both = self._both
-        persons = np.flatnonzero(both.sum(axis=1)[1:]) + 1
-        ids = np.flatnonzero(both.sum(axis=0)[1:]) + 1
-        ious = _ious(both)[np.ix_(persons, ids)]
-        rows, columns = linear_sum_assignment(ious, maximize=True)
-        chosen = {
-            int(persons[row]): int(ids[column])
-            for row, column in zip(rows, columns, strict=True)
-            if ious[row, column] > 0
-        }
-        ious_of = _ious(both)
+        persons = (np.flatnonzero(self._both.sum(axis=1)[1:]) + 1).tolist()
+        ids = (np.flatnonzero(self._both.sum(axis=0)[1:]) + 1).tolist()
+        ious = _ious(self._both)
+        chosen = _pairs(ious)
         return TrackScore(
-            overlap={p: float(ious_of[p, chosen[p]]) if p in chosen else 0.0 for p in persons.tolist()},
+            overlap={p: float(ious[p, chosen[p]]) if p in chosen else 0.0 for p in persons},
             switches=self._switches,
-            missed={person: self._missed.get(person, 0) for person in persons.tolist()},
+            missed={person: self._missed.get(person, 0) for person in persons},
             flicker={p: float(np.mean(self._flicker[p, f] or [0.0])) for p, f in chosen.items()},
             spurious=len(ids) - len(chosen),
         )
@@ -114,6 +106,16 @@ class TrackMetric:
             change = (found == number) ^ (found_before == number)
             wrong = np.count_nonzero(true_change ^ change) / int(both[person].sum())
             self._flicker[int(person), int(number)].append(wrong)
+
+
+def _pairs(ious: NDArray[np.float64]) -> dict[int, int]:
+    """The id of each person; those who agree best choose first."""
+    chosen: dict[int, int] = {}
+    places = np.argwhere(ious[1:, 1:] > 0) + 1
+    for person, number in sorted(places.tolist(), key=lambda place: -ious[place[0], place[1]]):
+        if person not in chosen and number not in chosen.values():
+            chosen[person] = number
+    return chosen
 
 
 def _ious(both: Counts) -> NDArray[np.float64]:

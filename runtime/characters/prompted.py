@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trt_anime.runtime.characters.found import SOLID, Box, Frame, Runner
-from trt_anime.runtime.characters.planes import Shape, disc
+from trt_anime.runtime.characters.planes import Shape, box_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,19 +61,24 @@ def cleaned(mask: NDArray[np.bool_]) -> Shape:
 
     mask: [H,W]. Returns uint8 [H,W], 0 or 1.
     """
-    shape = mask.astype(np.uint8)
-    _, labels, facts, _ = cv2.connectedComponentsWithStats(shape)
-    areas = facts[:, cv2.CC_STAT_AREA].copy()
-    if len(areas) < 2:
-        return shape
+    whole = mask.astype(np.uint8)
+    box = box_of(whole)
+    if box is None:
+        return whole
+    left, top, right, bottom = box
+    # With a frame of nothing around it, so that what is outside of it hangs together.
+    shape = cv2.copyMakeBorder(whole[top:bottom, left:right], 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    _, labels, facts, _ = cv2.connectedComponentsWithStats(np.asarray(shape, np.uint8))
+    areas = facts[:, cv2.CC_STAT_AREA]
     least = areas[1:].max() / 50
     keep = areas >= least
     keep[0] = False
     shape = keep.astype(np.uint8)[labels]
     _, holes, facts, _ = cv2.connectedComponentsWithStats(1 - shape, connectivity=4)
     filled = facts[:, cv2.CC_STAT_AREA] < least
-    filled[0] = False
-    return np.asarray(shape | filled.astype(np.uint8)[holes], np.uint8)
+    filled[0] = filled[holes[0, 0]] = False
+    whole[top:bottom, left:right] = (shape | filled.astype(np.uint8)[holes])[1:-1, 1:-1]
+    return whole
 
 
 def overlap(one: Shape, other: Shape) -> tuple[int, int, int]:
@@ -87,9 +92,3 @@ def iou(one: Shape, other: Shape) -> float:
     first, second, both = overlap(one, other)
     union = first + second - both
     return both / union if union else 0.0
-
-
-def smoothed(shape: Shape) -> Shape:
-    """Without strands: what is a few pixels wide."""
-    radius = max(1, shape.shape[0] // 200)
-    return np.asarray(cv2.morphologyEx(shape, cv2.MORPH_OPEN, disc(radius)), np.uint8)
