@@ -118,7 +118,8 @@ def process(
             "resume": resume,
             "overwrite": overwrite,
         }
-        wanted = ("2a",) if graph and not stages else _stages(stages, start_stage, end_stage, settings)
+        alone = graph is not None and stages is None and not (start_stage or end_stage)
+        wanted = ("2a",) if alone else _stages(stages, start_stage, end_stage, settings)
         print(_processed(settings, {**run, "stages": wanted}, graph))
     except KeyboardInterrupt:
         kept = f"finished work is kept in {output}; --resume goes on with it"
