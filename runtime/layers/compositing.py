@@ -84,6 +84,29 @@ def composite(plate: Pixels, layers: Sequence[tuple[Pixels, Blend]]) -> Pixels:
     return picture
 
 
+def taken_off(picture: Pixels, layers: Sequence[tuple[Pixels, Blend]]) -> Pixels:
+    """What was below: the picture without layers that were laid on it, the topmost taken off first.
+
+    Where a layer hides all that is below, and where light has clipped, nobody knows: it is taken for as dark
+    as it can have been.
+
+    Args:
+        picture: uint8 [H,W,3] RGB.
+        layers: as for `composite`, bottom to top.
+    """
+    for rgba, blend in reversed(layers):
+        picture = picture.copy()
+        for part in _parts(rgba):
+            alpha, colour = _split(rgba[part])
+            light = cv2.multiply(colour, alpha, scale=1 / 255, dtype=cv2.CV_32F)
+            below = cv2.subtract(picture[part], light, dtype=cv2.CV_32F)
+            if blend == "over":
+                through = cv2.max(cv2.bitwise_not(alpha), (1,) * 4).astype(np.float32)
+                below = cv2.divide(below, through, scale=255)
+            picture[part] = np.clip(np.rint(below), 0, 255).astype(np.uint8)
+    return picture
+
+
 def recomposition(frame: Pixels, composed: Pixels) -> Recomposition:
     """Compare the layers' picture with the frame, both uint8 [H,W,3] RGB."""
     gap = cv2.absdiff(frame, composed)

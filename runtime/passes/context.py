@@ -99,7 +99,7 @@ class Context:
         It is the same whether stage 2a ran before stage 3, with it, or after it. Raises InputError.
         """
         rgba = self.matte(index)
-        was_limited = self.facts("compose").get(shot.number, {}).get("limited", False)
+        was_limited = self.facts("characters").get(shot.number, {}).get("limited", False)
         if rgba is None or (
             was_limited and not (matte_folder(self.folder) / places.frame_name(index)).exists()
         ):

@@ -20,9 +20,9 @@ def effect_name(prompt: str) -> str:
 
 def layers_of(context: Context) -> Layers:
     """What is there now, of this run and of earlier ones."""
-    facts = context.facts("compose")
-    orders = {shot: tuple(made["order"]) for shot, made in facts.items()}
-    blends: dict[int, dict[str, Blend]] = {shot: made["blends"] for shot, made in facts.items()}
+    people, effects = context.facts("characters"), context.facts("effects")
+    orders = {shot: tuple(made["order"]) for shot, made in people.items()}
+    blends: dict[int, dict[str, Blend]] = {shot: made["blends"] for shot, made in effects.items()}
     folders = [
         *_one(context, LayerFolder("background", "2c", places.PLATES)),
         *_one(context, LayerFolder("character", "2a", places.CHARACTERS)),

@@ -10,7 +10,7 @@ from trt_anime.runtime import output
 from trt_anime.runtime.ledger.segments import FILE_NAME as LEDGER
 from trt_anime.runtime.options import ProcessOptions
 from trt_anime.runtime.passes.progress import Progress
-from trt_anime.runtime.passes.table import NEEDS, PASSES, Pass
+from trt_anime.runtime.passes.table import MATTE, NEEDS, PASSES, Pass
 from trt_anime.runtime.results import places
 
 # Stage -> the folder that shows whether it has left results.
@@ -48,6 +48,7 @@ def take_up(options: ProcessOptions, passes: Sequence[Pass], progress: Progress)
     if options.overwrite:
         forget(options.output, progress, _with_followers(begun))
         if "2a" in options.stages:
+            progress.forget([MATTE])
             _remove(options.output / places.WORK / "2a")
         if alone:
             output.clear(options.output)

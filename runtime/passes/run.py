@@ -168,7 +168,7 @@ class _Run:
         identities = self._identities(passes, shots)
         wanted = self._taken_up(passes, identities)
         if "2a" in self._options.stages and any(MATTE in one.reads for one in wanted):
-            self._matte(record.frames)
+            self._matte(record.frames, identities[MATTE])
         for one in wanted:
             self._pass(one, shots)
         finish.finish(self._context, record, self._track)
@@ -196,7 +196,8 @@ class _Run:
         What was made of results that are others now is made again. What a transient pass made is gone once
         its readers are done, and isn't missed then.
         """
-        stale = [one.name for one in passes if not self._progress.check(one.name, identities[one.name])]
+        names = [name for name in identities if not self._progress.check(name, identities[name])]
+        stale = [one.name for one in passes if one.name in names]
         forget(self._options.output, self._progress, stale)
         wanted: list[Pass] = []
         for one in reversed(passes):
@@ -209,8 +210,10 @@ class _Run:
         return wanted[::-1]
 
     def _identities(self, passes: list[Pass], shots: list[Shot]) -> dict[str, Identity]:
-        """What decides each pass' results."""
+        """What decides the results of stage 2a's network and of each pass."""
         found: dict[str, Identity] = {}
+        if "2a" in self._options.stages:
+            found[MATTE] = self._clip_identity | self._network_hashes(("2a",))
         table = hashlib.sha256(json.dumps([asdict(shot) for shot in shots]).encode()).hexdigest()
         for one in passes:
             before = {name: found.get(name) or self._left(name) for name in one.reads}
@@ -219,7 +222,7 @@ class _Run:
                 "shots": table,
                 **_flat(one.choices(self._choices)),
                 **{READ + name: digest for name, digest in reads.items()},
-                **self._network_hashes(one),
+                **self._network_hashes(one.networks),
             }
         return found
 
@@ -228,18 +231,18 @@ class _Run:
         gone = any(one.name == name and one.transient for one in PASSES)
         return None if gone else self._progress.identity(name)
 
-    def _network_hashes(self, one: Pass) -> Identity:
+    def _network_hashes(self, stages: Sequence[str]) -> Identity:
         if self._context.tools is not NETWORKS:
             return {}
-        stages = {*one.stages, *(("2a",) if MATTE in one.reads and "2a" in self._options.stages else ())}
-        hashes: Identity = {}
-        for model in self._choices.models(sorted(stages & set(self._options.stages))):
-            for name, path in self._files(model).graphs.items():
-                hashes[f"graph {name} of {model}"] = sha256_of(path)
-        return hashes
+        return {
+            f"graph {name} of {model}": sha256_of(path)
+            for model in self._choices.models(stages)
+            for name, path in self._files(model).graphs.items()
+        }
 
-    def _matte(self, frames: int) -> None:
+    def _matte(self, frames: int, identity: Identity) -> None:
         start = time.perf_counter()
+        self._progress.begin(MATTE, identity)
         with self._track(MATTE, frames) as advance:
             done = self._context.tools.matte(self._context, advance)
         self._note(PassRecord(MATTE, "2a", networks=done), frames, start)

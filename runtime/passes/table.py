@@ -4,7 +4,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from trt_anime.runtime.passes import annotate, check, compose, find, plate, segment, track
+from trt_anime.runtime.passes import (
+    annotate,
+    characters,
+    check,
+    effects,
+    find,
+    plate,
+    segment,
+    track,
+)
 from trt_anime.runtime.passes.choices import Choices
 from trt_anime.runtime.passes.context import Context, Opened
 from trt_anime.runtime.results import places
@@ -26,6 +35,7 @@ class Pass:
         state: what it remembers while it goes over the clip.
         reads: passes whose results it takes, where there are any.
         choices: the parts of the choices that decide its results.
+        networks: of these stages it runs the networks.
         open: gives what makes one shot, until its block ends.
         transient: its results are for other passes only, and go with the folder `work`.
         table: below the output folder, what is written anew with each shot, beside each shot's own files.
@@ -39,6 +49,7 @@ class Pass:
     reads: tuple[str, ...]
     choices: Callable[[Choices], Sequence[object]]
     open: Callable[[Context], Opened]
+    networks: tuple[str, ...] = ()
     table: str = ""
     transient: bool = False
     passive: bool = False
@@ -56,6 +67,7 @@ PASSES: tuple[Pass, ...] = (
         reads=(MATTE,),
         choices=lambda c: [c.segmentation],
         open=segment.opened,
+        networks=("1",),
         table=f"{places.SEGMENTS}/{segment.TABLE}",
     ),
     Pass(
@@ -66,6 +78,7 @@ PASSES: tuple[Pass, ...] = (
         reads=(MATTE, "segment"),
         choices=lambda c: [c.tracking, c.segmentation],
         open=track.opened,
+        networks=("1", "3"),
         table=f"{places.TRACKS}/{TRACKS}",
     ),
     Pass(
@@ -76,6 +89,7 @@ PASSES: tuple[Pass, ...] = (
         reads=(),
         choices=lambda c: [c.effects],
         open=find.opened,
+        networks=("2b",),
         transient=True,
     ),
     Pass(
@@ -86,22 +100,32 @@ PASSES: tuple[Pass, ...] = (
         reads=(MATTE, "track", "find"),
         choices=lambda c: [c.plates],
         open=plate.opened,
+        networks=("2c",),
     ),
     Pass(
-        name="compose",
-        stages=("2a", "2b"),
+        name="effects",
+        stages=("2b",),
         cadence="fresh frame",
         state="shot",
         reads=(MATTE, "track", "find", "plate"),
-        choices=lambda c: [c.characters, c.effects],
-        open=compose.opened,
+        choices=lambda c: [c.effects],
+        open=effects.opened,
+    ),
+    Pass(
+        name="characters",
+        stages=("2a",),
+        cadence="fresh frame",
+        state="shot",
+        reads=(MATTE, "track", "plate", "effects"),
+        choices=lambda c: [c.characters],
+        open=characters.opened,
     ),
     Pass(
         name="check",
         stages=("2a", "2b", "2c"),
         cadence="fresh frame",
         state="none",
-        reads=("compose", "plate"),
+        reads=("characters", "effects", "plate"),
         choices=lambda c: [],
         open=check.opened,
         passive=True,
@@ -111,9 +135,10 @@ PASSES: tuple[Pass, ...] = (
         stages=("4",),
         cadence="film",
         state="film",
-        reads=("track", "compose"),
+        reads=("track", "characters"),
         choices=lambda c: [c.annotation],
         open=annotate.opened,
+        networks=("4",),
     ),
 )
 

@@ -36,7 +36,7 @@ def test_the_record_says_what_ran_and_how_well_layers_recompose(whole: Path, fil
     record = json.loads((whole / "run.json").read_text())
     assert record["status"] == "done"
     assert [row["name"] for row in record["passes"]] == [
-        *("matte", "segment", "track", "find", "plate", "compose", "check", "annotate")
+        *("matte", "segment", "track", "find", "plate", "effects", "characters", "check", "annotate")
     ]
     compared = record["recomposition"]
     shots = Results.open(whole).shots
