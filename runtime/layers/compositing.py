@@ -87,8 +87,8 @@ def composite(plate: Pixels, layers: Sequence[tuple[Pixels, Blend]]) -> Pixels:
 def taken_off(picture: Pixels, layers: Sequence[tuple[Pixels, Blend]]) -> Pixels:
     """What was below: the picture without layers that were laid on it, the topmost taken off first.
 
-    Where a layer hides all that is below, and where light has clipped, nobody knows: it is taken for as dark
-    as it can have been.
+    Where a layer hides all that is below, and where light has clipped, nobody knows: it is as dark
+    as it can have been there.
 
     Args:
         picture: uint8 [H,W,3] RGB.
@@ -101,7 +101,7 @@ def taken_off(picture: Pixels, layers: Sequence[tuple[Pixels, Blend]]) -> Pixels
             light = cv2.multiply(colour, alpha, scale=1 / 255, dtype=cv2.CV_32F)
             below = cv2.subtract(picture[part], light, dtype=cv2.CV_32F)
             if blend == "over":
-                through = cv2.max(cv2.bitwise_not(alpha), (1,) * 4).astype(np.float32)
+                through = np.maximum(255 - alpha, 1).astype(np.float32)
                 below = cv2.divide(below, through, scale=255)
             picture[part] = np.clip(np.rint(below), 0, 255).astype(np.uint8)
     return picture

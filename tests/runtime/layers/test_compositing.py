@@ -9,6 +9,7 @@ from trt_anime.runtime.layers.compositing import (
     outliers,
     over,
     recomposition,
+    taken_off,
 )
 
 RANDOM = np.random.default_rng(4)
@@ -83,3 +84,21 @@ def test_a_clip_that_scatters_widely_has_no_outlier_by_scatter() -> None:
 def test_bad_frames_are_listed_even_where_all_are_bad() -> None:
     assert [outlier.place for outlier in outliers([Recomposition(22.0, 99, 0.3)] * 3)] == [0, 1, 2]
     assert outliers([]) == []
+
+
+def test_layers_come_off_again_as_they_were_laid_on() -> None:
+    rng = np.random.default_rng(8)
+    below = rng.integers(0, 140, (60, 90, 3), np.uint8)
+    cover, light = np.zeros((60, 90, 4), np.uint8), np.zeros((60, 90, 4), np.uint8)
+    cover[10:40, 20:60] = (200, 90, 40, 120)
+    light[20:50, 40:80] = (80, 160, 220, 90)
+    laid = composite(below, [(cover, "over"), (light, "add")])
+    found = taken_off(laid, [(cover, "over"), (light, "add")])
+    assert np.abs(found.astype(int) - below).max() <= 2
+    assert np.array_equal(found[55:], below[55:])
+
+
+def test_below_what_hides_all_nothing_is_known() -> None:
+    below = np.full((8, 8, 3), 90, np.uint8)
+    cover = np.full((8, 8, 4), 255, np.uint8)
+    assert (taken_off(composite(below, [(cover, "over")]), [(cover, "over")]) == 0).all()
