@@ -53,14 +53,15 @@ def test_a_plate_off_by_noise_changes_hardly_any_alpha(pair: Known) -> None:
     assert (clean[..., 3] != pair.alpha).mean() < 1e-3
 
 
-def test_alpha_is_raised_where_no_colour_would_do_and_only_there() -> None:
+def test_alpha_is_raised_where_no_colour_would_do_only_there_and_not_far() -> None:
     frame, plate = np.full((4, 4, 3), 200, np.uint8), np.full((4, 4, 3), 100, np.uint8)
     matte = np.zeros((4, 4, 4), np.uint8)
-    matte[0, 0, 3], matte[0, 1, 3], matte[1, 1, 3] = 20, 200, 255
+    matte[0, 0, 3], matte[0, 1, 3], matte[1, 1, 3], matte[1, 2, 3] = 20, 200, 255, 140
     clean = decontaminated(matte, frame, plate)
-    assert clean[0, 0].tolist() == [255, 255, 255, 161]  # (200 - 100 - 2) / 155 of 255
+    assert clean[0, 0].tolist() == [255, 255, 255, 68]  # of 161, (200 - 100 - 2) / 155, that would do
     assert clean[0, 1].tolist() == [228, 228, 228, 200]  # 200 = 100 + (228 - 100) 200 / 255
     assert clean[1, 1].tolist() == [200, 200, 200, 255]
+    assert clean[1, 2].tolist() == [255, 255, 255, 161]
     assert not clean[2:].any()
 
 

@@ -64,7 +64,8 @@ def test_the_layers_give_the_frame(alone: Known, pair: Known, spell: Known, blen
         heat = heat_of(veiled.effect, 4)
         effect = solved(veiled.frame, veiled.plate, heat, veiled.matte, blend)
         result = recomposed(veiled, effect)
-        assert result.psnr_db > 58 and result.max_error <= 8
+        # Where light over soft hair is mistaken, alpha isn't raised without bounds to hide it.
+        assert result.psnr_db > 50 and result.share_off < 0.001
 
 
 def test_the_drawn_light_gives_the_frame(spell: Known) -> None:
