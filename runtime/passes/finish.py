@@ -96,5 +96,5 @@ def _without(context: Context) -> dict[str, str]:
     }
     for made in context.facts("annotate").values():
         if made["missing"]:
-            found["4"] = "; ".join(made["missing"])
+            found["4"] = "; ".join(sentence.removeprefix("annotation: ") for sentence in made["missing"])
     return found
