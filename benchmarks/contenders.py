@@ -36,6 +36,7 @@ def ways(footage: Footage, rembg: Rembg, graph: Path, *, threads: int) -> dict[s
 
     def our_command(source: Path, output: Path) -> Timing:
         command = [sys.executable, "-m", "trt_anime", "process", str(source), "--output", str(output)]
+        command += ["--stages", "2a"]
         options = ["--model", MODEL, "--device", "cpu", "--format", "png", "--threads", str(threads)]
         # Reusing held frames would be another advantage, not this one.
         return _timed_command([*command, *options, "--no-held-frames"])

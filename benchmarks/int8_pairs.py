@@ -72,6 +72,7 @@ def _measured(given: argparse.Namespace, height: int) -> dict[str, list[float]]:
 def _milliseconds(way: Way, clip: Path, folder: Path, given: argparse.Namespace) -> float:
     output = folder / "out"
     command = [sys.executable, "-m", "trt_anime", "process", str(clip), "-o", str(output), "--overwrite"]
+    command += ["--stages", "2a"]
     command += ["--model", given.model, "--precision", way.precision, "--provider", way.provider]
     command += ["--device", "cpu", "--no-held-frames", "--threads", str(given.threads)]
     done = subprocess.run(command, capture_output=True, text=True)
