@@ -61,8 +61,8 @@ def main(arguments: list[str] | None = None) -> int:
                 film, sheet = _measured(scene, kind, fill)
                 films.append(film)
                 print(f"{art}, {kind} done", flush=True)
-            if not given.no_docs:
-                _write_sheet(art, sheet)
+                if not given.no_docs:  # of the last kind it stays
+                    _write_sheet(art, sheet)
         text = report(
             films,
             size=given.size,
@@ -138,7 +138,8 @@ def _fill() -> tuple[Fill, str]:
 
     def fill(picture: Pixels, hole: Pixels) -> Pixels:
         (plate,) = session.run(["plate"], {"frame": picture[None], "hole": hole[None]})
-        return np.asarray(plate[0], np.uint8)
+        painted: Pixels = np.asarray(plate, np.uint8)[0]
+        return painted
 
     return fill, "MI-GAN with its real weights"
 

@@ -126,9 +126,8 @@ def runners(graph: Path, frame: Layer, *, name: str, rounds: int, repeats: int) 
         Running(session, device, {"frame": feeds["frame"].shape}) as ours,
         OnnxrtRunner(lambda: _session(graph, threads=1, spinning=False)) as theirs,
     ):
-        for _ in range(2):
-            gap = _gap(ours(feeds)["rgba"], theirs.infer(feeds)["rgba"])
-        if gap:
+        gaps = [_gap(ours(feeds)["rgba"], theirs.infer(feeds)["rgba"]) for _ in range(2)]
+        if any(gaps):
             raise EngineError(f"{graph.name}: Polygraphy's runner gives other bytes than ours")
         found = alternated(
             lambda: _again(lambda: ours(feeds), repeats),

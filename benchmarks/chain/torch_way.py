@@ -192,10 +192,13 @@ def matte_network(model: Model, file: Path) -> MatteNetwork:
 def convolutions_in_order(network: nn.Module) -> list[nn.Conv2d]:
     """Its convolutions as they run."""
     found: list[nn.Conv2d] = []
+
+    def note(module: nn.Module, *_: object) -> None:
+        assert isinstance(module, nn.Conv2d)
+        found.append(module)
+
     hooks = [
-        module.register_forward_hook(lambda module, *_: found.append(module))
-        for module in network.modules()
-        if isinstance(module, nn.Conv2d)
+        module.register_forward_hook(note) for module in network.modules() if isinstance(module, nn.Conv2d)
     ]
     with torch.inference_mode():
         network(torch.zeros(1, 3, 64, 64))

@@ -1,10 +1,12 @@
 """Counts on maps small enough to count by hand."""
 
+from typing import cast
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from trt_anime.calibration.metrics.tracks import TrackMetric
+from trt_anime.calibration.metrics.tracks import Ids, TrackMetric
 from trt_anime.errors import InputError
 
 
@@ -62,4 +64,4 @@ def test_maps_that_are_none() -> None:
     with pytest.raises(InputError, match="uint8"):
         TrackMetric().add(row("11"), row("111"))
     with pytest.raises(InputError, match="uint8"):
-        TrackMetric().add(row("11"), row("11").astype(np.int32))
+        TrackMetric().add(row("11"), cast(Ids, row("11").astype(np.int32)))

@@ -67,7 +67,8 @@ def test_every_drawing_has_a_row(results: Results, figures: Film) -> None:
 def test_characters_are_where_the_ids_are(results: Results, figures: Film) -> None:
     rows, _ = rows_of(results, tools(Colours()))
     for index, row in rows.items():
-        (person,) = row.characters or ()
+        assert row.characters is not None
+        (person,) = row.characters
         where = np.argwhere(figures.ids[index] > 0)
         (top, left), (bottom, right) = where.min(axis=0), where.max(axis=0) + 1
         assert person.id == FIGURES[row.shot][1]
@@ -128,7 +129,8 @@ def test_parquet_holds_the_same_rows(results: Results) -> None:
         assert line.keys() == expected.keys()
         assert (line["hash"], line["caption"], line["group"]) == (expected["hash"], row.caption, row.group)
         assert line["sharpness"] == pytest.approx(row.metrics.sharpness, abs=1e-5)
-        assert line["characters"][0]["box"] == list((row.characters or ())[0].box)
+        assert row.characters is not None
+        assert line["characters"][0]["box"] == list(row.characters[0].box)
         tags = None if line["tags"] is None else [tag["name"] for tag in line["tags"]]
         assert tags == (None if row.tags is None else [tag.name for tag in row.tags])
 

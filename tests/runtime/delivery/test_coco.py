@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ def test_every_mask_of_every_frame_comes_back(run: Run, out: Path) -> None:
     assert len(data.imgs) == len(truths) == sum(counted) and len(data.anns) == count
     assert [row["name"] for row in data.loadCats(data.getCatIds())] == ["character"]
     for truth in truths:
-        rows = data.loadAnns(data.getAnnIds(imgIds=[truth.index + 1]))
+        rows: list[Any] = data.loadAnns(data.getAnnIds(imgIds=[truth.index + 1]))
         assert {row["track_id"] for row in rows} == set(np.unique(truth.instance[truth.instance > 0]))
         for row in rows:
             mask = data.annToMask(row).astype(bool)

@@ -31,7 +31,7 @@ def _views(run: Run, index: int, *names: str) -> list[Pixels]:
 
 
 def _small(picture: Pixels) -> Pixels:
-    return np.asarray(cv2.resize(picture, (160, 90), interpolation=cv2.INTER_AREA))
+    return np.asarray(cv2.resize(picture, (160, 90), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _away(one: Pixels, other: Pixels) -> float:

@@ -53,7 +53,7 @@ def drawn(sheet: Pixels, matrix: Matrix) -> Pixels:
     large = cv2.warpPerspective(
         sheet, twice, (columns * 2, rows * 2), flags=cv2.INTER_LANCZOS4 | cv2.WARP_INVERSE_MAP
     )
-    return np.ascontiguousarray(cv2.GaussianBlur(large, (0, 0), 0.8)[::2, ::2])
+    return np.ascontiguousarray(cv2.GaussianBlur(large, (0, 0), 0.8)[::2, ::2], np.uint8)
 
 
 def walker(step: int, share: float) -> Pixels:
