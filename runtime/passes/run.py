@@ -113,8 +113,8 @@ def require_models(choices: Choices, stages: Sequence[str], files: FilesOf) -> N
         names = " ".join(lacks)
         raise MissingError(
             f"networks that can't be had here: {', '.join(lacks.values())}; bring them with"
-            f" `trt-anime models pull {names}` where their hosts can be reached, or choose others: `--preset"
-            " fast` needs the fewest, `stage4.tags: none` and the like leave one out"
+            f" `trt-anime models pull {names}` where their hosts can be reached, or choose others:"
+            " `--preset fast` needs the fewest, `stage4.tags: none` and the like leave one out"
         )
 
 

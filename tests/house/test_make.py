@@ -54,7 +54,7 @@ def test_fp32_needs_no_calibration(tmp_path: Path) -> None:
 
 
 def test_the_demo_builds_what_needs_no_calibration(tmp_path: Path) -> None:
-    """Its environment has no PyTorch, which FP16 takes."""
+    """Its environment lacks what types FP16."""
     (pip, *_, build) = lines("PYTHON=python3", models=tmp_path / "home", target="demo")[-5:]
     assert " engines build u2netp --gpu rtx4090 --precision fp32 " in build
     assert "calibration" not in pip
