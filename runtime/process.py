@@ -21,7 +21,7 @@ from trt_anime.runtime.options import ProcessOptions
 from trt_anime.runtime.pipeline.batches import Tally
 from trt_anime.runtime.pipeline.flow import Flow
 from trt_anime.runtime.pipeline.recorder import Recorder
-from trt_anime.runtime.record import RunRecord, new_record, note_work
+from trt_anime.runtime.record import RunRecord, ending, new_record, note_work
 from trt_anime.runtime.segments import Finished
 
 # Four seconds of film: the most work that a kill can cost.
@@ -244,14 +244,8 @@ def _recorded(
     for sentence in source.notices:
         notify(sentence)
     try:
-        yield tally
-        record.status = "done"
-    except KeyboardInterrupt:
-        record.status = "interrupted"
-        raise
-    except BaseException as error:
-        record.error = str(error) or type(error).__name__
-        raise
+        with ending(record):
+            yield tally
     finally:
         note_work(record, tally, time.perf_counter() - start)
         for sentence in source.notices[told:]:

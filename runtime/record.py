@@ -3,12 +3,14 @@
 import json
 import platform
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from fractions import Fraction
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from trt_anime.files import write_text
 from trt_anime.runtime.cores import usable_cores
@@ -114,6 +116,27 @@ def new_record(
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         machine=machine_facts(),
     )
+
+
+class Ending(Protocol):
+    """What a record says of how its run ended."""
+
+    status: Status
+    error: str | None
+
+
+@contextmanager
+def ending(record: Ending) -> Iterator[None]:
+    """Note in the record how the block ends, whichever way; its errors go on."""
+    try:
+        yield
+        record.status = "done"
+    except KeyboardInterrupt:
+        record.status = "interrupted"
+        raise
+    except BaseException as error:
+        record.error = str(error) or type(error).__name__
+        raise
 
 
 def note_work(record: RunRecord, tally: Tally, elapsed_s: float) -> None:

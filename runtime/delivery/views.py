@@ -28,7 +28,7 @@ STAGES = {
 }
 """What each stage gives, by its number."""
 
-_FOLDERS = {"1": places.SEGMENTS, "3": places.TRACKS, "4": places.ANNOTATION}
+_OF_LAYERS = (PLATE, CHARACTER, EFFECT)
 _LABELS = {SEGMENTS: places.SEGMENTS, TRACKS: places.TRACKS}
 # By view: the layers that are laid on each other, and whether on a checkerboard or on black.
 _COMPOSED = {
@@ -47,7 +47,8 @@ def stages_there(results: Results) -> tuple[str, ...]:
     return tuple(
         number
         for number in STAGES
-        if number in layers or (number in _FOLDERS and (results.folder / _FOLDERS[number]).is_dir())
+        if number in layers
+        or (number not in _OF_LAYERS and (results.folder / places.FOLDERS[number]).is_dir())
     )
 
 

@@ -11,10 +11,8 @@ from trt_anime.runtime.delivery.video import FORMATS as PACKED
 from trt_anime.runtime.delivery.video import pack, work_of
 from trt_anime.runtime.passes import check
 from trt_anime.runtime.passes.context import Context
-from trt_anime.runtime.passes.folder import FOLDERS
 from trt_anime.runtime.passes.record import ChainRecord
 from trt_anime.runtime.passes.segment import TABLE
-from trt_anime.runtime.passes.table import STAGES
 from trt_anime.runtime.results import places
 from trt_anime.runtime.results.reader import Results
 
@@ -42,7 +40,9 @@ def finish(context: Context, record: ChainRecord, track: Track) -> None:
     prepare(context, record)
     results = Results.open(context.folder)
     threads = context.options.cores
-    record.outputs = [str(context.folder / FOLDERS[stage]) for stage in STAGES if stage in context.stages]
+    record.outputs = [
+        str(context.folder / places.FOLDERS[stage]) for stage in places.FOLDERS if stage in context.stages
+    ]
     with track("preview", results.frames) as advance:
         drawn = write_previews(
             results,
@@ -91,8 +91,8 @@ def _without(context: Context) -> dict[str, str]:
     """By stage number, why it left nothing or less than it could."""
     found = {
         stage: "not run"
-        for stage in STAGES
-        if stage not in context.stages and not context.has(FOLDERS[stage])
+        for stage in places.FOLDERS
+        if stage not in context.stages and not context.has(places.FOLDERS[stage])
     }
     for made in context.facts("annotate").values():
         if made["missing"]:

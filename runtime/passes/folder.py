@@ -13,22 +13,14 @@ from trt_anime.runtime.passes.progress import Progress
 from trt_anime.runtime.passes.table import MATTE, NEEDS, PASSES, Pass
 from trt_anime.runtime.results import places
 
-# Stage -> the folder that shows whether it has left results.
-FOLDERS = {
-    "1": places.SEGMENTS,
-    "2a": places.CHARACTERS,
-    "2b": places.EFFECTS,
-    "2c": places.PLATES,
-    "3": places.TRACKS,
-    "4": places.ANNOTATION,
-}
-
 
 def check_needs(folder: Path, stages: Collection[str]) -> None:
     """Raises InputError: a stage reads from one that neither runs nor has left anything in the folder."""
     for stage in stages:
         for group in NEEDS[stage]:
-            if not any(other in stages or any((folder / FOLDERS[other]).glob("*")) for other in group):
+            if not any(
+                other in stages or any((folder / places.FOLDERS[other]).glob("*")) for other in group
+            ):
                 wanted = " or ".join(group)
                 raise InputError(
                     f"{folder}: stage {stage} reads from stage {wanted}, whose results are not there; add"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from trt_anime.errors import InputError, MissingError, OutputError, TrtAnimeError
@@ -27,10 +28,11 @@ from trt_anime.runtime.passes.networks import FilesOf, Networks, Notify
 from trt_anime.runtime.passes.progress import READ, Progress
 from trt_anime.runtime.passes.record import ChainRecord, PassRecord
 from trt_anime.runtime.passes.sources import NETWORKS
-from trt_anime.runtime.passes.table import MATTE, PASSES, STAGES, Pass
+from trt_anime.runtime.passes.table import MATTE, PASSES, Pass
 from trt_anime.runtime.passes.tools import Tools
-from trt_anime.runtime.record import input_facts, machine_facts
+from trt_anime.runtime.record import ending, input_facts, machine_facts
 from trt_anime.runtime.results.layers import write_layers
+from trt_anime.runtime.results.places import FOLDERS
 from trt_anime.runtime.results.shots import Shot, read_shots, write_shots
 
 Advance = Callable[[int], None]
@@ -66,6 +68,7 @@ def process_chain(
         KeyboardInterrupt: finished shots stay.
     """
     _check(options)
+    files = cache(files)  # to find a model's graphs its weights are hashed: once a run is enough
     with open_source(options.input, threads=options.cores, rate=options.rate) as source:
         clip, notices = source.info, list(source.notices)
     if tools is NETWORKS:
@@ -119,8 +122,8 @@ def require_models(choices: Choices, stages: Sequence[str], files: FilesOf) -> N
 
 
 def _check(options: ProcessOptions) -> None:
-    if unknown := [stage for stage in options.stages if stage not in STAGES]:
-        raise InputError(f"--stages {unknown[0]}: no such stage; use {', '.join(STAGES)}")
+    if unknown := [stage for stage in options.stages if stage not in FOLDERS]:
+        raise InputError(f"--stages {unknown[0]}: no such stage; use {', '.join(FOLDERS)}")
     check_device(options.device, latencies=options.latencies)
     if options.device == "null":
         raise InputError("--device null: it has no results that a next stage could read; use 2a, 2b and 2c")
@@ -294,14 +297,8 @@ def _recorded(record: ChainRecord, options: ProcessOptions) -> Iterator[None]:
     """Write `run.json` whether the block ends, fails or is interrupted."""
     start = time.perf_counter()
     try:
-        yield
-        record.status = "done"
-    except KeyboardInterrupt:
-        record.status = "interrupted"
-        raise
-    except BaseException as error:
-        record.error = str(error) or type(error).__name__
-        raise
+        with ending(record):
+            yield
     finally:
         record.elapsed_s = round(time.perf_counter() - start, 3)
         if record.elapsed_s > 0:

@@ -19,8 +19,6 @@ from trt_anime.runtime.passes.context import Context, Opened
 from trt_anime.runtime.results import places
 from trt_anime.runtime.results.layers import TRACKS
 
-STAGES = ("1", "2a", "2b", "2c", "3", "4")
-
 Cadence = Literal["fresh frame", "key frame", "shot", "film"]
 State = Literal["none", "shot", "film"]
 

@@ -2,9 +2,8 @@
 
 import threading
 import time
-from types import TracebackType
-from typing import Self
 
+from trt_anime.runtime.closing import Closing
 from trt_anime.runtime.devices.api import Device, Event
 from trt_anime.runtime.pipeline.batches import Batch
 from trt_anime.runtime.pipeline.chain import FRAME, Node
@@ -24,7 +23,7 @@ from trt_anime.runtime.profiling.spans import (
 _TRIES = 20
 
 
-class RunRecorder:
+class RunRecorder(Closing):
     """Keeps every piece of work of one run in `recording`; see `pipeline.recorder.Recorder`.
 
     Host work is timed where it is done, device work by the events that order it anyway, brought to the
@@ -84,17 +83,6 @@ class RunRecorder:
         if self._sampler is not None:
             self._sampler.stop()
             self._sampler = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _on_device(
         self, what: str, track: str, began: Event, ended: Event, frame: int, layers: str = ""

@@ -8,6 +8,15 @@ EFFECTS = "stage2b_effect_separation"
 PLATES = "stage2c_background_inpaint"
 TRACKS = "stage3_temporal"
 ANNOTATION = "stage4_annotation"
+# Number of a stage, as users write it -> its folder; in the order in which users know them.
+FOLDERS = {
+    "1": SEGMENTS,
+    "2a": CHARACTERS,
+    "2b": EFFECTS,
+    "2c": PLATES,
+    "3": TRACKS,
+    "4": ANNOTATION,
+}
 WORK = "work"  # what passes hand to each other; removed when the run is done
 
 

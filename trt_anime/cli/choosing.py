@@ -9,6 +9,7 @@ from trt_anime.errors import InputError
 
 if TYPE_CHECKING:
     from trt_anime.runtime.effects import EffectPrompt
+    from trt_anime.runtime.options import ProcessOptions
     from trt_anime.runtime.passes.choices import Choices
     from trt_anime.runtime.passes.networks import ModelFiles
 
@@ -100,6 +101,23 @@ def files_of(model: str) -> "ModelFiles":
         tokens = {"start": (language.start,), "stop": language.stop}
         return ModelFiles(found, here, tokens, language.positions)
     return ModelFiles(found, here, context=getattr(row.recipe, "context", 0))
+
+
+def options_of(settings: Settings, **run: Any) -> "ProcessOptions":
+    """The options of a run, of which `run` has what no settings file can say."""
+    from trt_anime.runtime.options import ProcessOptions
+
+    return ProcessOptions(
+        device=settings.device,
+        provider=settings.provider,
+        precision=settings.precision,
+        format=settings.format,
+        preset=settings.preset,
+        held=settings.held_frames,
+        batch_size=settings.batch_size,
+        threads=settings.threads,
+        **run,
+    )
 
 
 def matte_graph_of(model: str) -> Path:

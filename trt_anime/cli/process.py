@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 # Containers count time in 32 bits.
 _MOST_TICKS = 2**31 - 1
 
-_ALL = ("1", "2a", "2b", "2c", "3", "4")
-
 
 def process(
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="A video, or a folder of frames.")],
@@ -135,19 +133,21 @@ def _stages(
     stages: str | None, start: int | None, end: int | None, settings: "Settings"
 ) -> tuple[str, ...]:
     """Numbers of the stages to run, such as ``2a``, in the order in which users write them."""
+    from trt_anime.runtime.results.places import FOLDERS
+
     if stages is not None:
         if start or end:
             raise InputError("--stages goes without --start-stage and --end-stage; give one of the two")
         given = tuple(word.strip() for word in stages.split(","))
-        if unknown := [stage for stage in given if stage not in _ALL]:
-            raise InputError(f"--stages {unknown[0]}: no such stage; use {', '.join(_ALL)}")
+        if unknown := [stage for stage in given if stage not in FOLDERS]:
+            raise InputError(f"--stages {unknown[0]}: no such stage; use {', '.join(FOLDERS)}")
         if "2b" in given:
             _check_prompts(settings, given)
         return given
     first, last = start or 1, end or 4
     if first > last:
         raise InputError(f"--start-stage {first}: lies behind --end-stage {last}; swap them")
-    within = tuple(stage for stage in _ALL if first <= int(stage[0]) <= last)
+    within = tuple(stage for stage in FOLDERS if first <= int(stage[0]) <= last)
     if "2b" in within and not settings.stage2b.effect_prompts:
         _notify("stage 2b is left out: nothing to look for; name it with --effects, such as 'glow, fire'")
         return tuple(stage for stage in within if stage != "2b")
@@ -165,24 +165,13 @@ def _check_prompts(settings: "Settings", stages: tuple[str, ...]) -> None:
 
 def _processed(settings: "Settings", run: dict[str, Any], graph: Path | None) -> str:
     """Run it; returns what to say of it."""
-    from trt_anime.runtime.options import ProcessOptions
+    from trt_anime.cli.choosing import choices_of, files_of, options_of
 
-    options = ProcessOptions(
-        device=settings.device,
-        provider=settings.provider,
-        precision=settings.precision,
-        format=settings.format,
-        preset=settings.preset,
-        held=settings.held_frames,
-        batch_size=settings.batch_size,
-        threads=settings.threads,
-        **run,
-    )
+    options = options_of(settings, **run)
     if options.stages == ("2a",) or options.device == "null":
         return _frame_by_frame(options, settings, graph)
     if graph:
         raise InputError(f"--graph {graph}: goes with --stages 2a; other stages take theirs by name")
-    from trt_anime.cli.choosing import choices_of, files_of
     from trt_anime.runtime.passes.run import process_chain
 
     record = process_chain(options, choices_of(settings), files=files_of, notify=_notify, track=_track)

@@ -102,9 +102,8 @@ def profiled_clip(
     Raises:
         TrtAnimeError: as `profile_clip`.
     """
-    from trt_anime.cli.choosing import choices_of, matte_graph_of
+    from trt_anime.cli.choosing import choices_of, matte_graph_of, options_of
     from trt_anime.config import load_settings
-    from trt_anime.runtime.options import ProcessOptions
     from trt_anime.runtime.profiling.profiled import profile_clip
 
     found = load_settings(None, stage2a__model_type=model, **settings)
@@ -117,20 +116,8 @@ def profiled_clip(
             )
         return graph or matte_graph_of(choices_of(found).characters.model)
 
-    options = ProcessOptions(
-        input=source,
-        output=output,
-        stages=stages,
-        device=found.device,
-        provider=found.provider,
-        precision=found.precision,
-        format=found.format,
-        preset=found.preset,
-        held=found.held_frames,
-        batch_size=found.batch_size,
-        threads=found.threads,
-        limit=limit,
-        latencies=latencies,
+    options = options_of(
+        found, input=source, output=output, stages=stages, limit=limit, latencies=latencies
     )
     return profile_clip(options, graph=graph_of, runs=runs, notify=_notify, track=_track)
 
