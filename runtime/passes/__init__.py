@@ -1,1 +1,1 @@
-"""The stages of a run over a clip, one after another, shot by shot."""
+"""The stages of a run over a clip, shot by shot."""

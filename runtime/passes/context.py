@@ -43,6 +43,7 @@ class Context:
         stages: numbers of the stages that run.
         facts: by pass and shot number, what was made of shots so far, of this run and of earlier ones.
         notify: takes one sentence at a time that the user should see.
+        go_on: raises where the run has ended for another reason; asked at each frame.
     """
 
     options: ProcessOptions
@@ -53,6 +54,7 @@ class Context:
     tools: Tools
     notify: Notify
     facts: Callable[[str], dict[int, dict[str, Any]]]
+    go_on: Callable[[], None] = lambda: None
 
     @property
     def folder(self) -> Path:
@@ -68,7 +70,9 @@ class Context:
         Raises:
             TrtAnimeError: the clip breaks off or can't be read any more.
         """
-        return ahead(self._decoded(shot))
+        for item in ahead(self._decoded(shot)):
+            self.go_on()
+            yield item
 
     def before(self, shot: Shot) -> Pixels:
         """uint8 [H,W,3] RGB: the last frame before a shot that isn't the first. Raises TrtAnimeError."""

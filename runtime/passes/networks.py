@@ -1,5 +1,6 @@
-"""Networks as functions of arrays, opened for one pass and closed with it: never all in memory."""
+"""Networks as functions of arrays, opened by a pass when its first shot comes, closed with it."""
 
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -56,9 +57,10 @@ _SHAPES = 2
 
 
 class Network:
-    """One stage graph: arrays in, arrays out. For one thread at a time."""
+    """One stage graph: arrays in, arrays out. Threads take turns."""
 
     def __init__(self, session: Session, device: Device) -> None:
+        self._turn = threading.Lock()
         self.session, self._device = session, device
         self._running: OrderedDict[tuple[tuple[str, Shape], ...], Running] = OrderedDict()
 
@@ -71,12 +73,13 @@ class Network:
         wanted = {binding.name for binding in self.session.inputs}
         given = {name: array for name, array in inputs.items() if name in wanted or name != SIZE}
         key = tuple(sorted((name, array.shape) for name, array in given.items()))
-        if key not in self._running:
-            while len(self._running) >= _SHAPES:
-                self._running.popitem(last=False)[1].close()
-            self._running[key] = Running(self.session, self._device, dict(key))
-        self._running.move_to_end(key)
-        return self._running[key](given)
+        with self._turn:
+            if key not in self._running:
+                while len(self._running) >= _SHAPES:
+                    self._running.popitem(last=False)[1].close()
+                self._running[key] = Running(self.session, self._device, dict(key))
+            self._running.move_to_end(key)
+            return self._running[key](given)
 
     def close(self) -> None:
         """Free its memory; the session stays its owner's. Again is harmless."""

@@ -1,5 +1,6 @@
 """Which passes have finished which shots: what `--resume` goes by, and what must not be mixed."""
 
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -33,10 +34,11 @@ class Done:
 
 
 class Progress:
-    """The journal of all passes in an output folder. One process at a time holds it."""
+    """The journal of all passes in an output folder. One process holds it; its threads share it."""
 
     def __init__(self, folder: Path, journal: Journal) -> None:
         self._folder, self._journal = folder, journal
+        self._turn = threading.Lock()
         self._identities: dict[str, Identity] = {}
         self._done: dict[str, dict[int, Done]] = {}
         self._whole: set[str] = set()
@@ -85,8 +87,9 @@ class Progress:
         return self._identities.get(name)
 
     def done(self, name: str) -> Mapping[int, Done]:
-        """By shot number."""
-        return self._done.get(name, {})
+        """By shot number, as it is now."""
+        with self._turn:
+            return dict(self._done.get(name, {}))
 
     def is_whole(self, name: str) -> bool:
         """Whether every shot of the clip is done."""
@@ -118,8 +121,9 @@ class Progress:
         return None
 
     def _append(self, line: dict[str, Any]) -> None:
-        self._journal.append(line)
-        self._take(line)
+        with self._turn:
+            self._journal.append(line)
+            self._take(line)
 
     def _take(self, line: dict[str, Any]) -> None:
         name = line["pass"]

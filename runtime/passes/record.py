@@ -19,7 +19,8 @@ class PassRecord:
     Attributes:
         networks: what ran in it: model, graph, file, library, provider, precision.
         frames: of the clip, whose shots this run did; those of an earlier run are not counted.
-        run_s: seconds of this run, decoding and files included.
+        run_s: seconds of this run in which it worked, decoding and files included; side by side, passes add
+            up to more than the run.
     """
 
     name: str

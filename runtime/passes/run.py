@@ -1,13 +1,13 @@
-"""One clip through several stages: checks first, then pass after pass, and a record in every case."""
+"""One clip through several stages: checks first, then all passes, and a record in every case."""
 
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from trt_anime.errors import InputError, MissingError, OutputError, TrtAnimeError
@@ -21,23 +21,18 @@ from trt_anime.runtime.options import ProcessOptions
 from trt_anime.runtime.passes import finish
 from trt_anime.runtime.passes.choices import Choices
 from trt_anime.runtime.passes.context import Context
-from trt_anime.runtime.passes.describe import layers_of
 from trt_anime.runtime.passes.folder import check_needs, forget, remove_work, take_up
+from trt_anime.runtime.passes.lanes import Lanes, Track
 from trt_anime.runtime.passes.look import look
 from trt_anime.runtime.passes.networks import FilesOf, Networks, Notify
 from trt_anime.runtime.passes.progress import READ, Progress
-from trt_anime.runtime.passes.record import ChainRecord, PassRecord
+from trt_anime.runtime.passes.record import ChainRecord
 from trt_anime.runtime.passes.sources import NETWORKS
 from trt_anime.runtime.passes.table import MATTE, PASSES, Pass
 from trt_anime.runtime.passes.tools import Tools
 from trt_anime.runtime.record import ending, input_facts, machine_facts
-from trt_anime.runtime.results.layers import write_layers
 from trt_anime.runtime.results.places import FOLDERS
 from trt_anime.runtime.results.shots import Shot, read_shots, write_shots
-
-Advance = Callable[[int], None]
-# Given what is being done and how many frames it will be, yields what takes how many just were.
-Track = Callable[[str, int | None], AbstractContextManager[Advance]]
 
 
 def process_chain(
@@ -149,14 +144,16 @@ class _Run:
     ) -> None:
         self._options, self._choices, self._record, self._progress = options, choices, record, progress
         self._files, self._notify, self._track = files, notify, track
-        self._networks = Networks(options, size=(clip.height, clip.width), files=files, notify=notify)
+        self._own_networks = partial(
+            Networks, options, size=(clip.height, clip.width), files=files, notify=notify
+        )
         self._clip_identity = input_identity(clip) | versions() | {"held frames": _held(options)}
         self._context = Context(
             options=options,
             choices=choices,
             stages=frozenset(options.stages),
             clip=clip,
-            networks=self._networks,
+            networks=self._own_networks(),
             tools=tools,
             notify=notify,
             facts=lambda name: {shot: done.facts for shot, done in progress.done(name).items()},
@@ -171,10 +168,9 @@ class _Run:
         record.shots = [shot.start for shot in shots if not shot.continues]
         identities = self._identities(passes, shots)
         wanted = self._taken_up(passes, identities)
-        if "2a" in self._options.stages and any(MATTE in one.reads for one in wanted):
-            self._matte(record.frames, identities[MATTE])
-        for one in wanted:
-            self._pass(one, shots)
+        reads_matte = any(MATTE in one.reads for one in wanted)
+        lanes = Lanes(self._context, record, self._progress, self._track, self._own_networks, shots)
+        lanes.go(wanted, matte=identities.get(MATTE) if reads_matte else None)
         finish.finish(self._context, record, self._track)
         remove_work(self._options.output)
 
@@ -243,36 +239,6 @@ class _Run:
             for model in self._choices.models(stages)
             for name, path in self._files(model).graphs.items()
         }
-
-    def _matte(self, frames: int, identity: Identity) -> None:
-        start = time.perf_counter()
-        self._progress.begin(MATTE, identity)
-        with self._track(MATTE, frames) as advance:
-            done = self._context.tools.matte(self._context, advance)
-        self._note(PassRecord(MATTE, "2a", networks=done), frames, start)
-
-    def _pass(self, one: Pass, shots: list[Shot]) -> None:
-        done = self._progress.done(one.name)
-        if one.cadence == "film":
-            shots = [Shot(0, 0, shots[-1].stop, (0,))]
-            finish.prepare(self._context, self._record)
-        left = [shot for shot in shots if shot.number not in done]
-        frames = sum(shot.stop - shot.start for shot in left)
-        start, before = time.perf_counter(), len(self._networks.used)
-        if left:
-            with self._track(one.name, frames) as advance, one.open(self._context) as make:
-                for shot in left:
-                    made = make(shot)
-                    self._progress.finish(one.name, shot, made.files, made.facts)
-                    advance(shot.stop - shot.start)
-        self._progress.end(one.name)
-        write_layers(self._options.output, layers_of(self._context))
-        used = [asdict(used) for used in self._networks.used[before:]]
-        self._note(PassRecord(one.name, ", ".join(one.stages), networks=used), frames, start)
-
-    def _note(self, row: PassRecord, frames: int, start: float) -> None:
-        row.frames, row.run_s = frames, round(time.perf_counter() - start, 3)
-        self._record.passes.append(row)
 
 
 def _held(options: ProcessOptions) -> str:

@@ -52,6 +52,14 @@ class Pass:
     transient: bool = False
     passive: bool = False
 
+    def shots_at_once(self, cores: int) -> int:
+        """How many shots it works on at a time, on so many cores.
+
+        One that computes for the shot as a whole has little else to give many cores to do; the others hand
+        their frames to a pool. Each shot takes memory: a few are enough.
+        """
+        return max(1, min(4, cores // 4)) if self.cadence == "shot" else 1
+
 
 MATTE = "matte"  # stage 2a's network; it goes through the pipeline, not shot by shot
 

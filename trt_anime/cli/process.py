@@ -165,7 +165,10 @@ def _check_prompts(settings: "Settings", stages: tuple[str, ...]) -> None:
 
 def _processed(settings: "Settings", run: dict[str, Any], graph: Path | None) -> str:
     """Run it; returns what to say of it."""
+    from functools import partial
+
     from trt_anime.cli.choosing import choices_of, files_of, options_of
+    from trt_anime.cli.progress import board
 
     options = options_of(settings, **run)
     if options.stages == ("2a",) or options.device == "null":
@@ -174,20 +177,28 @@ def _processed(settings: "Settings", run: dict[str, Any], graph: Path | None) ->
         raise InputError(f"--graph {graph}: goes with --stages 2a; other stages take theirs by name")
     from trt_anime.runtime.passes.run import process_chain
 
-    record = process_chain(options, choices_of(settings), files=files_of, notify=_notify, track=_track)
+    with board(keep=True) as shown:
+        record = process_chain(
+            options,
+            choices_of(settings),
+            files=files_of,
+            notify=lambda sentence: shown.say(f"note: {sentence}"),
+            track=partial(shown.track, unit="frame"),
+        )
     return _chain_summary(record, options.output)
 
 
 def _frame_by_frame(options: "ProcessOptions", settings: "Settings", graph: Path | None) -> str:
     """Stage 2a alone, which needs no other; or stages that compute nothing."""
     from trt_anime.cli.choosing import choices_of, matte_graph_of
+    from trt_anime.cli.progress import progress
     from trt_anime.runtime.process import process_clip
 
     def graph_of(stage: "Stage") -> Path:
         return graph or matte_graph_of(choices_of(settings).characters.model)
 
     def track(total: int | None) -> "AbstractContextManager[Advance]":
-        return _track("frames", total)
+        return progress("frames", total=total, unit="frame")
 
     return _summary(process_clip(options, graph=graph_of, notify=_notify, track=track))
 
@@ -202,12 +213,6 @@ def _fraction(rate: str) -> "Fraction":
     if not 0 < value <= 1000 or max(value.numerator, value.denominator) > _MOST_TICKS:
         raise InputError(f"--rate {rate}: not a number of frames per second; write it as 24 or 24000/1001")
     return value
-
-
-def _track(title: str, total: int | None) -> "AbstractContextManager[Advance]":
-    from trt_anime.cli.progress import progress
-
-    return progress(title, total=total, unit="frame")
 
 
 def _notify(sentence: str) -> None:

@@ -24,7 +24,7 @@ _UNEVEN = ("percent", "engine")
 class Board(Protocol):
     """Several works at once. Each may be tracked from a thread of its own."""
 
-    def track(self, title: str, *, total: int | None, unit: Unit) -> AbstractContextManager[Advance]:
+    def track(self, title: str, total: int | None, *, unit: Unit) -> AbstractContextManager[Advance]:
         """Give a callable that takes how many units were just done; `total` may be unknown."""
         ...
 
@@ -34,11 +34,11 @@ class Board(Protocol):
 
 
 @contextmanager
-def board() -> Iterator[Board]:
-    """Show works one below the other while they are tracked."""
+def board(*, keep: bool = False) -> Iterator[Board]:
+    """Show works one below the other while they are tracked; with `keep`, until all have ended."""
     if sys.stderr.isatty():
         with _bars() as display:
-            yield _Bars(display, keep=False)
+            yield _Bars(display, keep=keep)
     else:
         yield _Lines()
 
@@ -46,17 +46,13 @@ def board() -> Iterator[Board]:
 @contextmanager
 def progress(title: str, *, total: int | None, unit: Unit) -> Iterator[Advance]:
     """Show one work; its bar stays when it has ended."""
-    if sys.stderr.isatty():
-        with _bars() as display, _Bars(display, keep=True).track(title, total=total, unit=unit) as advance:
-            yield advance
-    else:
-        with _Lines().track(title, total=total, unit=unit) as advance:
-            yield advance
+    with board(keep=True) as shown, shown.track(title, total=total, unit=unit) as advance:
+        yield advance
 
 
 class _Lines:
     @contextmanager
-    def track(self, title: str, *, total: int | None, unit: Unit) -> Iterator[Advance]:
+    def track(self, title: str, total: int | None, *, unit: Unit) -> Iterator[Advance]:
         yield _Line(title, total, unit, self.say)
 
     def say(self, line: str) -> None:
@@ -97,7 +93,7 @@ class _Bars:
         self._display, self._keep = display, keep
 
     @contextmanager
-    def track(self, title: str, *, total: int | None, unit: Unit) -> Iterator[Advance]:
+    def track(self, title: str, total: int | None, *, unit: Unit) -> Iterator[Advance]:
         task = self._display.add_task(title, total=total, unit=unit)
         try:
             yield lambda amount: self._display.advance(task, amount)

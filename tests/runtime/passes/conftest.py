@@ -43,11 +43,12 @@ class Film:
         choices: Choices = CHOICES,
         tools: Tools | None = None,
         notify: Callable[[str], None] = lambda sentence: None,
+        threads: int = 2,
         **options: Any,
     ) -> ChainRecord:
         """Process it with the truth as networks, or with other tools."""
         wanted = ProcessOptions(
-            input=self.clip, output=output, stages=stages or ALL, preset="fast", threads=2, **options
+            input=self.clip, output=output, stages=stages or ALL, preset="fast", threads=threads, **options
         )
         return process_chain(
             wanted, choices, files=no_files, tools=tools or self.oracle.tools(), notify=notify
