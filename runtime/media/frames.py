@@ -83,6 +83,21 @@ class ClipInfo:
     interlaced: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Landmark:
+    """A key frame, at which a later reading of a video may begin.
+
+    Attributes:
+        index: zero-based place in the clip.
+        pts: as the container has it.
+        crc32: of its RGB bytes.
+    """
+
+    index: int
+    pts: int
+    crc32: int
+
+
 class FrameSource(Closing, Protocol):
     """An opened clip. Iterate once; the first frame has already been decoded."""
 
@@ -92,6 +107,11 @@ class FrameSource(Closing, Protocol):
     @property
     def notices(self) -> list[str]:
         """Sentences the user should see; the list may grow until the last frame is read."""
+        ...
+
+    @property
+    def landmarks(self) -> tuple[Landmark, ...]:
+        """Whole once all frames from the first on have been read; none where it needs none, or has none."""
         ...
 
     def start_at(self, index: int) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from trt_anime.errors import InputError, TrtAnimeError
 from trt_anime.runtime.closing import Closing
-from trt_anime.runtime.media.frames import ClipInfo, DeepPixels, Frame, Pixels, Stamp
+from trt_anime.runtime.media.frames import ClipInfo, DeepPixels, Frame, Landmark, Pixels, Stamp
 from trt_anime.runtime.media.headers import broken_png, image_size
 
 _Samples = Pixels | DeepPixels
@@ -35,6 +35,7 @@ class ImageFolder(Closing):
     def __init__(self, path: Path, *, rate: Fraction, deep: bool) -> None:
         """Raises InputError: no images, sizes differ, or the first can't be decoded."""
         self.notices: list[str] = []
+        self.landmarks: tuple[Landmark, ...] = ()
         self._files = [path] if path.is_file() else self._listed(path)
         _check_sizes(self._files)
         try:

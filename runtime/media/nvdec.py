@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from trt_anime.errors import MissingError, TrtAnimeError
 from trt_anime.runtime.closing import Closing
 from trt_anime.runtime.media.colour import ColourTags, RgbConverter
-from trt_anime.runtime.media.frames import ClipInfo, Frame, Stamp
+from trt_anime.runtime.media.frames import ClipInfo, Frame, Landmark, Stamp
 from trt_anime.runtime.media.headers import container_size
 from trt_anime.runtime.media.orientation import orientation
 from trt_anime.runtime.media.video import Video
@@ -90,6 +90,7 @@ class NvdecVideo(Closing):
         with Video(path, threads=1, deep=deep) as software:
             self.info: ClipInfo = software.info
             self.notices: list[str] = list(software.notices)
+        self.landmarks: tuple[Landmark, ...] = ()
         self._path, self._deep = path, deep
         self._start = 0
         self._software: Video | None = None

@@ -1,7 +1,8 @@
 """A video file as a clip, through FFmpeg (PyAV)."""
 
+import zlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -19,27 +20,31 @@ from trt_anime.runtime.media.colour import (
     wide_colours,
 )
 from trt_anime.runtime.media.container import expected_frames, frame_rate, opened, video_stream
-from trt_anime.runtime.media.frames import ClipInfo, Frame, Stamp
+from trt_anime.runtime.media.frames import ClipInfo, Frame, Landmark, Stamp
 from trt_anime.runtime.media.headers import container_size
 from trt_anime.runtime.media.interlace import RUN_IN, Deinterlacer
+from trt_anime.runtime.media.landmarks import Survey, before
 from trt_anime.runtime.media.orientation import orientation
 
 
 class Video(Closing):
     """The first video stream of a file; everything else in it is left alone."""
 
-    def __init__(self, path: Path, *, threads: int, deep: bool) -> None:
-        """Raises InputError: not a video, no video stream, or not one frame in it."""
+    def __init__(self, path: Path, *, threads: int, deep: bool, landmarks: Sequence[Landmark] = ()) -> None:
+        """
+        Args:
+            landmarks: of an earlier reading of the same file.
+
+        Raises InputError: not a video, no video stream, or not one frame in it.
+        """
         self.notices: list[str] = []
-        self._path = path
+        self._path, self._threads = path, threads
         self._start = 0
         self._interlaced = False
-        self._container = opened(path)
+        self._known, self._survey = landmarks, Survey()
+        self._places = {landmark.index: landmark.pts for landmark in landmarks}
+        self._open()
         try:
-            self._stream = video_stream(self._container, path)
-            self._stream.codec_context.thread_type = "AUTO"
-            self._stream.codec_context.thread_count = threads
-            self._decoded = self._pictures()
             first = self._first_picture()
             tags = colour_tags(first)
             self._turn = orientation(first)
@@ -51,8 +56,13 @@ class Video(Closing):
             self.close()
             raise
 
+    @property
+    def landmarks(self) -> tuple[Landmark, ...]:
+        """See `FrameSource.landmarks`."""
+        return self._survey.found
+
     def start_at(self, index: int) -> None:
-        """Frames before are decoded, since only that gives the exact time of those after, but no more."""
+        """Frames before are decoded, from the landmark before or from the beginning, but no more."""
         self._start = index
 
     def __iter__(self) -> Iterator[Frame]:
@@ -60,12 +70,18 @@ class Video(Closing):
         for stamp, picture in self._progressive(self._stamped()):
             if stamp.index >= self._start:
                 rgb, deep = self._convert(picture)
+                if picture.key_frame and not self._start:
+                    self._survey.note(stamp.index, stamp.pts, rgb)
                 yield Frame(stamp, self._turn(rgb), None if deep is None else self._turn(deep))
 
     def _stamped(self) -> Iterator[tuple[Stamp, av.VideoFrame]]:
-        """Every picture as decoded, with its place in time."""
+        """Every picture as decoded from the landmark before the start on, with its place in time."""
         picture, self._first = self._first, None
         index, last_pts, damaged = 0, None, 0
+        if landmark := before(self._known, self._start):
+            index, picture = landmark.index, self._landed(landmark)
+            if picture is None:
+                index, picture = 0, self._back_at_the_beginning()
         while picture is not None:
             size = self._turn.size(picture)
             if size != (self.info.width, self.info.height):
@@ -75,6 +91,13 @@ class Video(Closing):
                 )
             damaged += picture.is_corrupt
             pts = self._pts(picture, last_pts)
+            if picture.is_corrupt or picture.interlaced_frame or pts != picture.pts:
+                self._survey.distrust()
+            if self._places.get(index, pts) != pts:
+                raise TrtAnimeError(
+                    f"{self._path}: frame {index} isn't where it was when the clip was first read; "
+                    "don't change it while it is processed"
+                )
             yield Stamp(index, pts, duration=int(picture.duration or 0)), picture
             index, last_pts = index + 1, pts
             picture = next(self._decoded, None)
@@ -112,6 +135,37 @@ class Video(Closing):
         self._first = None
         self._container.close()
 
+    def _open(self) -> None:
+        """Raises InputError: not a video, or no video stream."""
+        self._container = opened(self._path)
+        try:
+            self._stream = video_stream(self._container, self._path)
+            self._stream.codec_context.thread_type = "AUTO"
+            self._stream.codec_context.thread_count = self._threads
+            self._decoded = self._pictures()
+        except BaseException:
+            self.close()
+            raise
+
+    def _landed(self, landmark: Landmark) -> av.VideoFrame | None:
+        """The landmark, decoded from there; None where it isn't to be found as it was."""
+        try:
+            self._container.seek(landmark.pts, stream=self._stream)
+            self._decoded = self._pictures(landmark.index)
+            for picture in self._decoded:
+                if picture.pts is None or picture.pts > landmark.pts:
+                    return None
+                if picture.pts == landmark.pts:
+                    return picture if zlib.crc32(self._convert(picture)[0].data) == landmark.crc32 else None
+        except (FFmpegError, TrtAnimeError):
+            pass  # whatever it is, decoding from the beginning tells it better
+        return None
+
+    def _back_at_the_beginning(self) -> av.VideoFrame:
+        self._container.close()
+        self._open()
+        return self._first_picture()
+
     def _first_picture(self) -> av.VideoFrame:
         try:
             first = next(self._decoded, None)
@@ -121,8 +175,9 @@ class Video(Closing):
             raise InputError(f"{self._path}: holds no frames; check that the file is complete")
         return first
 
-    def _pictures(self) -> Iterator[av.VideoFrame]:
-        packets, number, cut = 0, 0, False
+    def _pictures(self, number: int = 0) -> Iterator[av.VideoFrame]:
+        """From where the file stands, which is before picture `number`."""
+        packets, cut, whole = 0, False, not number
         try:
             for packet in self._container.demux(self._stream):
                 if packet.size:
@@ -138,7 +193,7 @@ class Video(Closing):
             raise TrtAnimeError(
                 f"{self._path}: can't be decoded after {number} frames ({reason}); repair or re-encode it"
             ) from error
-        if cut or self._breaks_off(packets):
+        if cut or (whole and self._breaks_off(packets)):
             raise self._broken_off(number)
 
     def _broken_off(self, frames: int) -> TrtAnimeError:

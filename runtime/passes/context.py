@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from trt_anime.runtime.layers.characters import limited
-from trt_anime.runtime.media.frames import ClipInfo, Pixels
+from trt_anime.runtime.media.frames import ClipInfo, FrameSource, Landmark, Pixels
 from trt_anime.runtime.media.reader import open_source
 from trt_anime.runtime.options import ProcessOptions
 from trt_anime.runtime.passes.choices import Choices
@@ -41,6 +41,7 @@ class Context:
 
     Attributes:
         stages: numbers of the stages that run.
+        landmarks: of the clip, which it can be read from.
         facts: by pass and shot number, what was made of shots so far, of this run and of earlier ones.
         notify: takes one sentence at a time that the user should see.
         go_on: raises where the run has ended for another reason; asked at each frame.
@@ -54,6 +55,7 @@ class Context:
     tools: Tools
     notify: Notify
     facts: Callable[[str], dict[int, dict[str, Any]]]
+    landmarks: tuple[Landmark, ...] = ()
     go_on: Callable[[], None] = lambda: None
 
     @property
@@ -76,9 +78,7 @@ class Context:
 
     def before(self, shot: Shot) -> Pixels:
         """uint8 [H,W,3] RGB: the last frame before a shot that isn't the first. Raises TrtAnimeError."""
-        options = self.options
-        with open_source(options.input, threads=options.cores, rate=options.rate) as source:
-            source.start_at(shot.start - 1)
+        with self._source(shot.start - 1) as source:
             return next(iter(source)).rgb
 
     def matte(self, index: int) -> Pixels | None:
@@ -111,14 +111,21 @@ class Context:
         return limited(rgba, self.ids(index))
 
     def _decoded(self, shot: Shot) -> Iterator[tuple[int, Pixels]]:
-        options = self.options
-        with open_source(options.input, threads=options.cores, rate=options.rate) as source:
-            source.start_at(shot.start)
+        with self._source(shot.start) as source:
             for frame in source:
                 if frame.stamp.index >= shot.stop:
                     return
                 if shot.drawn_at(frame.stamp.index) == frame.stamp.index:
                     yield frame.stamp.index, frame.rgb
+
+    def _source(self, start: int) -> FrameSource:
+        """The clip from a frame on. Raises InputError: it isn't where it was."""
+        options = self.options
+        source = open_source(
+            options.input, threads=options.cores, rate=options.rate, landmarks=self.landmarks
+        )
+        source.start_at(start)
+        return source
 
 
 def matte_folder(folder: Path) -> Path:

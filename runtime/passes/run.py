@@ -5,7 +5,7 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import asdict
+from dataclasses import asdict, astuple, replace
 from datetime import UTC, datetime
 from functools import cache, partial
 from typing import Any
@@ -15,7 +15,7 @@ from trt_anime.files import sha256_of
 from trt_anime.runtime import output
 from trt_anime.runtime.devices.opening import check_device
 from trt_anime.runtime.ledger.identity import Identity, input_identity, versions
-from trt_anime.runtime.media.frames import ClipInfo
+from trt_anime.runtime.media.frames import ClipInfo, Landmark
 from trt_anime.runtime.media.reader import open_source
 from trt_anime.runtime.options import ProcessOptions
 from trt_anime.runtime.passes import finish
@@ -169,7 +169,8 @@ class _Run:
         identities = self._identities(passes, shots)
         wanted = self._taken_up(passes, identities)
         reads_matte = any(MATTE in one.reads for one in wanted)
-        lanes = Lanes(self._context, record, self._progress, self._track, self._own_networks, shots)
+        context = replace(self._context, landmarks=self._landmarks())
+        lanes = Lanes(context, record, self._progress, self._track, self._own_networks, shots)
         lanes.go(wanted, matte=identities.get(MATTE) if reads_matte else None)
         finish.finish(self._context, record, self._track)
         remove_work(self._options.output)
@@ -185,10 +186,16 @@ class _Run:
             with suppress(InputError):
                 return list(read_shots(folder))
         with self._track("look", self._options.limit or self._context.clip.frames) as advance:
-            shots = look(self._options, advance)
+            shots, landmarks = look(self._options, advance)
         write_shots(folder, shots)
+        film = Shot(0, 0, shots[-1].stop, (0,))
+        self._progress.finish(whole, film, [], {"landmarks": [astuple(one) for one in landmarks]})
         self._progress.end(whole)
         return shots
+
+    def _landmarks(self) -> tuple[Landmark, ...]:
+        looked = self._progress.done("look").values()
+        return tuple(Landmark(*row) for done in looked for row in done.facts["landmarks"])
 
     def _taken_up(self, passes: list[Pass], identities: dict[str, Identity]) -> list[Pass]:
         """Those with something left to do; what was made otherwise refuses before anything is computed.

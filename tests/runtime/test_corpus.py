@@ -10,6 +10,7 @@ from tests.runtime.clips import FONT, LINES
 from tests.runtime.corpus import NAMES, Awkward, awkward
 from tests.runtime.media import Pixels
 from trt_anime.errors import InputError, TrtAnimeError
+from trt_anime.runtime.media import landmarks
 from trt_anime.runtime.media.frames import ClipInfo, Frame, FrameSource
 from trt_anime.runtime.media.reader import open_source
 
@@ -91,6 +92,25 @@ def test_a_start_in_the_middle_changes_nothing(tmp_path: Path, name: str) -> Non
             np.testing.assert_array_equal(frame.deep, same.deep)
         assert later.notices == source.notices
         assert str(error) == str(broken)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_start_at_a_landmark_changes_nothing(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(landmarks, "APART", 1)
+    clip = awkward(name, tmp_path)
+    with open_source(clip.path, deep=True) as source:
+        whole, broken = collected(source)
+    for start in range(1, len(whole)):
+        with open_source(clip.path, deep=True, landmarks=source.landmarks) as later:
+            later.start_at(start)
+            found, error = collected(later)
+        assert [frame.stamp for frame in found] == [frame.stamp for frame in whole[start:]]
+        for frame, same in zip(found, whole[start:], strict=True):
+            np.testing.assert_array_equal(frame.rgb, same.rgb)
+            np.testing.assert_array_equal(frame.deep, same.deep)
+        assert (error is None) or str(error) == str(broken)
 
 
 @pytest.mark.parametrize("name", NAMES)
