@@ -64,7 +64,7 @@ class Context:
 
     def has(self, folder: str) -> bool:
         """Whether a stage left something in its folder, in this run or before."""
-        return any((self.folder / folder).glob("*"))
+        return places.holds(self.folder / folder)
 
     def frames(self, shot: Shot) -> Iterator[tuple[int, Pixels]]:
         """The shot's fresh frames, decoded by a thread of their own: index, uint8 [H,W,3] RGB.

@@ -33,7 +33,7 @@ def layers_of(context: Context) -> Layers:
 
 
 def _one(context: Context, layer: LayerFolder) -> list[LayerFolder]:
-    return [layer] if any((context.folder / layer.folder).glob("frame_*.png")) else []
+    return [layer] if places.holds(context.folder / layer.folder, "frame_") else []
 
 
 def _characters(context: Context) -> list[LayerFolder]:

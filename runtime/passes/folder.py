@@ -18,9 +18,7 @@ def check_needs(folder: Path, stages: Collection[str]) -> None:
     """Raises InputError: a stage reads from one that neither runs nor has left anything in the folder."""
     for stage in stages:
         for group in NEEDS[stage]:
-            if not any(
-                other in stages or any((folder / places.FOLDERS[other]).glob("*")) for other in group
-            ):
+            if not any(other in stages or places.holds(folder / places.FOLDERS[other]) for other in group):
                 wanted = " or ".join(group)
                 raise InputError(
                     f"{folder}: stage {stage} reads from stage {wanted}, whose results are not there; add"

@@ -38,6 +38,7 @@ class _Film:
     def __init__(self, context: Context, segment: Segment, propagator: Propagator) -> None:
         self._context, self._segment, self._propagator = context, segment, propagator
         self._folder = context.folder / places.TRACKS
+        self._people, self._settled = People(), 0  # everybody up to this shot
 
     def track(self, shot: Shot) -> Made:
         context = self._context
@@ -52,6 +53,7 @@ class _Film:
         found = {number: _lasting(presence) for number, presence in presences.found.items()}
         known = [track.id for track in people.tracks] if shot.continues else []
         table = _settle(people, shot.number, found, known)
+        self._people, self._settled = people, shot.number
         files = self._named(shot, table)
         write_tracks(self._folder, people.tracks)
         files += [context.folder / places.SEGMENTS / places.frame_name(int(key)) for key in frames.facts]
@@ -97,6 +99,8 @@ class _Film:
 
     def _people_before(self, shot: Shot) -> People:
         """Everybody in the shots before, of this run and of earlier ones."""
+        if self._settled == shot.number - 1:
+            return self._people
         people = People()
         done = self._context.facts("track")
         for number in sorted(done):

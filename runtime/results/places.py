@@ -1,5 +1,7 @@
 """Names of folders and files below an output folder."""
 
+import os
+from contextlib import suppress
 from pathlib import Path
 
 SEGMENTS = "stage1_segmentation"
@@ -28,6 +30,13 @@ def frame_name(index: int) -> str:
 def shot_name(number: int) -> str:
     """`number`: of the shot, from 1."""
     return f"shot_{number:04d}"
+
+
+def holds(folder: Path, prefix: str = "") -> bool:
+    """Whether a folder has anything with such a name; a film's isn't read to its end for that."""
+    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
+        return any(entry.name.startswith(prefix) for entry in entries)
+    return False
 
 
 def frames_in(folder: Path) -> list[int]:
