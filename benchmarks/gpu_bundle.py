@@ -115,8 +115,8 @@ def _summary(folder: Path, manifest: Manifest) -> str:
     return (
         f"{folder}: {len(manifest.pieces)} pieces of at most {most / 1e6:.0f} MB,"
         f" {manifest.size_bytes / 1e6:.0f} MB in all ({parts}), for Python"
-        f" {', '.join(manifest.facts['pythons'])}\nCopy it to out/gpu-bundle of a checkout there, or anywhere,"
-        " and run `make gpu-check [BUNDLE=DIR]`."
+        f" {', '.join(manifest.facts['pythons'])}\nCopy it to out/gpu-bundle of a checkout there, or"
+        " anywhere, and run `make gpu-check [BUNDLE=DIR]`."
     )
 
 
