@@ -150,10 +150,10 @@ def _bundle(given: argparse.Namespace) -> Path | None:
     from benchmarks.bundle.installing import FROM_BUNDLE
     from benchmarks.bundle.pieces import MANIFEST
 
-    if FROM_BUNDLE in os.environ or given.rehearse:
+    if FROM_BUNDLE in os.environ:
         return None
-    if given.bundle:
-        return Path(given.bundle)
+    if given.bundle or given.rehearse:
+        return Path(given.bundle) if given.bundle else None
     return next((folder for folder in BUNDLES if (folder / MANIFEST).is_file()), None)
 
 

@@ -21,13 +21,17 @@ FEWEST = 9
 
 @dataclass(frozen=True)
 class Verdict:
-    """Attributes:
-    failures: what is wrong, and ours.
-    notes: what a reader has to know, such as that the GPU grew hot.
-    facts: what was seen, in words.
+    """What a soak says.
+
+    Attributes:
+        failures: what is wrong, and ours.
+        unknown: what there were too few looks to judge by.
+        notes: what a reader has to know, such as that the clocks fell.
+        facts: what was seen, in words.
     """
 
     failures: tuple[str, ...]
+    unknown: tuple[str, ...]
     notes: tuple[str, ...]
     facts: tuple[str, ...]
 
@@ -35,6 +39,7 @@ class Verdict:
 @dataclass
 class _Words:
     failures: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     facts: list[str] = field(default_factory=list)
 
@@ -60,7 +65,7 @@ def verdict(
     slower_clock = _judge_clock(warm, words)
     _judge_speed(_warm(speeds), slower_clock, words)
     _note_heat(warm, words)
-    return Verdict(tuple(words.failures), tuple(words.notes), tuple(words.facts))
+    return Verdict(*map(tuple, (words.failures, words.unknown, words.notes, words.facts)))
 
 
 def thirds(values: Sequence[T]) -> tuple[Sequence[T], Sequence[T], Sequence[T]]:
@@ -76,7 +81,7 @@ def _warm(values: Sequence[T]) -> Sequence[T]:
 def _judge_memory(values: Sequence[int | None], name: str, words: _Words) -> None:
     known = [value for value in values if value is not None]
     if len(known) < FEWEST:
-        words.notes.append(f"{name}: {len(known)} looks are too few to tell whether it grows")
+        words.unknown.append(f"{name}: {len(known)} looks are too few to tell whether it grows")
         return
     first, middle, last = (statistics.median(part) for part in thirds(known))
     growth = last - first
@@ -104,7 +109,7 @@ def _judge_clock(readings: Sequence[Reading], words: _Words) -> bool:
 
 def _judge_speed(speeds: Sequence[float], slower_clock: bool, words: _Words) -> None:
     if len(speeds) < FEWEST:
-        words.notes.append(f"speed: {len(speeds)} stretches are too few to tell whether it fell")
+        words.unknown.append(f"speed: {len(speeds)} stretches are too few to tell whether it fell")
         return
     first, _, last = (statistics.median(part) for part in thirds(speeds))
     words.facts.append(f"{first:.1f} FPS at first, {last:.1f} at last")

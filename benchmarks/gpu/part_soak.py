@@ -15,6 +15,7 @@ from benchmarks.gpu.part_sweep import batches, frames_of
 from benchmarks.gpu.precision import CLIP
 from benchmarks.gpu.readings import Look, Reading, Watch, looker
 from benchmarks.gpu.running import Context, Step
+from trt_anime.errors import MissingError
 from trt_anime.runtime.pipeline.chain import Node
 from trt_anime.runtime.profiling.process_memory import resident_bytes
 from trt_anime.runtime.stages import STAGES
@@ -42,7 +43,9 @@ def _soaked(
     work: Callable[[Context, Deadline, "Noted"], str],
     seconds: float,
 ) -> Seen:
-    """Raises StepError: memory grows or the speed falls. OutOfTime: there was time for nothing."""
+    """Raises StepError: memory grows or the speed falls. MissingError: too little was seen to say so.
+
+    OutOfTime: there was time for nothing."""
     seconds = _REHEARSED_S if context.rehearsal else min(seconds, context.deadline.left_s() - 15)
     noted, deadline = Noted(), Deadline(seconds)
     start = time.monotonic()
@@ -56,6 +59,8 @@ def _soaked(
     words = _words(found, time.monotonic() - start, len(noted.speeds), watch.failure)
     if found.failures:
         raise StepError(words, [table])
+    if found.unknown and not context.rehearsal:
+        raise MissingError(f"it can't be judged: {words}")
     return Seen(words, (table,))
 
 
@@ -131,7 +136,13 @@ def _passes(context: Context, deadline: Deadline, noted: Noted) -> str:
 
 
 def _words(found: Verdict, seconds: float, stretches: int, failure: str) -> str:
-    words = [f"{seconds:.0f} s, {stretches} stretches", *found.failures, *found.facts, *found.notes]
+    words = [
+        f"{seconds:.0f} s, {stretches} stretches",
+        *found.failures,
+        *found.unknown,
+        *found.facts,
+        *found.notes,
+    ]
     return "; ".join([*words, *([f"it stopped looking: {failure}"] if failure else [])])
 
 
