@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from trt_anime.errors import EngineError
+from trt_anime.errors import MissingError
 from trt_anime.runtime.devices.api import Device
 from trt_anime.runtime.pipeline.chain import Node, chain_of
 from trt_anime.runtime.pipeline.plan import plan_memory
@@ -74,9 +74,7 @@ class Line:
             shared=False,
         )
         if plan.depth != depth or plan.chain.batch != batch:
-            raise EngineError(
-                f"the plan has {plan.depth} slots of {plan.chain.batch}; {'; '.join(plan.given_up)}"
-            )
+            raise MissingError("; ".join(plan.given_up))
         self._program = Program(device, plan, notify=notify)
         self._slots = [make_slot(device, plan, number) for number in range(depth)]
 

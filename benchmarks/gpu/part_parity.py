@@ -14,15 +14,18 @@ from benchmarks.gpu.findings import Seen
 from benchmarks.gpu.precision import CLIP, own_home
 from benchmarks.gpu.running import Context, Step
 from trt_anime.engines.targets import RTX_CAPABILITIES, FlavourName, Target
-from trt_anime.errors import EngineError, MissingError
+from trt_anime.errors import EngineError, InputError, MissingError
 
 if TYPE_CHECKING:
     from trt_anime.calibration.inputs import Reading
+    from trt_anime.parity import Parity
     from trt_anime.runtime.devices.api import Device
     from trt_anime.runtime.sessions.api import GpuDevice, Session
 
 FRAMES = 3
 _GRAPH_S = 40.0
+# Of a stage that no task is known for: the sum of all differences.
+_BY_VALUES = ""
 _LARGE_BYTES = 2_000_000_000  # minutes on the CPU alone
 
 Opened = Callable[[Path, "Device"], AbstractContextManager["Session"]]
@@ -60,21 +63,31 @@ def parity_words(reading: "Reading", run: Any, frames: Sequence[NDArray[np.uint8
 
     Raises EngineError: too far, by the limits of FP16 and FP32, or it isn't finite.
     """
-    from trt_anime.calibration.parity import compare
     from trt_anime.cli.engines.summary import parity_words as words_of
 
-    comparison = compare(
+    try:
+        parity, note = _measured(reading, run, frames, name, reading.info.stage), ""
+    except InputError:  # nothing to see for a network with random weights: no character, no object
+        parity, note = _measured(reading, run, frames, name, _BY_VALUES), ", by its values alone"
+    if not parity.passed:
+        raise EngineError(f"too far from the CPU: {words_of(parity)}{note}")
+    return f"{len(frames)} frames, {words_of(parity)}{note}"
+
+
+def _measured(
+    reading: "Reading", run: Any, frames: Sequence[NDArray[np.uint8]], name: str, stage: str
+) -> "Parity":
+    from trt_anime.calibration.parity import compare
+
+    return compare(
         reading.run,
         run,
         (reading.inputs_for(frame) for frame in frames),
-        stage=reading.info.stage,
+        stage=stage,
         precision="fp32",
         reference_name="the graph on ONNX Runtime's CPU",
         candidate_name=name,
-    )
-    if not comparison.parity.passed:
-        raise EngineError(f"too far from the CPU: {words_of(comparison.parity)}")
-    return f"{len(frames)} frames, {words_of(comparison.parity)}"
+    ).parity
 
 
 def readings(graphs: Sequence[Path]) -> "list[Reading]":
