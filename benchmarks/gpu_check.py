@@ -12,16 +12,17 @@ used; parts that need more than is here are skipped, and say what to install.
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 from benchmarks.gpu.deadline import Deadline
 from benchmarks.gpu.findings import Finding, Found, Store
-from benchmarks.gpu.identity import ROOT, Gpu, gpu_here, rehearsal
+from benchmarks.gpu.identity import Gpu, gpu_here, rehearsal
 from benchmarks.gpu.parts import GRACE_S, PARTS, Part
 from benchmarks.gpu.report import page, state
 from benchmarks.gpu.running import Context, run_part
@@ -29,6 +30,7 @@ from benchmarks.machine import now
 from trt_anime.errors import TrtAnimeError
 from trt_anime.files import write_text
 
+ROOT = Path(__file__).parents[1]
 REPORTS = ROOT / "docs" / "measurements"
 REHEARSALS = ROOT / "out" / "gpu-check"
 BUNDLES = (ROOT / "out" / "gpu-bundle", ROOT / "gpu-bundle")
@@ -39,7 +41,7 @@ Launch = Callable[[Part, Path, float], str]
 
 
 def main(arguments: list[str] | None = None, *, launch: Launch | None = None) -> int:
-    """0, or 1 if a step failed, or what an error of its own gives."""
+    """0, or 1 if a step failed, 130 if it was interrupted, or what an error of its own gives."""
     words = sys.argv[1:] if arguments is None else arguments
     given = _parser().parse_args(words)
     if unknown := [name for name in given.parts if name not in PARTS]:
@@ -64,6 +66,9 @@ def main(arguments: list[str] | None = None, *, launch: Launch | None = None) ->
     except TrtAnimeError as error:
         print(f"error: {error}")
         return error.exit_code
+    except KeyboardInterrupt:
+        print("interrupted: what was found is kept; the same command goes on from there")
+        return 130
 
 
 def _check(gpu: Gpu, reports: Path, given: argparse.Namespace, launch: Launch) -> int:
@@ -114,14 +119,26 @@ def _launched(part: Part, folder: Path, seconds: float, *, rehearse: bool) -> st
     command = [sys.executable, "-m", "benchmarks.gpu_check", "--child", part.name]
     command += ["--reports", str(folder), "--seconds", f"{seconds:.0f}"]
     command += ["--rehearse"] if rehearse else []
-    start = time.monotonic()
+    return ending_of(command, seconds + GRACE_S)
+
+
+def ending_of(command: Sequence[str], seconds: float) -> str:
+    """How a process ended, with all that it started; empty where it ended well.
+
+    Raises KeyboardInterrupt, with the process gone.
+    """
+    process = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
     try:
-        done = subprocess.run(command, cwd=ROOT, check=False, timeout=seconds + GRACE_S)
+        code = process.wait(seconds)
     except subprocess.TimeoutExpired:
-        return f"did not end in time, and was stopped after {time.monotonic() - start:.0f} s"
-    if done.returncode < 0:
-        return f"ended the process (signal {-done.returncode})"
-    return f"ended the process (exit code {done.returncode})" if done.returncode else ""
+        return f"did not end in time, and was stopped after {seconds:.0f} s"
+    finally:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    if code < 0:
+        return f"ended the process (signal {-code})"
+    return f"ended the process (exit code {code})" if code else ""
 
 
 def _child(given: argparse.Namespace) -> int:

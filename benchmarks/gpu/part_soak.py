@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.gpu.deadline import Deadline, OutOfTime
+from benchmarks.gpu.deadline import Deadline
 from benchmarks.gpu.endurance import Verdict, verdict
 from benchmarks.gpu.findings import Seen, StepError, Table
 from benchmarks.gpu.line import Line
@@ -43,17 +43,13 @@ def _soaked(
     work: Callable[[Context, Deadline, "Noted"], str],
     seconds: float,
 ) -> Seen:
-    """Raises StepError: memory grows or the speed falls. MissingError: too little was seen to say so.
-
-    OutOfTime: there was time for nothing."""
+    """Raises StepError: memory grows or the speed falls. MissingError: too little was seen to say so."""
     seconds = _REHEARSED_S if context.rehearsal else min(seconds, context.deadline.left_s() - 15)
     noted, deadline = Noted(), Deadline(seconds)
     start = time.monotonic()
     every_s = 0.1 if context.rehearsal else 1.0
     with Watch(look, lambda: time.monotonic() - start, every_s=every_s) as watch:
         what = work(context, deadline, noted)
-    if not noted.speeds:
-        raise OutOfTime
     found = verdict(watch.readings, noted.speeds, resident=noted.resident)
     table = table_of(what, watch.readings, noted.speeds)
     words = _words(found, time.monotonic() - start, len(noted.speeds), watch.failure)
@@ -82,7 +78,7 @@ def table_of(what: str, readings: list[Reading], speeds: list[float]) -> Table:
     rows = []
     for index in range(0, len(readings), step):
         one = readings[index]
-        fps = speeds[min(index * len(speeds) // len(readings), len(speeds) - 1)] if speeds else 0.0
+        fps = speeds[min(index * len(speeds) // len(readings), len(speeds) - 1)]
         used = None if one.used_bytes is None else one.used_bytes / 1e6
         figures = (used, one.sm_mhz, one.memory_mhz, one.celsius, one.watts)
         cells = ["" if value is None else f"{value:.0f}" for value in figures]
@@ -103,7 +99,7 @@ def _stretches(context: Context, deadline: Deadline, noted: Noted) -> str:
         Line(device, [Node(STAGES["2a"], session)], height=height, width=width) as line,
     ):
         speed = line.run(batches(pictures, 1, 8)).fps
-        while deadline.allows(stretch_s):
+        while not noted.speeds or deadline.allows(stretch_s):
             done = line.run(batches(pictures, 1, max(4, round(speed * stretch_s))))
             speed = done.fps
             noted.note(speed)
@@ -127,7 +123,7 @@ def _passes(context: Context, deadline: Deadline, noted: Noted) -> str:
             overwrite=True,
             limit=4 if context.rehearsal else None,
         )
-        while deadline.allows(took_s or 1.0):
+        while not noted.speeds or deadline.allows(took_s):
             start = time.monotonic()
             record = process_clip(options, graph=lambda stage: graph)
             took_s = time.monotonic() - start

@@ -225,7 +225,7 @@ def test_pips_own_words_come_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
         assert command[command.index("--python-version") + 1] == "3.12" and "--only-binary=:all:" in command
         return subprocess.CompletedProcess(command, 1, "", "WARNING: a\nERROR: no matching distribution\n")
 
-    monkeypatch.setattr(wheels.subprocess, "run", failed)
+    monkeypatch.setattr(subprocess, "run", failed)
     with pytest.raises(DownloadError, match="pip download failed: ERROR: no matching distribution"):
         wheels.download(tmp_path, pythons=["3.12"], rtx=False, cuda=True)
 

@@ -3,8 +3,10 @@
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -137,7 +139,7 @@ def module_with(
     monkeypatch: pytest.MonkeyPatch, steps: Callable[[Context], list[Step]], *needs: str
 ) -> Part:
     """A part whose module is a double."""
-    monkeypatch.setattr(running.importlib, "import_module", lambda name: type("M", (), {"steps": steps}))
+    monkeypatch.setitem(sys.modules, "its.module", SimpleNamespace(steps=steps))
     return Part("soak", "words", "its.module", needs, "trt-anime[gpu]")
 
 
@@ -360,6 +362,58 @@ def test_a_real_process_leaves_its_finding(tmp_path: Path) -> None:
     values = json.loads((tmp_path / "rehearsal" / "doctor.json").read_text())
     assert values["steps"]["doctor"]["outcome"] == "passed" and values["planned"] == ["doctor"]
     assert "says nothing about any GPU" in (tmp_path / "rehearsal.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("script", "ending"),
+    [
+        ("pass", ""),
+        ("raise SystemExit(3)", "ended the process (exit code 3)"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "ended the process (signal 11)"),
+    ],
+)
+def test_how_a_process_ended(script: str, ending: str) -> None:
+    assert gpu_check.ending_of([sys.executable, "-c", script], 60) == ending
+
+
+def test_a_process_that_hangs_is_stopped_with_what_it_started(tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    child = f"import time, pathlib; time.sleep(2); pathlib.Path({str(mark)!r}).touch()"
+    script = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
+    ending = gpu_check.ending_of([sys.executable, "-c", script], 0.7)
+    assert ending == "did not end in time, and was stopped after 1 s"
+    time.sleep(2.5)
+    assert not mark.exists()
+
+
+def test_an_interruption_keeps_what_was_found(reports: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, words = Processes(), ["soak", "parity", "--reports", str(reports)]
+
+    def interrupted(part: Part, folder: Path, seconds: float) -> str:
+        if part.name == "parity":
+            raise KeyboardInterrupt
+        return first(part, folder, seconds)
+
+    assert gpu_check.main(words, launch=interrupted) == 130
+    assert "the same command goes on from there" in capsys.readouterr().out
+    rest = Processes()
+    assert gpu_check.main(words, launch=rest) == 0
+    assert (first.asked, rest.asked) == (["soak"], ["parity"])
+
+
+def test_make_hands_its_words_on() -> None:
+    words = ["PARTS=soak parity", "AGAIN=1", "BUNDLE=/media/a b", "REPORTS=out"]
+    done = subprocess.run(
+        ["make", "--dry-run", "gpu-check", *words],
+        cwd=gpu_check.ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    line = " ".join(done.stdout.replace("\\\n", " ").split())
+    assert line.endswith(
+        "-m benchmarks.gpu_check soak parity --again --bundle '/media/a b' --reports 'out'"
+    )
 
 
 def test_parts_can_be_read_from_the_table() -> None:

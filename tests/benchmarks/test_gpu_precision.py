@@ -119,10 +119,11 @@ def test_graphs_that_were_calibrated_elsewhere_do_without_modelopt(
     monkeypatch.setattr(precision, "find_spec", lambda name: None)
     monkeypatch.setattr(precision, "_calibrated", lambda graph: [kept])
     monkeypatch.setattr(precision, "_calibrate", lambda graph: pytest.fail("nothing is calibrated again"))
-    monkeypatch.setattr(
-        precision,
-        "_proofs",
-        lambda graph, target: seen.extend(f.name for f in paths.typed().iterdir()) or {},
-    )
+
+    def proofs(graph: Path, target: Target) -> dict[str, Any]:
+        seen.extend(file.name for file in paths.typed().iterdir())
+        return {}
+
+    monkeypatch.setattr(precision, "_proofs", proofs)
     assert precision.engine_parity([]) == "0 engines, see below"
     assert seen == [kept.name]

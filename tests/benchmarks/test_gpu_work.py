@@ -155,7 +155,12 @@ def pair() -> Pair:
 def test_baseline_names_stages_without_weights(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
     monkeypatch.setattr(part_baseline, "stages_here", lambda context: ["2a", "1"])
-    monkeypatch.setattr(sequential, "sequential_pairs", lambda **given: asked.append(given) or [pair()])
+
+    def pairs(**given: Any) -> list[Pair]:
+        asked.append(given)
+        return [pair()]
+
+    monkeypatch.setattr(sequential, "sequential_pairs", pairs)
     context.rehearsal = False
     seen: Seen = part_baseline._paired(context, "1080p", 12, 3)
     assert (asked[0]["device"], asked[0]["stages"], asked[0]["size"]) == ("cuda", ["2a", "1"], "1080p")
