@@ -20,6 +20,8 @@ WHEELS, HOME = "wheels", "home"
 FROM_BUNDLE = "TRT_ANIME_GPU_BUNDLE"
 
 _DONE = "installed.json"
+# CUDA's, and what they need.
+_LIBRARIES = ("nvidia_cu", "nvidia_nvjitlink")
 
 
 def installed(folder: Path, target: Path) -> Path:
@@ -64,7 +66,7 @@ def fitting(folder: Path) -> list[Path]:
     return [
         wheel
         for wheel in sorted(folder.glob("*.whl"))
-        if _fits(wheel.name) and not (wheel.name.startswith("nvidia_cu") and _name(wheel.name) in has)
+        if _fits(wheel.name) and not (wheel.name.startswith(_LIBRARIES) and _name(wheel.name) in has)
     ]
 
 

@@ -73,6 +73,7 @@ def stable(wheel: Path, folder: Path) -> Path:
     """
     target = folder / re.sub(r"-cp\d+-cp\d+-", "-cp311-abi3-", wheel.name)
     record: list[tuple[str, str, int | str]] = []
+    listing = ""
     with zipfile.ZipFile(wheel) as source, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as made:
         for name in source.namelist():
             if name.endswith("/RECORD"):

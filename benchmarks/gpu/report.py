@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from importlib import metadata
 from typing import TYPE_CHECKING
 
-from benchmarks.gpu.findings import Finding
+from benchmarks.gpu.findings import Finding, Table
 from benchmarks.gpu.parts import PARTS
 from benchmarks.machine import cpu
 from benchmarks.tables import markdown
@@ -79,12 +79,24 @@ def _part(finding: Finding) -> list[str]:
     parts = [f"## {finding.part}", _words(["step", "outcome", "seen", "s", "when"], rows)]
     for found in finding.steps.values():
         for table in found.tables:
-            parts += [f"### {table.title}", table.words, markdown(table.head, table.rows)]
+            parts += [f"### {table.title}", table.words, _aligned(table)]
     return parts
 
 
 def _words(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return markdown(head, rows).replace("---:", "---")
+
+
+def _aligned(table: Table) -> str:
+    """Columns of numbers stand to the right."""
+    rows = [[_cell(cell) for cell in row] for row in table.rows]
+    lines = markdown(table.head, rows).split("\n")
+    columns = list(zip(*rows, strict=True)) or [()] * len(table.head)
+    rule = [
+        "---:" if column and all(not cell or cell.lstrip("*")[:1].isdigit() for cell in column) else "---"
+        for column in columns
+    ]
+    return "\n".join([lines[0], "| " + " | ".join(rule) + " |", *lines[2:]])
 
 
 def _cell(words: str) -> str:

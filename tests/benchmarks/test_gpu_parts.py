@@ -338,7 +338,8 @@ def test_the_drivers_tool_names_the_gpu(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.setenv("PATH", str(tmp_path))
     gpu = gpu_here()
     facts = ("compute capability 9.0, 143771 MiB", "driver 580.159.04")
-    assert gpu == Gpu("NVIDIA H200", facts, "580.159.04") and gpu.slug == "nvidia-h200"
+    assert gpu == Gpu("NVIDIA H200", facts, "580.159.04")
+    assert gpu is not None and gpu.slug == "nvidia-h200"
     assert gpu.key.keys() == {"gpu", "driver", "versions", "code"}
 
 
