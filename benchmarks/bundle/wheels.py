@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 
 # Beside what the package itself needs: pip, in case that the machine has none; the tests; what the chain's
 # references and exports need beside PyTorch, which is the machine's own.
-TOOLS = ("pip", "pytest", "pytest-timeout", "hypothesis", "transformers", "onnxscript")
+TOOLS = ("pip", "pytest", "pytest-timeout", "pytest-xdist", "hypothesis", "transformers", "onnxscript")
 # TensorRT's libraries come from an index of its vendor's, so they can't be had by name.
 NOT_HERE = ("tensorrt-cu13",)
 RTX = "tensorrt-rtx-cu13"

@@ -13,7 +13,7 @@ from trt_anime.errors import EngineError, MissingError
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("tests/runtime/devices", "tests/runtime/sessions", "tests/runtime/pipeline")
-NEEDS = ("pytest", "pytest_timeout", "hypothesis", "av", "cv2", "onnx", "onnxruntime", "spox")
+NEEDS = ("pytest", "pytest_timeout", "xdist", "hypothesis", "av", "cv2", "onnx", "onnxruntime", "spox")
 
 
 def steps(context: Context) -> list[Step]:
