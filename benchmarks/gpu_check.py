@@ -17,6 +17,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -36,8 +37,23 @@ REHEARSALS = ROOT / "out" / "gpu-check"
 BUNDLES = (ROOT / "out" / "gpu-bundle", ROOT / "gpu-bundle")
 INSTALLED = ROOT / ".venv-gpu-check"
 
-Launch = Callable[[Part, Path, float], str]
-"""Runs a part in a process; says how that ended, and nothing where it ended well."""
+
+@dataclass(frozen=True)
+class Ending:
+    """How a part's process ended.
+
+    Attributes:
+        words: empty where it ended well.
+        stopped: from outside, because its time was over.
+    """
+
+    words: str = ""
+    stopped: bool = False
+
+
+Launch = Callable[[Part, Path, float], Ending]
+# A step that is stopped although it had so much of the part's time hangs; one that had less may not.
+_HANGS = 0.75
 
 
 def main(arguments: list[str] | None = None, *, launch: Launch | None = None) -> int:
@@ -95,7 +111,8 @@ def _check(gpu: Gpu, reports: Path, given: argparse.Namespace, launch: Launch) -
 def ran(part: Part, store: Store, finding: Finding, launch: Launch) -> Finding:
     """The part's finding after its process has ended, however it did.
 
-    A step that takes the process with it has failed, and those after it run in another process.
+    A step that takes the process with it has failed, and those after it run in another process. One that is
+    stopped has failed if it had nearly all of the part's time.
     """
     deadline = Deadline(part.limit_s)
     finding.again()
@@ -103,27 +120,29 @@ def ran(part: Part, store: Store, finding: Finding, launch: Launch) -> Finding:
         store.write(finding)
         ending = launch(part, store.folder, deadline.left_s())
         finding = store.read_for(part.name, finding.key)
-        if not ending:
+        if not ending.words:
             return finding
+        if ending.stopped and finding.running and finding.running_left_s < _HANGS * part.limit_s:
+            return finding  # it is left, and comes first the next time
         culprit = finding.running or part.name
         if culprit == part.name:
             finding.plan([*finding.planned, part.name])
-        finding.steps[culprit] = Found("failed", ending, measured=now())
+        finding.steps[culprit] = Found("failed", ending.words, measured=now())
         finding.running = ""
         store.write(finding)
         if culprit == part.name or not finding.left or not deadline.allows(1):
             return finding
 
 
-def _launched(part: Part, folder: Path, seconds: float, *, rehearse: bool) -> str:
+def _launched(part: Part, folder: Path, seconds: float, *, rehearse: bool) -> Ending:
     command = [sys.executable, "-m", "benchmarks.gpu_check", "--child", part.name]
     command += ["--reports", str(folder), "--seconds", f"{seconds:.0f}"]
     command += ["--rehearse"] if rehearse else []
     return ending_of(command, seconds + GRACE_S)
 
 
-def ending_of(command: Sequence[str], seconds: float) -> str:
-    """How a process ended, with all that it started; empty where it ended well.
+def ending_of(command: Sequence[str], seconds: float) -> Ending:
+    """How a process ended; all that it started is gone then.
 
     Raises KeyboardInterrupt, with the process gone.
     """
@@ -131,14 +150,14 @@ def ending_of(command: Sequence[str], seconds: float) -> str:
     try:
         code = process.wait(seconds)
     except subprocess.TimeoutExpired:
-        return f"did not end in time, and was stopped after {seconds:.0f} s"
+        return Ending(f"did not end in time, and was stopped after {seconds:.0f} s", stopped=True)
     finally:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     if code < 0:
-        return f"ended the process (signal {-code})"
-    return f"ended the process (exit code {code})" if code else ""
+        return Ending(f"ended the process (signal {-code})")
+    return Ending(f"ended the process (exit code {code})" if code else "")
 
 
 def _child(given: argparse.Namespace) -> int:

@@ -74,6 +74,7 @@ class Finding:
         planned: all its steps by name, once they are known.
         steps: those that are done, by name.
         running: the step in hand; it is the culprit where the process ends without a word.
+        running_left_s: how much time the part had left when that began.
     """
 
     part: str
@@ -81,6 +82,7 @@ class Finding:
     planned: list[str] = field(default_factory=list)
     steps: dict[str, Found] = field(default_factory=dict)
     running: str = ""
+    running_left_s: float = 0.0
 
     @property
     def left(self) -> list[str]:

@@ -141,13 +141,18 @@ def example_frames(context: Context, count: int = FRAMES) -> list[NDArray[np.uin
 
 
 def _compared(context: Context, graphs: Sequence[Path], path: Path, opened: Opened) -> Seen:
+    from trt_anime.runtime.sessions.bindings import BoundSession
+
     before = readings(graphs[: graphs.index(path) + 1])
     with (
         context.opened() as device,
         opened(path, device) as session,
         as_function(session, device) as run,
     ):
-        words = parity_words(before[-1], run, example_frames(context), session.origin.provider)
+        frames = example_frames(context)
+        if isinstance(session, BoundSession):
+            session.about_frames(*frames[0].shape[1:3])
+        words = parity_words(before[-1], run, frames, session.origin.provider)
         return Seen("; ".join([words, *getattr(session, "notices", ())]))
 
 

@@ -81,7 +81,7 @@ def run_steps(steps: Sequence[Step], finding: Finding, store: Store, deadline: D
     for step in steps:
         if step.name in finding.steps or not deadline.allows(step.least_s):
             continue
-        finding.running = step.name
+        finding.running, finding.running_left_s = step.name, deadline.left_s()
         store.write(finding)
         try:
             finding.steps[step.name] = found_by(step.run)

@@ -19,6 +19,7 @@ from benchmarks.gpu.identity import Gpu, code_digest, gpu_here
 from benchmarks.gpu.parts import GRACE_S, PARTS, Part
 from benchmarks.gpu.report import page, state
 from benchmarks.gpu.running import Context, Step, found_by, run_part, run_steps
+from benchmarks.gpu_check import Ending
 from trt_anime.errors import DownloadError, EngineError, MissingError
 
 GPU = Gpu("NVIDIA Test 1", ("driver 580.1",), "580.1")
@@ -217,23 +218,24 @@ class Processes:
     """Runs no part, but leaves what one would; notes which were asked for."""
 
     def __init__(
-        self, *endings: str, outcome: str = "passed", steps: tuple[str, ...] = ("one", "two")
+        self, *endings: Ending, outcome: str = "passed", steps: tuple[str, ...] = ("one", "two")
     ) -> None:
         self.asked: list[str] = []
+        self.left_s = 400.0
         self._endings, self._outcome, self._steps = list(endings), outcome, steps
 
-    def __call__(self, part: Part, folder: Path, seconds: float) -> str:
+    def __call__(self, part: Part, folder: Path, seconds: float) -> Ending:
         assert 0 < seconds <= part.limit_s and part.limit_s + GRACE_S < 540
         self.asked.append(part.name)
         store = Store(folder)
         finding = store.read(part.name)
         assert finding is not None and not finding.running
         finding.plan(self._steps)
-        ending = self._endings.pop(0) if self._endings else ""
+        ending = self._endings.pop(0) if self._endings else Ending()
         for name in finding.left:
-            finding.running = name
+            finding.running, finding.running_left_s = name, self.left_s
             store.write(finding)
-            if ending:
+            if ending.words:
                 return ending
             finding.steps[name] = Found(self._outcome, f"{name} was seen")  # type: ignore[arg-type]
         finding.running = ""
@@ -280,7 +282,7 @@ def test_other_code_has_everything_before_it(reports: Path, monkeypatch: pytest.
 
 
 def test_a_step_that_ends_the_process_has_failed_and_the_others_run(reports: Path) -> None:
-    processes = Processes("ended the process (signal 11)")
+    processes = Processes(Ending("ended the process (signal 11)"))
     assert gpu_check.main(["device", "--reports", str(reports)], launch=processes) == 1
     finding = Store(reports / "nvidia-test-1").read("device")
     assert finding is not None and processes.asked == ["device", "device"]
@@ -291,9 +293,23 @@ def test_a_step_that_ends_the_process_has_failed_and_the_others_run(reports: Pat
     assert finding.steps["one"].words == "ended the process (signal 11)"
 
 
+@pytest.mark.parametrize(("left_s", "outcomes"), [(400.0, ["failed", "passed"]), (100.0, [])])
+def test_a_step_that_is_stopped_hangs_only_if_it_had_the_time(
+    reports: Path, left_s: float, outcomes: list[str]
+) -> None:
+    """Else it is left out, and has all the time when the command is given again."""
+    processes = Processes(Ending("did not end in time", stopped=True))
+    processes.left_s = left_s
+    gpu_check.main(["device", "--reports", str(reports)], launch=processes)
+    finding = Store(reports / "nvidia-test-1").read("device")
+    assert finding is not None
+    assert [found.outcome for found in finding.steps.values()] == outcomes
+    assert finding.left == [name for name in ("one", "two") if name not in finding.steps]
+
+
 def test_a_process_that_never_begins_is_a_failure(reports: Path) -> None:
-    def broken(part: Part, folder: Path, seconds: float) -> str:
-        return "ended the process (exit code 1)"
+    def broken(part: Part, folder: Path, seconds: float) -> Ending:
+        return Ending("ended the process (exit code 1)")
 
     assert gpu_check.main(["device", "--reports", str(reports)], launch=broken) == 1
     finding = Store(reports / "nvidia-test-1").read("device")
@@ -374,7 +390,7 @@ def test_a_real_process_leaves_its_finding(tmp_path: Path) -> None:
     ],
 )
 def test_how_a_process_ended(script: str, ending: str) -> None:
-    assert gpu_check.ending_of([sys.executable, "-c", script], 60) == ending
+    assert gpu_check.ending_of([sys.executable, "-c", script], 60) == Ending(ending)
 
 
 def test_a_process_that_hangs_is_stopped_with_what_it_started(tmp_path: Path) -> None:
@@ -382,7 +398,7 @@ def test_a_process_that_hangs_is_stopped_with_what_it_started(tmp_path: Path) ->
     child = f"import time, pathlib; time.sleep(2); pathlib.Path({str(mark)!r}).touch()"
     script = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
     ending = gpu_check.ending_of([sys.executable, "-c", script], 0.7)
-    assert ending == "did not end in time, and was stopped after 1 s"
+    assert ending == Ending("did not end in time, and was stopped after 1 s", stopped=True)
     time.sleep(2.5)
     assert not mark.exists()
 
@@ -390,7 +406,7 @@ def test_a_process_that_hangs_is_stopped_with_what_it_started(tmp_path: Path) ->
 def test_an_interruption_keeps_what_was_found(reports: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first, words = Processes(), ["soak", "parity", "--reports", str(reports)]
 
-    def interrupted(part: Part, folder: Path, seconds: float) -> str:
+    def interrupted(part: Part, folder: Path, seconds: float) -> Ending:
         if part.name == "parity":
             raise KeyboardInterrupt
         return first(part, folder, seconds)
