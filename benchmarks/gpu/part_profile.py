@@ -77,7 +77,7 @@ def _profiled(context: Context, name: str, size: Size) -> Seen:
     table = Table(
         f"A whole run, {name}",
         f"{MODEL} on {provider}, {size.frames} frames H.264 to RGBA PNG, no frame reused; its report is"
-        f" {report.name}/report.html.",
+        f" {context.folder.name}/{report.name}/report.html.",
         HEAD,
         [row_of(name, facts)],
     )
