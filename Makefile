@@ -16,7 +16,7 @@ EXTRAS := $(if $(NATIVE),gpu,cpu$(comma)rtx)$(comma)datasets
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: setup demo test stress check bench models engines gpu-check clean
+.PHONY: setup demo test stress check bench models engines gpu-check gpu-bundle clean
 
 setup: $(VENV)/.setup
 $(VENV)/.setup: pyproject.toml constraints.txt
@@ -72,9 +72,16 @@ engines: $(VENV)/.calibration
 	$(if $(LOWERED),$(BIN)/trt-anime calibrate $(NETWORKS) --frames '$(FRAMES)' --precision $(LOWERED))
 	$(BIN)/trt-anime engines build $(NETWORKS) --gpu '$(GPU)' --precision '$(PRECISION)' --size $(SIZE)
 
-# A machine with a GPU may have no network: whatever Python there is will do.
+# A machine with a GPU may have no network: whatever Python there is will do, and a bundle brings the rest.
+# PARTS="soak parity": those only; AGAIN=1: also what is done; BUNDLE=DIR: where the bundle is.
 gpu-check:
-	$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) -m benchmarks.gpu_check
+	$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) -m benchmarks.gpu_check $(PARTS) \
+		$(if $(AGAIN),--again) $(if $(BUNDLE),--bundle '$(BUNDLE)') $(if $(REPORTS),--reports '$(REPORTS)')
+
+# All that gpu-check needs where there is no package registry; PYTHONS are that machine's.
+BUNDLE_FOLDER = $(or $(BUNDLE),out/gpu-bundle)
+gpu-bundle: $(VENV)/.calibration
+	$(BIN)/python -m benchmarks.gpu_bundle '$(BUNDLE_FOLDER)' $(if $(PYTHONS),--python $(PYTHONS)) $(BUNDLED)
 
 clean:
-	rm -rf .venv .venv-gpu .venv-bench build dist out
+	rm -rf .venv .venv-gpu .venv-gpu-check .venv-bench build dist out

@@ -61,6 +61,11 @@ def alternated(ours: Work, theirs: Work, *, rounds: int, units: int) -> Rounds:
 
 def table(pairs: Sequence[Pair]) -> str:
     """Markdown, a row a pair."""
+    return markdown(*cells(pairs))
+
+
+def cells(pairs: Sequence[Pair]) -> tuple[list[str], list[list[str]]]:
+    """The head of a table, and a row a pair."""
     rows = [
         [
             pair.name,
@@ -71,7 +76,7 @@ def table(pairs: Sequence[Pair]) -> str:
         ]
         for pair in pairs
     ]
-    return markdown(["what", "against", "ours, ms", "theirs, ms", "times as fast"], rows)
+    return ["what", "against", "ours, ms", "theirs, ms", "times as fast"], rows
 
 
 def _verdict(pair: Pair) -> str:

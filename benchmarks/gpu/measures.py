@@ -1,12 +1,12 @@
 """What streams, graphs and pinned memory are worth on this GPU, timed by its own events."""
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 
+from benchmarks.gpu.findings import Table
 from benchmarks.gpu.kernel import THREADS, Halving, halved
 from benchmarks.tables import Spread
 from trt_anime.errors import EngineError
@@ -24,14 +24,6 @@ _FRAME_BYTES = 1080 * 1920 * 3 * 4
 _TINY = 300
 # Few enough that the result still tells one frame from another.
 _FEW_ROUNDS = 5
-
-
-@dataclass(frozen=True)
-class Table:
-    title: str
-    words: str
-    head: tuple[str, ...]
-    rows: Sequence[tuple[str, ...]]
 
 
 def overlap(device: CudaDevice) -> Table:

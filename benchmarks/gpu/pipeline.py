@@ -1,23 +1,17 @@
 """Frames through the pipeline's own program, slots and graphs, with nothing but what a bare machine has."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from benchmarks.gpu.line import Frames, Line
 from trt_anime.errors import EngineError
 from trt_anime.runtime.devices.api import Device, Shape, Stream, Tensor
-from trt_anime.runtime.pipeline.chain import Node, chain_of
-from trt_anime.runtime.pipeline.plan import plan_memory
-from trt_anime.runtime.pipeline.program import Program
-from trt_anime.runtime.pipeline.slots import Slot, make_slot
+from trt_anime.runtime.pipeline.chain import Node
 from trt_anime.runtime.sessions.api import Binding, Origin
 from trt_anime.runtime.sessions.bindings import BoundSession
 from trt_anime.runtime.stages import Layer, Stage
 from trt_anime.stage import StageInfo
-
-Frames = NDArray[np.uint8]
 
 DEPTH = 3
 HEIGHT, WIDTH = 540, 961
@@ -56,30 +50,9 @@ def through(
 ) -> tuple[list[dict[str, Frames]], list[str]]:
     """Layers by name for each frame, and the notices on the way. Frees what it took."""
     notices: list[str] = []
-    plan = plan_memory(
-        lambda batch: chain_of(nodes, batch=batch, height=HEIGHT, width=WIDTH),
-        batch=1,
-        depth=DEPTH,
-        lanes=1,
-        free_bytes=device.memory().free,
-        shared=False,
-    )
-    program = Program(device, plan, notify=notices.append)
-    slots = [make_slot(device, plan, number) for number in range(plan.depth)]
     found: list[dict[str, Frames]] = []
-    for number, frame in enumerate(frames):
-        slot = slots[number % plan.depth]
-        if number >= plan.depth:
-            found.append(_collected(device, program, slot))
-        with device.writing(slot.frame) as pixels:
-            pixels[...] = frame
-        program.submit(slot, 1)
-    for number in range(max(0, len(frames) - plan.depth), len(frames)):
-        found.append(_collected(device, program, slots[number % plan.depth]))
-    program.close()
-    for slot in slots:
-        for tensor in (slot.frame, *slot.values.values(), *slot.results.values()):
-            tensor.buffer.close()
+    with Line(device, nodes, height=HEIGHT, width=WIDTH, depth=DEPTH, notify=notices.append) as line:
+        line.run(frames, lambda layers: found.append(dict(layers)))
     return found, notices
 
 
@@ -111,12 +84,3 @@ class CopySession(BoundSession):
 
     def close(self) -> None:
         """Nothing to free."""
-
-
-def _collected(device: Device, program: Program, slot: Slot) -> dict[str, Any]:
-    program.collect(slot)
-    layers = {}
-    for name, tensor in slot.results.items():
-        with device.reading(tensor) as pixels:
-            layers[name] = np.array(pixels, np.uint8)
-    return layers

@@ -9,9 +9,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.gpu.measures import Table
+from benchmarks.gpu.findings import Table
 from benchmarks.gpu.models import MODEL
+from trt_anime import paths
 from trt_anime.errors import EngineError, MissingError
+from trt_anime.files import sha256_of
 
 if TYPE_CHECKING:
     from trt_anime.cli.engines.proving import Proof
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 # Drawn by the generator, 1280x720.
 CLIP = Path(__file__).parents[2] / "samples" / "first_light.mp4"
 HEIGHT, WIDTH = 720, 1280
+TYPED = ("fp16", "int8")
 
 NONE = "\N{EN DASH}"
 
@@ -37,15 +40,22 @@ def engine_parity(tables: list[Table]) -> str:
     from trt_anime.engines.flavours import native_target
     from trt_anime.export import catalogue, graphs
 
-    if find_spec("modelopt") is None:
-        raise MissingError("FP16 and INT8 need ModelOpt; pip install 'trt-anime[calibration]'")
     targets = _targets(native_target().compute_capability)
     source = graphs.ensure(MODEL)["matte"]
-    with _own_home() as home:
-        graph = home / "graphs" / source.name
+    calibrated = _calibrated(source)
+    if not calibrated and find_spec("modelopt") is None:
+        raise MissingError(
+            "FP16 and INT8 need ModelOpt, or graphs that were calibrated elsewhere;"
+            " pip install 'trt-anime[calibration]', or run `make gpu-bundle` where that is"
+        )
+    with tempfile.TemporaryDirectory() as folder, own_home(Path(folder)):
+        graph = Path(folder) / "graphs" / source.name
         graph.parent.mkdir()
         shutil.copyfile(source, graph)
-        _calibrate(graph)
+        for kept in calibrated:
+            shutil.copytree(kept, paths.typed() / kept.name)
+        if not calibrated:
+            _calibrate(graph)
         proofs = {target.name: _proofs(graph, target) for target in targets}
     words = (
         f"{MODEL} ({catalogue.get(MODEL).licence}), {WIDTH}x{HEIGHT}, one frame at a time, without copies,"
@@ -80,23 +90,32 @@ def _targets(capability: int) -> "list[Target]":
 
 
 @contextmanager
-def _own_home() -> Iterator[Path]:
+def own_home(folder: Path) -> Iterator[None]:
+    """Within the block, stores are in `folder`: the user's own stays as it is."""
     before = os.environ.get("TRT_ANIME_HOME")
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["TRT_ANIME_HOME"] = folder
-        try:
-            yield Path(folder)
-        finally:
-            del os.environ["TRT_ANIME_HOME"]
-            if before is not None:
-                os.environ["TRT_ANIME_HOME"] = before
+    os.environ["TRT_ANIME_HOME"] = str(folder)
+    try:
+        yield
+    finally:
+        del os.environ["TRT_ANIME_HOME"]
+        if before is not None:
+            os.environ["TRT_ANIME_HOME"] = before
+
+
+def _calibrated(graph: Path) -> list[Path]:
+    """Folders of the graph in FP16 and INT8, if both are in the user's store."""
+    from trt_anime import typed
+
+    digest = sha256_of(graph)
+    found = [typed.find(digest, precision=precision, form="tensorrt") for precision in TYPED]
+    return [one.graph.parent for one in found if one] if all(found) else []
 
 
 def _calibrate(graph: Path) -> None:
     from trt_anime.cli.calibrate.work import Work
 
     work = Work([CLIP], seed=0, method=None, again=False, say=lambda sentence: None)
-    for precision in ("fp16", "int8"):
+    for precision in TYPED:
         work.typed(graph, precision, "tensorrt")
 
 

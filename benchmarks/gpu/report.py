@@ -1,61 +1,60 @@
-"""The outcome of a GPU check as a page of Markdown."""
+"""What was found on a GPU as a page of Markdown: made of the findings alone."""
 
 import platform
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from importlib import metadata
-from typing import Literal
+from typing import TYPE_CHECKING
 
-from benchmarks.gpu.measures import Table
-from benchmarks.machine import cpu, now
+from benchmarks.gpu.findings import Finding, Table
+from benchmarks.gpu.parts import PARTS
+from benchmarks.machine import cpu
 from benchmarks.tables import markdown
 from trt_anime import __version__
+
+if TYPE_CHECKING:
+    from benchmarks.gpu.identity import Gpu
 
 # Whichever of them are installed.
 PACKAGES = (
     *("cuda-python", "cuda-bindings", "cuda-core", "cupy-cuda13x", "cupy-cuda12x", "numpy"),
     *("onnxruntime-gpu", "onnxruntime", "tensorrt-cu13", "tensorrt-rtx-cu13", "PyNvVideoCodec", "av"),
+    *("torch", "transformers", "nvidia-ml-py"),
 )
 
+NOT_RUN = "not run"
 
-@dataclass(frozen=True)
-class Gpu:
-    """What was checked.
 
-    Attributes:
-        facts: for people, such as driver and memory.
+def page(gpu: "Gpu", findings: Mapping[str, Finding]) -> str:
+    """All parts, those that never ran included.
+
+    Args:
+        findings: by part, all with the GPU's key of now.
     """
-
-    name: str
-    facts: tuple[str, ...] = ()
-
-    @property
-    def file_name(self) -> str:
-        """Such as ``nvidia-h200.md``."""
-        return f"{re.sub(r'[^a-z0-9]+', '-', self.name.lower()).strip('-')}.md"
-
-
-@dataclass(frozen=True)
-class Result:
-    """One check; `words` say what was seen, or why nothing was."""
-
-    name: str
-    outcome: Literal["passed", "failed", "skipped"]
-    words: str
-
-
-def page(gpu: Gpu, results: Sequence[Result], tables: Sequence[Table]) -> str:
-    facts = [now(), *gpu.facts, cpu(), f"trt-anime {__version__}", versions()]
-    rows = [[result.name, result.outcome, _cell(result.words)] for result in results]
+    facts = [*gpu.facts, cpu(), f"trt-anime {__version__}", versions()]
+    overview = [[name, part.what, state(findings.get(name))] for name, part in PARTS.items()]
     parts = [
         f"# GPU check on {gpu.name}",
+        "Written by `make gpu-check`. A step passed only where it ran on this machine and was right; what"
+        " was skipped or not run says nothing.",
         "\n".join(f"- {fact}" for fact in facts),
-        markdown(["check", "outcome", "seen"], rows).replace("---:", "---"),
+        _words(["part", "what", "steps"], overview),
     ]
-    for table in tables:
-        parts += [f"## {table.title}", table.words, markdown(table.head, table.rows)]
+    for name in PARTS:
+        if name in findings:
+            parts += _part(findings[name])
     return "\n\n".join(parts) + "\n"
+
+
+def state(finding: Finding | None) -> str:
+    """In words, how far a part got."""
+    if finding is None or not finding.planned:
+        return NOT_RUN
+    counts = Counter(found.outcome for found in finding.steps.values())
+    words = [
+        f"{counts[outcome]} {outcome}" for outcome in ("passed", "failed", "skipped") if counts[outcome]
+    ]
+    return ", ".join([*words, *([f"{len(finding.left)} left out"] if finding.left else [])])
 
 
 def versions() -> str:
@@ -66,6 +65,38 @@ def versions() -> str:
         except metadata.PackageNotFoundError:
             continue
     return ", ".join([f"Python {platform.python_version()}", *found])
+
+
+def _part(finding: Finding) -> list[str]:
+    rows = [
+        [name, found.outcome, _cell(found.words), f"{found.seconds:g}", found.measured]
+        for name, found in finding.steps.items()
+    ]
+    rows += [
+        [name, NOT_RUN, "there was no time left; run `make gpu-check` again", "", ""]
+        for name in finding.left
+    ]
+    parts = [f"## {finding.part}", _words(["step", "outcome", "seen", "s", "when"], rows)]
+    for found in finding.steps.values():
+        for table in found.tables:
+            parts += [f"### {table.title}", table.words, _aligned(table)]
+    return parts
+
+
+def _words(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    return markdown(head, rows).replace("---:", "---")
+
+
+def _aligned(table: Table) -> str:
+    """Columns of numbers stand to the right."""
+    rows = [[_cell(cell) for cell in row] for row in table.rows]
+    lines = markdown(table.head, rows).split("\n")
+    columns = list(zip(*rows, strict=True)) or [()] * len(table.head)
+    rule = [
+        "---:" if column and all(not cell or cell.lstrip("*")[:1].isdigit() for cell in column) else "---"
+        for column in columns
+    ]
+    return "\n".join([lines[0], "| " + " | ".join(rule) + " |", *lines[2:]])
 
 
 def _cell(words: str) -> str:

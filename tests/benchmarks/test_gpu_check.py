@@ -17,17 +17,21 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 
-from benchmarks import gpu_check
-from benchmarks.gpu import measures, models, precision, session, suite
+from benchmarks.bundle.installing import FROM_BUNDLE
+from benchmarks.gpu import measures, part_device, session, suite
 from benchmarks.gpu.checks import CHECKS
+from benchmarks.gpu.deadline import Deadline, OutOfTime
+from benchmarks.gpu.findings import Finding, Store
 from benchmarks.gpu.kernel import THREADS, halved
 from benchmarks.gpu.measures import MEASURES
+from benchmarks.gpu.parts import PARTS
 from benchmarks.gpu.pipeline import HEIGHT, WIDTH, pipeline, random_frames, through
+from benchmarks.gpu.running import Context, run_part
 from tests.runtime.devices.cuda_fake import FakeDriver
 from trt_anime.engines import builder, flavours
 from trt_anime.engines.manifest import Profile
 from trt_anime.engines.targets import FlavourName, Target
-from trt_anime.errors import DownloadError, EngineError, MissingError
+from trt_anime.errors import EngineError, MissingError
 from trt_anime.runtime.devices.cuda_device import CudaDevice
 from trt_anime.runtime.devices.cuda_driver import load_driver
 from trt_anime.runtime.devices.host import HostDevice
@@ -288,119 +292,39 @@ def test_halved() -> None:
     assert [halved(0, rounds) for rounds in range(4)] == [0, 1, 1.5, 1.75]
 
 
-def absent() -> str:
-    raise MissingError("no TensorRT")
-
-
-def unloaded() -> str:
-    raise DownloadError("no source gave u2netp")
-
-
-def without_package() -> str:
-    raise ModuleNotFoundError("No module named 'onnx'", name="onnx")
-
-
-def measured(tables: list[measures.Table]) -> str:
-    tables.append(measures.Table("Precisions", "words", ("a",), [("1",)]))
-    return "see below"
-
-
-def wrong() -> str:
-    raise EngineError("differs")
-
-
-def crashed() -> str:
-    raise KeyError("frame")
-
-
-@pytest.mark.parametrize(
-    ("check", "outcome", "words"),
-    [
-        (absent, "skipped", "no TensorRT"),
-        (unloaded, "skipped", "no source gave u2netp"),
-        (without_package, "skipped", "No module named 'onnx'; pip install"),
-        (wrong, "failed", "differs"),
-        (crashed, "failed", "KeyError: 'frame'"),
-        (lambda: "equal", "passed", "equal"),
-    ],
-)
-def test_outcomes(check: Callable[[], str], outcome: str, words: str) -> None:
-    result = gpu_check.result_of("check", check)
-    assert (result.outcome, result.words.startswith(words)) == (outcome, True)
-
-
-def test_our_own_missing_module_is_a_mistake() -> None:
-    def mistake() -> str:
-        raise ModuleNotFoundError("No module named 'trt_anime.export'", name="trt_anime.export")
-
-    with pytest.raises(ModuleNotFoundError):
-        gpu_check.result_of("check", mistake)
-
-
-@pytest.fixture
-def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """No GPU answers; reports go to the folder returned."""
-
-    def missing(ordinal: int) -> None:
-        raise MissingError("needs cuda-python")
-
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(gpu_check, "CudaDevice", missing)
-    monkeypatch.setattr(gpu_check, "REPORTS", tmp_path / "reports")
-    return tmp_path / "reports"
-
-
-def test_without_a_gpu(nowhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert gpu_check.main() == 0
-    assert "none is claimed to pass" in capsys.readouterr().out
-    assert not nowhere.exists()
-
-
-def test_gpu_without_cuda_python(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was skipped or failed is in the report as such, and a failure is in the exit code."""
-    tool = nowhere.parent / "nvidia-smi"
-    tool.write_text("#!/bin/sh\ncase $1 in *driver*) echo 580.1 ;; *) echo 'NVIDIA Test 1' ;; esac\n")
-    tool.chmod(0o755)
-    monkeypatch.setattr(suite, "run_tests", absent)
-    monkeypatch.setattr(models, "parity_on_cuda", unloaded)
-    monkeypatch.setattr(precision, "engine_parity", lambda tables: wrong())
-    assert gpu_check.main() == 1
-    report = (nowhere / "nvidia-test-1.md").read_text()
-    assert "- driver 580.1\n" in report
-    assert {*CHECKS, "session", "TensorRT engine", "TensorRT-RTX engine"} < gpu_check.on_device().keys()
-    for name in (*gpu_check.on_device(), *MEASURES, "closing"):
-        assert f"| {name} | skipped | needs cuda-python |" in report
-    assert "| tests | skipped | no TensorRT |" in report
-    assert "| engine parity | failed | differs |" in report
-    monkeypatch.setattr(precision, "engine_parity", measured)
-    assert gpu_check.main() == 0
-    assert "## Precisions\n\nwords\n\n| a |\n| --- |\n| 1 |\n" in (nowhere / "nvidia-test-1.md").read_text()
-
-
-def test_whole_report(nowhere: Path, fake: FakeGpu, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_device_part_leaves_nothing_behind(
+    fake: FakeGpu, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """All its steps on one device, each with its finding; at the end everything is freed."""
     fake.answers["cuEventQuery"] = ["CUDA_ERROR_NOT_READY"]
     driver = load_driver(fake)
-    monkeypatch.setattr(gpu_check, "CudaDevice", lambda ordinal: CudaDevice(ordinal, driver=driver))
-    monkeypatch.setattr(suite, "run_tests", lambda: "9 passed")
-    monkeypatch.setattr(gpu_check, "session_on_cuda", lambda device: f"8 frames on {device.name}")
-    monkeypatch.setattr(gpu_check, "engine_on_cuda", lambda device, flavour: f"8 frames, {flavour}")
-    monkeypatch.setattr(gpu_check, "polygraphy_on_cuda", lambda device: "4 frames")
-    monkeypatch.setattr(models, "parity_on_cuda", absent)
-    monkeypatch.setattr(precision, "engine_parity", lambda tables: absent())
-    assert gpu_check.main() == 0
-    report = (nowhere / "gpu-0.md").read_text()
-    assert "- compute capability 8.9, 0.2 GB\n" in report
-    for name in ("copies", "session", "TensorRT engine", "TensorRT-RTX engine", "overlap", "closing"):
-        assert f"| {name} | passed |" in report
-    for title in ("Copies and compute at once", "Graph against no graph", "Pinned against pageable memory"):
-        assert f"## {title}\n" in report
-    assert (fake.left, fake.retained) == (0, 0)
+    monkeypatch.setattr(part_device, "CudaDevice", lambda ordinal: CudaDevice(ordinal, driver=driver))
+    monkeypatch.setattr(part_device, "session_on_cuda", lambda device: f"8 frames on {device.name}")
+    monkeypatch.setattr(part_device, "engine_on_cuda", lambda device, flavour: f"8 frames, {flavour}")
+    monkeypatch.setattr(part_device, "polygraphy_on_cuda", lambda device: "4 frames")
+    store = Store(tmp_path)
+    store.write(Finding("device", {}))
+    run_part(PARTS["device"], store, Context(Deadline(600), tmp_path))
+    finding = store.read("device")
+    assert finding is not None and not finding.left and (fake.left, fake.retained) == (0, 0)
+    found = {name: one.outcome for name, one in finding.steps.items()}
+    assert found.pop("other libraries' arrays") == "skipped"
+    assert set(found.values()) == {"passed"}
+    assert {*CHECKS, *MEASURES, "session", "TensorRT engine", "closing"} - {
+        "other libraries' arrays"
+    } <= set(found)
+    titles = {table.title for one in finding.steps.values() for table in one.tables}
+    assert titles == {
+        "Copies and compute at once",
+        "Graph against no graph",
+        "Pinned against pageable memory",
+    }
 
 
 def test_tests_say_what_they_need(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(suite, "NEEDS", ("pytest", "no_such_module"))
     with pytest.raises(MissingError, match="needs no_such_module; pip install"):
-        suite.run_tests()
+        suite.run_tests("tests")
 
 
 @pytest.mark.parametrize(
@@ -412,11 +336,20 @@ def test_tests_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, body: str, o
     monkeypatch.setattr(suite, "ROOT", tmp_path)
     monkeypatch.setattr(suite, "FOLDERS", ("tests", "absent"))
     monkeypatch.setattr(suite, "NEEDS", ("pytest",))
+    [step] = suite.steps(Context(Deadline(60), tmp_path))
     if body == "assert True":
-        assert outcome in suite.run_tests()
+        assert outcome in step.run().words
     else:
         with pytest.raises(EngineError, match=r"1 failed.*FAILED tests/test_it.py"):
-            suite.run_tests()
+            step.run()
+
+
+def test_tests_that_take_too_long_are_stopped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text("import time\ndef test_it():\n    time.sleep(60)\n")
+    monkeypatch.setattr(suite, "ROOT", tmp_path)
+    monkeypatch.setattr(suite, "NEEDS", ("pytest",))
+    with pytest.raises(OutOfTime):
+        suite.run_tests("test_it.py", timeout_s=0.5)
 
 
 BARE = """
@@ -424,22 +357,33 @@ import sys
 for name in sys.argv[1:]:
     sys.modules[name] = None
 import benchmarks.gpu_check
-sys.exit(benchmarks.gpu_check.main())
+sys.exit(benchmarks.gpu_check.main([]))
 """
 
 
 def test_bare_machine(tmp_path: Path) -> None:
-    """Nothing but Python and NumPy: it starts, and says what it misses."""
-    blocked = ("av", "cv2", "onnx", "onnxruntime", "pydantic", "typer", "rich", "cuda", "cupy", "spox")
+    """Nothing but Python: it starts, and says what it misses."""
+    blocked = (
+        "av",
+        "cv2",
+        "onnx",
+        "onnxruntime",
+        "pydantic",
+        "typer",
+        "rich",
+        "cuda",
+        "cupy",
+        "spox",
+        "numpy",
+    )
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", BARE, *blocked],
         cwd=suite.ROOT,
-        env={"PATH": str(tmp_path)},
+        env={"PATH": str(tmp_path), FROM_BUNDLE: "none"},
         capture_output=True,
         text=True,
         check=False,
         timeout=120,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert "no GPU check was made" in done.stdout
-    assert "needs cuda-python" in done.stdout
+    assert "none is claimed to pass" in done.stdout

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from benchmarks.gpu import precision
-from benchmarks.gpu.measures import Table
+from benchmarks.gpu.findings import Table
 from tests.cli.engines.card import HEIGHT, WIDTH, Card, engine, machine_with_card
 from tests.runtime.media import picture, stage_graph, write_clip
+from trt_anime import paths
 from trt_anime.engines import builder, flavours, store
 from trt_anime.engines.targets import Target
 from trt_anime.errors import DownloadError, EngineError, MissingError
@@ -95,13 +96,34 @@ def test_what_it_needs(card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
         raise DownloadError("no source gave u2netp")
 
     tables: list[Table] = []
+    monkeypatch.setattr(precision, "find_spec", lambda name: None)
+    with pytest.raises(MissingError, match="need ModelOpt, or graphs that were calibrated elsewhere"):
+        precision.engine_parity(tables)
     monkeypatch.setattr(graphs, "ensure", absent)
     with pytest.raises(DownloadError, match="u2netp"):
         precision.engine_parity(tables)
     monkeypatch.setattr(flavours, "native_target", lambda: Target("trt", 90))
     with pytest.raises(MissingError, match="no TensorRT for sm90 is here; pip install"):
         precision.engine_parity(tables)
-    monkeypatch.setattr(precision, "find_spec", lambda name: None)
-    with pytest.raises(MissingError, match="need ModelOpt; pip install"):
-        precision.engine_parity(tables)
     assert tables == []
+
+
+def test_graphs_that_were_calibrated_elsewhere_do_without_modelopt(
+    card: Card, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As a bundle brings them: they are taken along into the check's own store."""
+    kept = tmp_path / "typed" / "matte-u2netp-fp16"
+    kept.mkdir(parents=True)
+    (kept / "record.json").write_text("{}")
+    seen: list[str] = []
+    monkeypatch.setattr(precision, "find_spec", lambda name: None)
+    monkeypatch.setattr(precision, "_calibrated", lambda graph: [kept])
+    monkeypatch.setattr(precision, "_calibrate", lambda graph: pytest.fail("nothing is calibrated again"))
+
+    def proofs(graph: Path, target: Target) -> dict[str, Any]:
+        seen.extend(file.name for file in paths.typed().iterdir())
+        return {}
+
+    monkeypatch.setattr(precision, "_proofs", proofs)
+    assert precision.engine_parity([]) == "0 engines, see below"
+    assert seen == [kept.name]

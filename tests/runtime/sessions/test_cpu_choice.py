@@ -50,6 +50,7 @@ def test_what_is_not_calibrated_runs_in_fp32(graph: Path) -> None:
 
 
 def test_int8_where_it_pays(graph: Path) -> None:
+    pytest.importorskip("openvino")
     typed = int8(graph, ORT, OPENVINO)
     assert choice(graph) == Choice(
         typed.graph,
@@ -73,6 +74,7 @@ def test_int8_that_does_not_pay_is_for_those_who_ask(graph: Path) -> None:
 
 def test_a_provider_that_it_does_not_pay_with(graph: Path) -> None:
     """INT8 is in use for OpenVINO's sake; on ONNX Runtime FP32 is faster."""
+    pytest.importorskip("openvino")
     typed = int8(graph, SLOW_ORT, OPENVINO)
     assert choice(graph).graph == typed.graph
     assert choice(graph, provider="onnxruntime") == Choice(graph, "onnxruntime", [])

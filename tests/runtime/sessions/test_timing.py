@@ -42,6 +42,7 @@ def test_what_is_no_graph(tmp_path: Path) -> None:
 
 
 def test_speeds_are_ratios_of_pairs(tmp_path: Path) -> None:
+    pytest.importorskip("openvino")
     graph = saved(bright_matte(), tmp_path)
     said: list[str] = []
     speeds = cpu_speeds(graph, graph.read_bytes(), {"frame": FRAME}, say=said.append)

@@ -1,0 +1,1 @@
+"""What a GPU machine without package registries needs, in pieces that travel; needs Python alone."""

@@ -1,0 +1,29 @@
+"""What the chain's stages run: weights, real or random in the published layout, and the graphs of them."""
+
+from functools import partial
+
+from benchmarks.gpu.findings import Seen
+from benchmarks.gpu.running import Context, Step
+
+# Model -> the stage it is of, as `benchmarks.chain.stages` has it, which needs more than this does.
+MODELS = {"u2netp": "2a", "mobile-sam": "1", "dinov2-s": "4", "lama": "2c", "clipseg": "2b"}
+_EXPORT_S = 60.0
+
+
+def steps(context: Context) -> list[Step]:
+    """In a rehearsal only the smallest."""
+    models = list(MODELS)[:1] if context.rehearsal else list(MODELS)
+    return [Step(model, partial(_brought, model), least_s=_EXPORT_S) for model in models]
+
+
+def _brought(model: str) -> Seen:
+    from benchmarks.model_weights import REAL, bring_weights
+    from trt_anime.export import catalogue, graphs
+
+    row = catalogue.get(model)
+    before = graphs.existing(row)
+    bring_weights(row)
+    made = graphs.ensure(model)
+    names = ", ".join(path.name for path in made.values())
+    kind = "real" if model in REAL else "random"
+    return Seen(f"{kind} weights; {names}{'' if before else ', made here'}")

@@ -1,0 +1,211 @@
+"""Every stage graph here on the GPU, by every library that can, against ONNX Runtime's CPU."""
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.gpu.findings import Seen
+from benchmarks.gpu.precision import CLIP, own_home
+from benchmarks.gpu.running import Context, Step
+from trt_anime.engines.targets import RTX_CAPABILITIES, FlavourName, Target
+from trt_anime.errors import EngineError, InputError, MissingError
+
+if TYPE_CHECKING:
+    from trt_anime.calibration.inputs import Reading
+    from trt_anime.parity import Parity
+    from trt_anime.runtime.devices.api import Device
+    from trt_anime.runtime.sessions.api import GpuDevice, Session
+
+FRAMES = 3
+_GRAPH_S = 40.0
+# Of a stage that no task is known for: the sum of all differences.
+_BY_VALUES = ""
+_LARGE_BYTES = 2_000_000_000  # minutes on the CPU alone
+
+Opened = Callable[[Path, "Device"], AbstractContextManager["Session"]]
+
+
+def steps(context: Context) -> list[Step]:
+    """One for each graph and library."""
+    ways = _ways(context)
+    return [
+        Step(f"{path.stem} by {name}", partial(_compared, context, graphs, path, opened), least_s=_GRAPH_S)
+        for graphs in models_here()
+        for path in graphs
+        for name, opened in ways.items()
+    ]
+
+
+def models_here() -> Iterator[list[Path]]:
+    """The graphs of each model of the catalogue that has them, in the order in which they run."""
+    from trt_anime.export import catalogue
+    from trt_anime.export.graphs import existing
+
+    for model in catalogue.CATALOGUE.values():
+        found = list((existing(model) or {}).values())
+        if found and sum(path.stat().st_size for path in found) < _LARGE_BYTES:
+            yield found
+
+
+def parity_words(reading: "Reading", run: Any, frames: Sequence[NDArray[np.uint8]], name: str) -> str:
+    """How near `run` is to the graph on the CPU.
+
+    Args:
+        run: inputs by name to outputs by name.
+        frames: uint8 [1,H,W,3].
+        name: of what runs.
+
+    Raises EngineError: too far, by the limits of FP16 and FP32, or it isn't finite.
+    """
+    from trt_anime.cli.engines.summary import parity_words as words_of
+
+    try:
+        parity, note = _measured(reading, run, frames, name, reading.info.stage), ""
+    except InputError:  # nothing to see for a network with random weights: no character, no object
+        parity, note = _measured(reading, run, frames, name, _BY_VALUES), ", by its values alone"
+    if not parity.passed:
+        raise EngineError(f"too far from the CPU: {words_of(parity)}{note}")
+    return f"{len(frames)} frames, {words_of(parity)}{note}"
+
+
+def _measured(
+    reading: "Reading", run: Any, frames: Sequence[NDArray[np.uint8]], name: str, stage: str
+) -> "Parity":
+    from trt_anime.calibration.parity import compare
+
+    return compare(
+        reading.run,
+        run,
+        (reading.inputs_for(frame) for frame in frames),
+        stage=stage,
+        precision="fp32",
+        reference_name="the graph on ONNX Runtime's CPU",
+        candidate_name=name,
+    ).parity
+
+
+def readings(graphs: Sequence[Path]) -> "list[Reading]":
+    """Each with those before it. Raises InputError: not a graph that ONNX Runtime can run."""
+    from trt_anime.calibration.inputs import Reading
+    from trt_anime.calibration.parity import run_with_onnxruntime
+    from trt_anime.engines.builder import stage_graph_from_file
+
+    found: list[Reading] = []
+    for path in graphs:
+        graph = stage_graph_from_file(path)
+        found.append(Reading(graph.model, graph.info, tuple(found), run_with_onnxruntime(path)))
+    return found
+
+
+@contextmanager
+def as_function(session: "Session", device: "Device") -> Iterator[Callable[..., Mapping[str, Any]]]:
+    """A session for inputs of any shape, which are set up when they first come."""
+    from trt_anime.runtime.sessions.running import Running
+
+    made: dict[tuple[Any, ...], Running] = {}
+
+    def run(inputs: Mapping[str, NDArray[Any]]) -> Mapping[str, Any]:
+        key = tuple((name, array.shape) for name, array in inputs.items())
+        if key not in made:
+            made[key] = Running(session, device, {name: array.shape for name, array in inputs.items()})
+        return made[key](inputs)
+
+    try:
+        yield run
+    finally:
+        for running in made.values():
+            running.close()
+
+
+def example_frames(context: Context, count: int = FRAMES) -> list[NDArray[np.uint8]]:
+    """Frames of the sample, uint8 [1,H,W,3]; small ones in a rehearsal."""
+    import cv2
+
+    from trt_anime.runtime.media.reader import open_source
+
+    found: list[NDArray[np.uint8]] = []
+    with open_source(CLIP, threads=1) as source:
+        frames = source.info.frames or count
+        wanted = {index * frames // count for index in range(count)}
+        for frame in source:
+            if frame.stamp.index in wanted:
+                small = cv2.resize(frame.rgb, (320, 180)) if context.rehearsal else np.array(frame.rgb)
+                found.append(np.asarray(small, np.uint8)[None])
+    return found
+
+
+def _compared(context: Context, graphs: Sequence[Path], path: Path, opened: Opened) -> Seen:
+    from trt_anime.runtime.sessions.bindings import BoundSession
+
+    before = readings(graphs[: graphs.index(path) + 1])
+    with (
+        context.opened() as device,
+        opened(path, device) as session,
+        as_function(session, device) as run,
+    ):
+        frames = example_frames(context)
+        if isinstance(session, BoundSession):
+            session.about_frames(*frames[0].shape[1:3])
+        words = parity_words(before[-1], run, frames, session.origin.provider)
+        return Seen("; ".join([words, *getattr(session, "notices", ())]))
+
+
+def _ways(context: Context) -> dict[str, Opened]:
+    """What can run a graph here, by name; each says for itself what it lacks."""
+    if context.rehearsal:
+        return {"ONNX Runtime CPU, through our streams": _on_cpu}
+    return {
+        "ONNX Runtime CUDA": _on_cuda,
+        "TensorRT": partial(_by_engine, flavour="trt"),
+        "TensorRT-RTX": partial(_by_engine, flavour="rtx"),
+    }
+
+
+@contextmanager
+def _on_cpu(path: Path, device: "Device") -> "Iterator[Session]":
+    from trt_anime.runtime.devices.api import CpuDevice
+    from trt_anime.runtime.sessions.ort_cpu import OrtCpuSession
+
+    with OrtCpuSession(path, cast(CpuDevice, device), threads=2, name="parity") as session:
+        yield session
+
+
+@contextmanager
+def _on_cuda(path: Path, device: "Device") -> "Iterator[Session]":
+    from trt_anime.runtime.sessions.ort_cuda import OrtCudaSession
+
+    gpu = cast("GpuDevice", device)
+    with OrtCudaSession(path, gpu, name="parity", allow_cpu_nodes=True) as session:
+        yield session
+
+
+@contextmanager
+def _by_engine(path: Path, device: "Device", *, flavour: FlavourName) -> "Iterator[Session]":
+    """Built here, in a store of its own. Raises MissingError: the library or its target isn't here."""
+    from trt_anime.engines.builder import engine_from_graph, stage_graph_from_file
+    from trt_anime.engines.machine import flavours_here
+    from trt_anime.engines.manifest import Profile
+    from trt_anime.runtime.sessions.tensorrt_engine import TensorRtSession
+
+    gpu = cast("GpuDevice", device)
+    capability = gpu.info.capability
+    if not flavours_here((flavour,))[flavour]:
+        raise MissingError("it isn't installed; pip install 'trt-anime[gpu]'")
+    if flavour == "rtx" and capability not in RTX_CAPABILITIES:
+        raise MissingError(f"TensorRT-RTX has no target for sm{capability}")
+    with tempfile.TemporaryDirectory() as folder, own_home(Path(folder)):
+        built = engine_from_graph(
+            stage_graph_from_file(path),
+            Target(flavour, capability),
+            precision="fp32",
+            profile=Profile(height=720, width=1280, max_batch=1),
+            on_progress=lambda share: None,
+        )
+        with TensorRtSession(built.entry, gpu, name="parity") as session:
+            yield session
