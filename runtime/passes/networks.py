@@ -1,5 +1,6 @@
 """Networks as functions of arrays, opened for one pass and closed with it: never all in memory."""
 
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -13,6 +14,8 @@ from trt_anime.errors import MissingError
 from trt_anime.runtime.devices.api import Device, Shape
 from trt_anime.runtime.devices.opening import candidates, open_device
 from trt_anime.runtime.options import ProcessOptions
+from trt_anime.runtime.passes.watch import Watch
+from trt_anime.runtime.pipeline.recorder import Recorder
 from trt_anime.runtime.sessions.api import Origin, Session
 from trt_anime.runtime.sessions.opening import open_graph, runs_on
 from trt_anime.runtime.sessions.running import Arrays, Running
@@ -98,13 +101,26 @@ class Networks:
 
     Args:
         size: (height, width) of the frames.
+        watch: hears of every network.
     """
 
     def __init__(
-        self, options: ProcessOptions, *, size: tuple[int, int], files: FilesOf, notify: Notify
+        self,
+        options: ProcessOptions,
+        *,
+        size: tuple[int, int],
+        files: FilesOf,
+        notify: Notify,
+        watch: Watch | None = None,
     ) -> None:
         self._options, self._size, self._files, self._notify = options, size, files, notify
+        self._watch = watch
         self.used: list[Used] = []
+
+    @property
+    def recorder(self) -> Recorder | None:
+        """For stage 2a's network, which runs in a pipeline of its own."""
+        return None if self._watch is None else self._watch.recorder
 
     @contextmanager
     def device(self) -> Iterator[Device]:
@@ -145,6 +161,7 @@ class Networks:
     def sessions(self, model: str, *kinds: str, stage: str) -> Iterator[tuple[Device, dict[str, Session]]]:
         """As `open`: the sessions, and the device that they are on, for who puts work on it itself."""
         files = self._files(model).graphs
+        start_s = time.perf_counter()
         with ExitStack() as stack:
             device = stack.enter_context(self.device())
             found: dict[str, Session] = {}
@@ -154,6 +171,8 @@ class Networks:
                 for sentence in notices:
                     self._notify(sentence)
                 self.used.append(Used(model, kind, session.origin))
+            if self._watch is not None:
+                device, found = self._watch.opened(stage, model, device, found, start_s)
             yield device, found
 
     def _session(self, kind: str, file: Path, device: Device, stage: str) -> tuple[Session, list[str]]:

@@ -30,6 +30,7 @@ from trt_anime.runtime.passes.record import ChainRecord, PassRecord
 from trt_anime.runtime.passes.sources import NETWORKS
 from trt_anime.runtime.passes.table import MATTE, PASSES, Pass
 from trt_anime.runtime.passes.tools import Tools
+from trt_anime.runtime.passes.watch import Watch
 from trt_anime.runtime.record import ending, input_facts, machine_facts
 from trt_anime.runtime.results.layers import write_layers
 from trt_anime.runtime.results.places import FOLDERS
@@ -48,6 +49,7 @@ def process_chain(
     tools: Tools = NETWORKS,
     notify: Notify = lambda sentence: None,
     track: Track = lambda title, total: nullcontext(lambda count: None),
+    watch: Watch | None = None,
 ) -> ChainRecord:
     """Split a clip into layers, stage by stage.
 
@@ -60,6 +62,7 @@ def process_chain(
         tools: where networks come from.
         notify: takes one sentence at a time that the user should see.
         track: see `Track`.
+        watch: hears of every network.
 
     Raises:
         InputError: the clip, a choice or the output folder can't be used; nothing was written.
@@ -92,7 +95,10 @@ def process_chain(
         for sentence in notices:
             tell(sentence)
         with _recorded(record, options):
-            _Run(options, choices, clip, record, progress, tools, files, tell, track).go(passes)
+            networks = Networks(
+                options, size=(clip.height, clip.width), files=files, notify=tell, watch=watch
+            )
+            _Run(options, choices, clip, record, progress, tools, networks, tell, track).go(passes)
     return record
 
 
@@ -143,20 +149,19 @@ class _Run:
         record: ChainRecord,
         progress: Progress,
         tools: Tools,
-        files: FilesOf,
+        networks: Networks,
         notify: Notify,
         track: Track,
     ) -> None:
         self._options, self._choices, self._record, self._progress = options, choices, record, progress
-        self._files, self._notify, self._track = files, notify, track
-        self._networks = Networks(options, size=(clip.height, clip.width), files=files, notify=notify)
+        self._networks, self._notify, self._track = networks, notify, track
         self._clip_identity = input_identity(clip) | versions() | {"held frames": _held(options)}
         self._context = Context(
             options=options,
             choices=choices,
             stages=frozenset(options.stages),
             clip=clip,
-            networks=self._networks,
+            networks=networks,
             tools=tools,
             notify=notify,
             facts=lambda name: {shot: done.facts for shot, done in progress.done(name).items()},
@@ -241,7 +246,7 @@ class _Run:
         return {
             f"graph {name} of {model}": sha256_of(path)
             for model in self._choices.models(stages)
-            for name, path in self._files(model).graphs.items()
+            for name, path in self._networks.files(model).graphs.items()
         }
 
     def _matte(self, frames: int, identity: Identity) -> None:
