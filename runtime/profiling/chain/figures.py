@@ -111,10 +111,9 @@ def _pass(name: str, runs: Sequence[Run]) -> dict[str, Any]:
         "cadence": _CADENCES.get(name, "film"),
         "frames": frames,
         "shots": len(shots) // len(ran),
+        "start_s": round(median(_start_s(recording, name) for _, recording in ran), 4),
         "s": round(took, 4),
-        "share": round(
-            median(sum(s.seconds for s in rec.within(name)) / record.elapsed_s for record, rec in ran), 4
-        ),
+        "share": round(median(s / run[0].elapsed_s for s, run in zip(seconds, ran, strict=True)), 4),
         "fps": round(frames / took, 3) if took else 0.0,
         "per_frame_ms": round(took / max(frames, 1) * 1000, 4),
         "shot": percentiles(shots),
@@ -125,6 +124,12 @@ def _pass(name: str, runs: Sequence[Run]) -> dict[str, Any]:
         "peak_bytes": max(_peak(rec, name) for _, rec in ran),
         **{f"{place}_bytes": _allocated(ran[0][1], name, place) for place in ("device", "pinned")},
     }
+
+
+def _start_s(recording: ChainRecording, name: str) -> float:
+    """After the first pass began."""
+    zero = min(span.start_s for span in recording.of(PASS))
+    return min(span.start_s for span in recording.within(name)) - zero
 
 
 def _median_s(runs: Sequence[Run], of: Any) -> float:

@@ -1,7 +1,7 @@
 """What the host's threads are at, looked at again and again: their stacks tell it, and passes need not.
 
-A look comes when the interpreter lets it: a call that keeps the interpreter for itself is seen at its end, as
-part of who called it, so that shares of modules hold better than those of single lines.
+A look comes when the interpreter lets it: a call that keeps the interpreter for itself is seen at its end,
+as part of who called it, so that shares of modules hold better than those of single lines.
 """
 
 from __future__ import annotations

@@ -4,16 +4,18 @@ CHARTS = r"""
 const clip = D.clip, first = D.stages[0] || {};
 $("clip").innerHTML = `<b>${esc(clip.path)}</b> &nbsp;${clip.width}&thinsp;×&thinsp;` +
   `${clip.height} &nbsp;·&nbsp; ${esc(D.device.title)} &nbsp;·&nbsp; ` +
-  D.stages.map(s => `stage ${esc(s.number)}: ${esc(s.model)}` +
-    (s.precision === "none" ? "" : ` ${esc(s.precision)}`)).join(", ");
-$("fps").textContent = D.fps.steady.toFixed(D.fps.steady >= 100 ? 0 : D.fps.steady >= 10 ? 1 : 2);
+  (chain ? `stages ${esc(D.options.stages.join(", "))}, preset ${esc(D.options.preset)}` :
+    D.stages.map(s => `stage ${esc(s.number)}: ${esc(s.model)}` +
+      (s.precision === "none" ? "" : ` ${esc(s.precision)}`)).join(", "));
+const speed = chain ? D.fps.over_all : D.fps.steady;
+$("fps").textContent = speed.toFixed(speed >= 100 ? 0 : speed >= 10 ? 1 : 2);
+$("fps-when").textContent = chain ? "from the first pass to the last file" : "at steady state";
 $("headline").textContent = D.verdict.headline;
 $("next").innerHTML = D.verdict.next.map(line => `<li>${words(line)}</li>`).join("");
 
 const figure = name => D.figures.find(row => row.name === name) || {};
-const stageRow = D.figures.find(row => row.name.startsWith("stage")) || {};
-const runs = D.runs.map(run => run.steady_fps), spread = [Math.min(...runs), Math.max(...runs)];
-const tiles = [
+const runs = D.runs.map(run => chain ? run.fps : run.steady_fps), spread = [Math.min(...runs), Math.max(...runs)];
+const tiles = chain ? chainTiles() : [
   ["Over all", D.fps.over_all.toFixed(2), "FPS, start and end included"],
   ["Runs", runs.length, runs.length > 1 ? `${spread[0].toFixed(2)} – ${spread[1].toFixed(2)} FPS` : "of the clip"],
   ["Slot lifetime", ms(figure("slot").p50_ms) + " ms", `p99 ${ms(figure("slot").p99_ms)} ms, taken to written`],
@@ -90,7 +92,8 @@ function stack(place, title) {
     `</div><table>${rows}</table></div>`;
 }
 const M = D.memory;
-$("memory-note").textContent = `${M.slots} slots of ${M.batch} frame${M.batch > 1 ? "s" : ""}, ${M.lanes} at ` +
+if (!M.plan.length) $("memory").hidden = true;
+$("memory-note").textContent = `${chain ? "Stage 2a: " : ""}${M.slots} slots of ${M.batch} frame${M.batch > 1 ? "s" : ""}, ${M.lanes} at ` +
   `once, allocated before the first frame and used again and again. The process peaked at ` +
   `${mb(M.resident_peak_bytes)}, ${mb(M.resident_peak_bytes - M.resident_at_start_bytes)} above its start.`;
 $("plan").innerHTML = `<div class="pair">${stack("device", "planned on the device")}` +
@@ -100,7 +103,7 @@ const packages = Object.entries(D.machine.packages).map(entry => entry.join(" ")
 const facts = [
   ["Processor", D.machine.cpu], ["Cores to use", D.machine.usable_cores], ["System", D.machine.system],
   ["Device", `${D.device.name} (${D.device.title})`], ["Python", D.machine.python], ["Packages", packages],
-  ...D.stages.map(s => [`Stage ${s.number}`, `${s.model}, ${s.precision}, ${s.provider} of ${s.library}; ` +
+  ...(chain ? [] : D.stages).map(s => [`Stage ${s.number}`, `${s.model}, ${s.precision}, ${s.provider} of ${s.library}; ` +
     `${s.parallel} at once${s.threads_per_run ? `, ${s.threads_per_run} thread each` : ""}` +
     (s.file ? `; ${s.file}` : "")]),
   ["Clip", `${clip.path}, ${clip.width}×${clip.height}, ${clip.rate} frames per second`],
