@@ -13,7 +13,7 @@ class Seen:
 
     Attributes:
         top, top_s: the longest pass; `fps` of it.
-        part, part_share: what its own thread was at most, and of the pass' time how much.
+        part, part_share: what most of its time went into, and how much of it.
         device: ``cpu`` or ``cuda``.
         network_share: of all networks together; `network`, `network_pass`: the one that takes most.
         provider: that runs it.
@@ -22,7 +22,7 @@ class Seen:
         opening: share of opening networks.
         matte: share of stage 2a's network, `matte_model`, in `matte_precision`.
         tracking: share of the networks of stage 3; `tracker`: its method.
-        writing, reading: shares in which passes' own threads wrote, or waited for frames.
+        writing, decoding: shares of writing pictures, and of decoding; waiting for them included.
         others: cores that other programs kept busy.
     """
 
@@ -68,18 +68,18 @@ _WORTH = 0.08  # of a run's time: less isn't worth a sentence
 _MOST = 0.25
 
 HEADLINE = (
-    "The pass `{top}` takes most: {top_share:.0%} of the time, {top_s:.1f} s for {frames} frames"
-    " ({fps:.2f} FPS); {part} is {part_share:.0%} of it."
+    "{title} takes most: {top_share:.0%} of the time ({top_s:.1f} s, {fps:.2f} FPS), of which {part} is"
+    " {part_share:.0%}."
 )
 _PARTS = {
-    "network": "waiting for its networks",
+    "network": "its networks",
     "compute": "the host's own computing",
     "decode": "decoding",
     "read files": "reading what other passes wrote",
     "write files": "writing pictures",
     "wait for frames": "waiting for frames to be decoded",
     "wait for writers": "waiting for pictures to be written",
-    "wait": "waiting for its helper threads",
+    "wait": "waiting",
     "": "nothing",
 }
 
@@ -131,12 +131,11 @@ RULES = (
     ),
     Rule(
         lambda seen: seen.decoding >= _WORTH and 0 < seen.threads < seen.cores,
-        "Passes waited for frames {decoding:.0%} of the time: give the decoder more cores (`--threads`).",
+        "Decoding took {decoding:.0%} of the time: give it more cores (`--threads`).",
     ),
     Rule(
         lambda seen: seen.writing >= _MOST,
-        "Passes wrote pictures, or waited for that, {writing:.0%} of the time: write to a faster disk, or "
-        "give it more cores.",
+        "Writing pictures took {writing:.0%} of the time: write to a faster disk, or give it more cores.",
     ),
     Rule(
         lambda seen: not seen.held,
@@ -153,7 +152,7 @@ def verdict(facts: Mapping[str, Any], stacks: Mapping[Stack, float]) -> dict[str
         stacks: of the run that `facts` was drawn from.
     """
     seen = _seen(facts, stacks)
-    words = {**vars(seen), "part": _PARTS[seen.part]}
+    words = {**vars(seen), "part": _PARTS[seen.part], "title": f"The pass “{seen.top}”"}
     return {
         "bound": seen.top,
         "busy": seen.top_share,
@@ -166,12 +165,12 @@ def _seen(facts: Mapping[str, Any], stacks: Mapping[Stack, float]) -> Seen:
     rows, networks, choices = facts["passes"], facts["networks"], facts["choices"]
     elapsed_s = sum(stacks.values()) and facts["elapsed_s"]
     top = max(rows, key=lambda row: float(row["s"]))
-    part, part_s = next(iter(top["own_thread_s"].items()), ("", 0.0))
+    part, part_s = next(iter(top["spent_s"].items()), ("", 0.0))
     one = max(networks, key=lambda row: float(row["share"]), default=None)
     matte = next((row for row in networks if row["stage"] == "2a"), None)
 
     def share_of(*doing: str) -> float:
-        own = sum(row["own_thread_s"].get(name, 0.0) for row in rows for name in doing)
+        own = sum(row["spent_s"].get(name, 0.0) for row in rows for name in doing)
         return float(own / facts["elapsed_s"])
 
     def share_in(stage: str, model: str = "") -> float:

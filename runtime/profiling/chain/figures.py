@@ -36,9 +36,11 @@ def passes(runs: Sequence[Run]) -> list[dict[str, Any]]:
 
 
 def networks(runs: Sequence[Run]) -> list[dict[str, Any]]:
-    """A row for each network in each pass, in the order in which they first ran."""
+    """A row for each network in each pass, in the order of passes."""
     found = {name: facts for _, recording in runs for name, facts in recording.networks.items()}
-    return [_network(name, facts, runs) for name, facts in found.items()]
+    order = _names(runs)
+    ordered = sorted(found.items(), key=lambda item: order.index(item[1].during))
+    return [_network(name, facts, runs) for name, facts in ordered]
 
 
 def figures(runs: Sequence[Run]) -> list[dict[str, Any]]:
@@ -149,11 +151,24 @@ def _host(name: str, runs: Sequence[Run]) -> dict[str, Any]:
         if one.doing == "compute" and one.function:
             functions[one.function] += seconds
     largest = sorted(functions.items(), key=lambda item: -item[1])[:_MOST_FUNCTIONS]
+    own, helpers = (_by_doing(seen, leads=leads) for leads in (True, False))
     return {
-        "own_thread_s": _by_doing(seen, leads=True),
-        "helpers_s": _by_doing(seen, leads=False),
+        "spent_s": _spent(own, helpers),
+        "own_thread_s": own,
+        "helpers_s": helpers,
         "functions": [{"name": function, "s": round(seconds, 4)} for function, seconds in largest],
     }
+
+
+def _spent(own: dict[str, float], helpers: dict[str, float]) -> dict[str, float]:
+    """What a pass' time went into: where its own thread waited for its helpers, what these were at."""
+    found, working_s = dict(own), sum(helpers.values())
+    if working_s:
+        waited_s = found.pop("wait", 0.0)
+        for doing, seconds in helpers.items():
+            found[doing] = found.get(doing, 0.0) + waited_s * seconds / working_s
+    ordered = sorted(found.items(), key=lambda item: -item[1])
+    return {doing: round(seconds, 4) for doing, seconds in ordered if seconds}
 
 
 def _by_doing(seen: dict[Seen, float], *, leads: bool) -> dict[str, float]:

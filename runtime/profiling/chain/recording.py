@@ -86,6 +86,7 @@ class ChainRecording:
         for item in recording.plan:
             planned[item.place] += item.total_bytes
         self.allocated[during] = planned
+        self._opened(recording, during)
         for stage in recording.stages:
             facts = NetworkFacts(
                 *(during, stage.number, stage.model, "matte"),
@@ -93,15 +94,21 @@ class ChainRecording:
             )
             self.networks[facts.name] = facts
             rows = {batch.frame: batch.pictures for batch in recording.written}
-            seen: set[str] = set()
+            lanes: dict[str, str] = {}
             for span in sorted(recording.of(STAGE + stage.number), key=lambda span: span.start_s):
-                first = FIRST if span.track not in seen else ""
-                seen.add(span.track)
+                first = FIRST if span.track not in lanes else ""
+                track = lanes.setdefault(span.track, f"{NETWORKS} {len(lanes) + 1}" if lanes else NETWORKS)
                 self.batches[facts.name][rows.get(span.frame, recording.batch)] += 1
-                track = f"{NETWORKS} {len(seen)}" if len(seen) > 1 else NETWORKS
                 self.spans.append(span._replace(what=NETWORK + facts.name, track=track, layers=first))
             for what in (COPY_IN, COPY_OUT):
                 name = f"{what} {stage.model} ({during})"
                 for span in recording.of(what):
                     self.spans.append(span._replace(what=name, track=COPIES, layers=""))
                 self.size_bytes[name] += recording.copy_bytes[what] * len(recording.of(what))
+
+    def _opened(self, recording: Recording, during: str) -> None:
+        """The pipeline's network is opened, and its memory taken, until the first frame is decoded."""
+        start_s = self.within(during)[0].start_s
+        end_s = min(span.start_s for span in recording.spans)
+        models = ", ".join(stage.model for stage in recording.stages)
+        self.spans.append(Span(f"{OPEN}{models} ({during})", NETWORKS, start_s, end_s, -1))

@@ -24,7 +24,7 @@ MARKUP = r"""<!doctype html>
   <section class="hero">
     <p class="clip" id="clip"></p>
     <div class="lead">
-      <div class="speed"><span id="fps"></span><small>frames per second,<br><span id="fps-when"></span></small></div>
+      <div class="speed"><span id="fps"></span><small id="fps-note"></small></div>
       <div class="verdict"><h1 id="headline"></h1><ol id="next"></ol></div>
     </div>
     <dl class="tiles" id="tiles"></dl>
@@ -32,8 +32,8 @@ MARKUP = r"""<!doctype html>
 
   <section id="passes">
     <h2>The way of the clip</h2>
-    <p class="note">One pass after the other. Colours: what the pass' own thread was at, seen by its stack fifty
-      times a second, the largest first; helpers that decode, draw and write beside it are in the table.</p>
+    <p class="note">One pass after the other. Colours: what its time went into, by stacks looked at fifty times a second;
+      point at a row for its own thread and its helpers.</p>
     <div id="pass-bars"></div>
     <p class="legend" id="doings"></p>
     <div class="scroll"><table id="pass-table"></table></div>

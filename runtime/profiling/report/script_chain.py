@@ -5,7 +5,7 @@ const seconds = value => value >= 100 ? value.toFixed(0) + " s" : value >= 1 ? v
 const doings = [["network", "--stage", "network"], ["compute", "--decode", "computing"],
   ["write files", "--encode", "writing pictures"], ["read files", "--fill", "reading pictures"],
   ["decode", "--look", "decoding"], ["wait for frames", "--wait", "waiting for frames"],
-  ["wait for writers", "--slot", "waiting for writers"], ["wait", "--faint", "waiting for helpers"]];
+  ["wait for writers", "--slot", "waiting for writers"], ["wait", "--faint", "waiting"]];
 const listed = taken => doings.filter(d => taken[d[0]]).map(d => `${d[2]} ${seconds(taken[d[0]])}`).join("<br>");
 const engine = n => esc(`${n.provider.replace("ExecutionProvider", "")} ${n.precision}`);
 function chainTiles() {
@@ -26,33 +26,33 @@ function chainTiles() {
 function passBars() {
   const end = Math.max(...D.passes.map(p => p.start_s + p.s), 1e-9);
   $("pass-bars").innerHTML = D.passes.map(p => {
-    const all = Object.values(p.own_thread_s).reduce((sum, value) => sum + value, 0);
+    const all = Object.values(p.spent_s).reduce((sum, value) => sum + value, 0);
     let at = 100 * p.start_s / end;
     const full = 100 * p.s / end;
-    const pieces = all ? doings.filter(d => p.own_thread_s[d[0]]).map(d => {
-      const wide = full * p.own_thread_s[d[0]] / all, piece = `<b style="left:${at}%;width:${wide}%;background:var(${d[1]})"></b>`;
+    const pieces = all ? doings.filter(d => p.spent_s[d[0]]).map(d => {
+      const wide = full * p.spent_s[d[0]] / all, piece = `<b style="left:${at}%;width:${wide}%;background:var(${d[1]})"></b>`;
       at += wide;
       return piece;
     }).join("") : `<b style="left:${at}%;width:${full}%;background:var(--pass)"></b>`;
-    const tip = `<b>${esc(p.name)}</b> ${seconds(p.s)}, ${pct(p.share)}<br>${listed(p.own_thread_s)}`;
+    const tip = `<b>${esc(p.name)}</b> ${seconds(p.s)}, ${pct(p.share)}<br>${listed(p.own_thread_s)}` +
+      (listed(p.helpers_s) ? `<br><b>helpers</b><br>${listed(p.helpers_s)}` : "");
     return `<div class="row"><span class="name">${esc(p.name)}${p.stages ? ` <small>${esc(p.stages)}</small>` : ""}</span>` +
       `<span class="lane" data-tip="${esc(tip)}">${pieces}</span><span class="value">${seconds(p.s)}</span></div>`;
   }).join("") + `<div class="axis"><span>0</span><span>${seconds(end / 2)}</span><span>${seconds(end)}</span></div>`;
-  const used = doings.filter(d => D.passes.some(p => p.own_thread_s[d[0]]));
+  const used = doings.filter(d => D.passes.some(p => p.spent_s[d[0]]));
   $("doings").innerHTML = used.map(d => `<span><i style="background:var(${d[1]})"></i>${d[2]}</span>`).join("");
 }
 function passTable() {
-  const rows = D.passes.map(p => `<tr data-tip="${esc(`<b>${esc(p.name)}</b>, helper threads<br>${listed(p.helpers_s) || "none"}`)}">` +
+  const rows = D.passes.map(p => `<tr>` +
     `<td class="l key"><b>${esc(p.name)}</b>${p.functions.slice(0, 3).map(f =>
       `<br><small>${esc(f.name)} ${seconds(f.s)}</small>`).join("")}</td><td>${pct(p.share)}</td><td>${seconds(p.s)}</td>` +
-    `<td>${p.fps.toFixed(p.fps >= 100 ? 0 : p.fps >= 10 ? 1 : 2)}</td><td>${ms(p.per_frame_ms)}</td>` +
+    `<td>${p.fps.toFixed(p.fps >= 100 ? 0 : p.fps >= 10 ? 1 : 2)}</td>` +
     `<td>${p.network_s ? seconds(p.network_s) : ""}</td><td>${p.open_s ? seconds(p.open_s) : ""}</td>` +
-    `<td>${p.shots || ""}</td><td>${p.shots ? ms(p.shot.p50_ms) : ""}</td><td>${p.shots ? ms(p.shot.max_ms) : ""}</td>` +
+    `<td>${p.shots ? `<small>${p.shots} ×</small> ${seconds(p.shot.p50_ms / 1000)}` : ""}</td>` +
     `<td>${p.peak_bytes ? mb(p.peak_bytes) : ""}</td></tr>`);
-  $("pass-table").innerHTML = `<thead><tr><th class="l">pass, and what computed most beside networks</th><th>share</th>` +
-    `<th>time</th><th>FPS</th><th>ms a frame</th><th>networks</th><th>opening</th><th>shots</th><th>p50 ms a shot</th>` +
-    `<th>max</th><th>peak memory</th></tr></thead><tbody>${rows.join("")}<tr><td class="l dim">between passes</td>` +
-    `<td>${pct(D.rest.share)}</td><td>${seconds(D.rest.s)}</td>${"<td></td>".repeat(8)}</tr></tbody>`;
+  $("pass-table").innerHTML = `<thead><tr><th class="l">pass, and what of the host's code computed most</th><th>share</th>` +
+    `<th>time</th><th>FPS</th><th>networks</th><th>opening</th><th>shots, p50</th><th>memory</th></tr></thead><tbody>${rows.join("")}<tr><td class="l dim">between passes</td>` +
+    `<td>${pct(D.rest.share)}</td><td>${seconds(D.rest.s)}</td>${"<td></td>".repeat(5)}</tr></tbody>`;
 }
 function networkTable() {
   const rows = D.networks.filter(n => n.runs).map(n => `<tr data-tip="${esc(`<b>${esc(n.name)}</b><br>${esc(n.library)}, ${esc(n.file)}`)}">` +

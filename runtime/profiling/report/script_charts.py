@@ -9,7 +9,7 @@ $("clip").innerHTML = `<b>${esc(clip.path)}</b> &nbsp;${clip.width}&thinsp;×&th
       (s.precision === "none" ? "" : ` ${esc(s.precision)}`)).join(", "));
 const speed = chain ? D.fps.over_all : D.fps.steady;
 $("fps").textContent = speed.toFixed(speed >= 100 ? 0 : speed >= 10 ? 1 : 2);
-$("fps-when").textContent = chain ? "from the first pass to the last file" : "at steady state";
+$("fps-note").innerHTML = `frames per second,<br>${chain ? "all passes together" : "at steady state"}`;
 $("headline").textContent = D.verdict.headline;
 $("next").innerHTML = D.verdict.next.map(line => `<li>${words(line)}</li>`).join("");
 

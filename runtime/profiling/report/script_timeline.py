@@ -194,7 +194,7 @@ document.querySelector("[data-zoom=steady]").hidden = chain;
 const kindsShown = chain ? ["pass", "shot", "network", "open", "copy"].filter(word =>
   T.names.some(name => name.startsWith(word))) : T.names.filter((name, at) => T.kinds[at] !== "wait");
 $("legend").innerHTML = kindsShown.map(name =>
-  `<span><i style="background:var(${colour(name)})"></i>${esc(name)}</span>`).join("") +
+  `<span><i style="background:var(${colour(T.names.find(other => other.startsWith(name)))})"></i>${esc(name)}</span>`).join("") +
   (chain ? "" : `<span><i style="background:var(--wait)"></i>waiting</span>`);
 addEventListener("resize", paint);
 repaint.push(paint);
