@@ -104,7 +104,7 @@ def stages_asked(
     """
     from trt_anime.runtime.results.places import FOLDERS
 
-    if graph is not None and stages is None and not (start or end):
+    if stages is None and not (start or end) and (graph or settings.device == "null"):
         return ("2a",)
     if stages is not None:
         if start or end:

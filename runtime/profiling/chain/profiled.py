@@ -85,7 +85,10 @@ def _facts(
         **about(options, record),
         "kind": "chain",
         "choices": _told(asdict(choices)),
-        "device": {"name": recording.device or "cpu", "title": recording.title},
+        "device": {
+            "name": recording.device or "cpu",
+            "title": recording.title or record.machine["cpu"],
+        },
         "fps": {"over_all": round(median(one.fps for one, _ in done), 3)},
         "elapsed_s": round(median(one.elapsed_s for one, _ in done), 3),
         "runs": [_run(run) for run in done],
