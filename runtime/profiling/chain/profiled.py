@@ -100,6 +100,7 @@ def _facts(
         "others_cores_busy": round(others, 4),
         "held": held(record.frames, record.computed),
         "memory": _memory(done, rows),
+        "looking_s": round(recording.looking_s, 4),
         "without": record.without,
         "pipeline": pipeline,
         "notices": record.notices,

@@ -80,7 +80,7 @@ class ChainRecorder(Closing):
         self._memory.stop()
         self._stacks.stop()
         found = self.recording
-        found.stacks = dict(self._stacks.seconds)
+        found.stacks, found.looking_s = dict(self._stacks.seconds), self._stacks.spent_s
         for during, watched in self._watched:
             total = found.allocated.setdefault(during, {"device": 0, "pinned": 0})
             for place, size_bytes in watched.allocated.items():

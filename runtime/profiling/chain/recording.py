@@ -50,7 +50,7 @@ class ChainRecording:
         batches: by name of a network, how often it ran with how many.
         size_bytes: that copies moved, by the name of their spans.
         allocated: by pass and ``device`` or ``pinned``, bytes that its networks took.
-        stacks: see `stacks`.
+        stacks: see `stacks`; looking at them took `looking_s` of CPU time.
         pipeline: of stage 2a's network; None where that didn't run.
     """
 
@@ -64,6 +64,7 @@ class ChainRecording:
     size_bytes: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     allocated: dict[str, dict[str, int]] = field(default_factory=dict)
     stacks: dict[Seen, float] = field(default_factory=dict)
+    looking_s: float = 0.0
     pipeline: Recording | None = None
 
     def of(self, start: str) -> list[Span]:

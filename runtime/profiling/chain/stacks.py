@@ -87,10 +87,14 @@ class StackSampler:
 
     Args:
         during: tells the pass that goes on.
+
+    Attributes:
+        spent_s: CPU time that looking took, once stopped.
     """
 
     def __init__(self, during: Callable[[], str]) -> None:
         self.seconds: dict[Seen, float] = defaultdict(float)
+        self.spent_s = 0.0
         self._during = during
         self._leader = threading.get_ident()
         self._known: dict[CodeType, _Code] = {}
@@ -115,6 +119,7 @@ class StackSampler:
                     if seen.leads or not seen.doing.startswith("wait"):
                         self.seconds[seen] += now - before
             before = now
+        self.spent_s = time.thread_time()
 
     def _seen(self, during: str, leads: bool, frame: FrameType) -> Seen:
         codes = []
