@@ -1,7 +1,7 @@
 """What profiling costs, in pairs of runs with a recorder and without: `python -m benchmarks.profile_cost`.
 
-On the null device nothing is computed, so many more frames pass in a second: there a recorder weighs most. In
-the chain the truth stands in for its networks: what is left is what the host's threads do.
+On the null device nothing is computed, so many more frames pass in a second: there a recorder weighs most.
+In the chain the truth stands in for its networks: what is left is what the host's threads do.
 """
 
 import argparse

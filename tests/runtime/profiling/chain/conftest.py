@@ -27,7 +27,7 @@ from trt_anime.runtime.plates.filling import Fill, fill_simple
 from trt_anime.runtime.profiling.chain.profiled import profile_chain
 from trt_anime.runtime.profiling.profiled import Profile
 
-FRAMES = 24
+FRAMES = 16
 KEY_EVERY = 4
 STAGES = ("1", "2a", "2b", "2c", "3")
 SEGMENT_S, FILL_S = 0.005, 0.012
