@@ -8,7 +8,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -102,9 +102,7 @@ def chain_cost(pairs: int) -> Cost:
         for number in range(pairs):
             runs: dict[bool, tuple[float, float]] = {}
             for on in (False, True) if number % 2 else (True, False):
-                recorder = (
-                    ChainRecorder(lambda title, total: nullcontext(lambda count: None)) if on else None
-                )
+                recorder = ChainRecorder(_untracked) if on else None
                 runs[on] = _chain_seconds(Oracle(scene), clip, recorder)
                 own += [recorder.recording.looking_s / runs[on][1]] if recorder else []
             found.append((runs[True][0] / runs[False][0], runs[True][1] / runs[False][1]))
@@ -119,8 +117,14 @@ def _chain_seconds(oracle: Oracle, clip: Path, recorder: ChainRecorder | None) -
     )
     start_s = time.process_time()
     with recorder or nullcontext():
-        told = {"track": recorder.track, "watch": recorder} if recorder else {}
-        record = process_chain(options, _choices(), files=_no_files, tools=oracle.tools(), **told)
+        record = process_chain(
+            options,
+            _choices(),
+            files=_no_files,
+            tools=oracle.tools(),
+            track=recorder.track if recorder else _untracked,
+            watch=recorder,
+        )
     return record.elapsed_s, time.process_time() - start_s
 
 
@@ -135,6 +139,10 @@ def _choices() -> Choices:
         effects=replace(fast.effects, prompts=(PROMPT,)),
         plates=replace(fast.plates, model=NONE),
     )
+
+
+def _untracked(title: str, total: int | None) -> AbstractContextManager[Callable[[int], None]]:
+    return nullcontext(lambda count: None)
 
 
 def _no_files(model: str) -> ModelFiles:

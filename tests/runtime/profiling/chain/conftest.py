@@ -90,7 +90,7 @@ def profiled(
 ) -> Iterator[Profiled]:
     """Profiles the film; `fill_s` and `segment_s` are how long the networks take."""
     oracle, clip = scene_clip
-    takes = {}
+    takes: dict[str, float] = {}
 
     def opened(kind: str, device: Any, **given: Any) -> tuple[FakeSession, list[str]]:
         seconds = takes[kind]
