@@ -225,7 +225,7 @@ def test_replayed_stages_with_options_first(tmp_path: Path, clip: Path, run: Run
         (["CLIP", "-o", "out", "--stages", "1", "--start-stage", "2"], 2, "goes without --start-stage"),
         (["CLIP", "-o", "out", "--stages", "1,2a", "--format", "png16"], 2, "format png16"),
         (["CLIP", "-o", "out", "--config", "none.json"], 2, "none.json: can't be read"),
-        (["CLIP", "-o", "out", "--preset", "fast"], 3, "networks that can't be had here: stage 1 wants"),
+        (["CLIP", "-o", "out", "--preset", "fast"], 3, "stage 2a wants u2netp (u2netp: isn't here)"),
         (["CLIP", "-o", "out", "--graph", "a.onnx", "--model", "u2netp"], 2, "give one of the two"),
         (["compare", "no-a", "no-b"], 2, "can't be read"),
         (["compare", "CLIP", "CLIP"], 2, "is not JSON"),
