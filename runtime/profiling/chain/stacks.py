@@ -28,9 +28,8 @@ Doing = Literal[
 
 _Rules = tuple[tuple[str, str, Doing], ...]
 
-_EVERY_S = 0.02
+_EVERY_S = 0.04
 _RUNTIME = Path(__file__).parents[2]  # the folder of `runtime`, in a checkout or an installed package
-_OWN = "sampler"  # how the threads are called that look
 _WAITS = ("threading.py", "queue.py", "concurrent/futures/thread.py", "concurrent/futures/_base.py")
 # Loops of threads that stand in a queue's own code, which leaves no frame, while there is nothing to do.
 _IDLE = ("devices/schedule.py _run", "pipeline/flow.py _take_all")
@@ -99,7 +98,7 @@ class StackSampler:
         self._leader = threading.get_ident()
         self._known: dict[CodeType, _Code] = {}
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"{_OWN} of stacks", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="stacks", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -108,16 +107,15 @@ class StackSampler:
         self._thread.join()
 
     def _run(self) -> None:
-        before = time.perf_counter()
+        own, before = threading.get_ident(), time.perf_counter()
         while not self._ended.wait(_EVERY_S):
             now = time.perf_counter()
             during = self._during()
-            own = {thread.ident for thread in threading.enumerate() if thread.name.startswith(_OWN)}
             for ident, frame in sys._current_frames().items():
-                if ident not in own:
-                    seen = self._seen(during, ident == self._leader, frame)
-                    if seen.leads or not seen.doing.startswith("wait"):
-                        self.seconds[seen] += now - before
+                leads = ident == self._leader
+                # Helpers that wait are let go at once: there are many of them.
+                if leads or (ident != own and not self._code(frame.f_code).waits):
+                    self.seconds[self._seen(during, leads, frame)] += now - before
             before = now
         self.spent_s = time.thread_time()
 

@@ -89,7 +89,7 @@ def test_threads_are_seen_at_what_they_do(made: Profile) -> None:
     """The passes' own thread all of the time; others while they work."""
     for row in made.facts["passes"]:
         if row["s"] > 0.2:
-            assert sum(row["own_thread_s"].values()) == pytest.approx(row["s"], rel=0.25, abs=0.06)
+            assert sum(row["own_thread_s"].values()) == pytest.approx(row["s"], rel=0.25, abs=0.12)
             assert sum(row["spent_s"].values()) == pytest.approx(
                 sum(row["own_thread_s"].values()), abs=0.001
             )
