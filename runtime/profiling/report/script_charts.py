@@ -67,14 +67,16 @@ function histogram(values, low, high, shade) {
   return `<svg viewBox="0 0 300 26" preserveAspectRatio="none"><line x1="0" x2="300" y1="25.5" y2="25.5" ` +
     `stroke="var(--line)"/>${columns}</svg>`;
 }
-const every = Object.values(D.distributions).flat().filter(value => value > 0);
+const spreads = D.figures.filter(row => !row.name.startsWith("pass "));  // these have a table of their own
+const every = spreads.flatMap(row => D.distributions[row.name] || []).filter(value => value > 0);
 const low = Math.max(1e-3, every.reduce((a, b) => Math.min(a, b), Infinity));
 const high = Math.max(low * 10, every.reduce((a, b) => Math.max(a, b), 0));
-const rowsOf = D.figures.map(row => `<tr><td class="l"><i class="dot" style="background:var(` +
+const rowsOf = spreads.map(row => `<tr><td class="l"><i class="dot" style="background:var(` +
   `${row.kind === "wait" ? "--wait" : colour(row.name)})"></i>${esc(row.name)}</td><td class="chart">` +
   `${histogram(D.distributions[row.name] || [], low, high, row.kind === "wait" ? "--wait" : colour(row.name))}` +
   `</td><td>${ms(row.p50_ms)}</td><td class="opt">${ms(row.p90_ms)}</td><td>${ms(row.p99_ms)}</td>` +
   `<td class="opt">${ms(row.max_ms)}</td><td class="opt dim">${row.count}</td></tr>`).join("");
+$("spread").hidden = !spreads.length;
 $("latency").innerHTML = `<thead><tr><th class="l">ms</th><th class="l" style="font-weight:400">` +
   `${ms(low)} … ${ms(high)}</th><th>p50</th><th class="opt">p90</th><th>p99</th><th class="opt">max</th>` +
   `<th class="opt">count</th></tr></thead><tbody>${rowsOf}</tbody>`;

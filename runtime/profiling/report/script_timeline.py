@@ -58,7 +58,8 @@ function paint() {
     pen.beginPath();
     if (pen.roundRect && wide > 4) pen.roundRect(from, y, wide, high, 3); else pen.rect(from, y, wide, high);
     pen.fill();
-    if (wide > 34 && !wait || wide > 60) {
+    const fits = frame >= 0 || wide > 6 * T.names[name].length - 30;
+    if (fits && (wide > 34 && !wait || wide > 60)) {
       pen.fillStyle = wait || slot ? ink : "#fff";
       pen.globalAlpha *= .92;
       const title = T.names[name].replace(/^(pass|network) /, "");
