@@ -163,7 +163,7 @@ def verdict(facts: Mapping[str, Any], stacks: Mapping[Stack, float]) -> dict[str
 
 def _seen(facts: Mapping[str, Any], stacks: Mapping[Stack, float]) -> Seen:
     rows, networks, choices = facts["passes"], facts["networks"], facts["choices"]
-    elapsed_s = sum(stacks.values()) and facts["elapsed_s"]
+    elapsed_s = float(facts["elapsed_s"])
     top = max(rows, key=lambda row: float(row["s"]))
     part, part_s = next(iter(top["spent_s"].items()), ("", 0.0))
     one = max(networks, key=lambda row: float(row["share"]), default=None)
@@ -171,7 +171,7 @@ def _seen(facts: Mapping[str, Any], stacks: Mapping[Stack, float]) -> Seen:
 
     def share_of(*doing: str) -> float:
         own = sum(row["spent_s"].get(name, 0.0) for row in rows for name in doing)
-        return float(own / facts["elapsed_s"])
+        return float(own / elapsed_s)
 
     def share_in(stage: str, model: str = "") -> float:
         found = [row for row in networks if row["stage"] == stage and model in ("", row["model"])]
@@ -188,12 +188,12 @@ def _seen(facts: Mapping[str, Any], stacks: Mapping[Stack, float]) -> Seen:
         device=facts["device"]["name"].partition(":")[0],
         network=one["model"] if one else "",
         network_pass=one["during"] if one else "",
-        network_share=sum(float(row["network_s"]) for row in rows) / facts["elapsed_s"],
+        network_share=sum(float(row["network_s"]) for row in rows) / elapsed_s,
         one_share=one["share"] if one else 0.0,
         provider=one["provider"] if one else "",
-        views=_views(stacks) / elapsed_s if elapsed_s else 0.0,
+        views=_views(stacks) / elapsed_s,
         captions=share_in("4", choices["annotation"]["captions"]),
-        opening=sum(float(row["open_s"]) for row in rows) / facts["elapsed_s"],
+        opening=sum(float(row["open_s"]) for row in rows) / elapsed_s,
         matte=matte["share"] if matte else 0.0,
         matte_model=matte["model"] if matte else "",
         matte_precision=matte["precision"] if matte else "",
