@@ -1,27 +1,37 @@
 """What profiling costs, in pairs of runs with a recorder and without: `python -m benchmarks.profile_cost`.
 
 On the null device nothing is computed, so many more frames pass in a second: there a recorder weighs most.
+In the chain the truth stands in for its networks: what is left is what the host's threads do.
 """
 
 import argparse
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from benchmarks.footage import CLIP
 from benchmarks.machine import OtherLoad, cpu, now
+from samples.film import FilmOptions, write_film
+from samples.oracle import PROMPT, Oracle
+from samples.scene import Scene, SceneOptions
 from trt_anime.export import graphs
 from trt_anime.runtime.options import ProcessOptions
+from trt_anime.runtime.passes.choices import NONE, PRESETS, Choices
+from trt_anime.runtime.passes.networks import ModelFiles
+from trt_anime.runtime.passes.run import process_chain
 from trt_anime.runtime.process import process_clip
 from trt_anime.runtime.profiling.bootstrap import change
+from trt_anime.runtime.profiling.chain.recorder import ChainRecorder
 from trt_anime.runtime.profiling.run_recorder import RunRecorder
 
 MODEL = "u2netp"
+DEVICES = ("cpu", "null", "chain")
+_SCENE = SceneOptions(seed=3, width=320, height=180, frames=48)
 
 
 @dataclass(frozen=True)
@@ -31,7 +41,8 @@ class Cost:
     Attributes:
         time: of a run.
         cpu: CPU time, which other programs disturb less.
-        own: share of a run's CPU time that is spent in the recorder's own functions.
+        own: share of a run's CPU time that is spent in the recorder's own functions; of the chain, in
+            looking at stacks.
     """
 
     device: str
@@ -67,13 +78,75 @@ class TimedRecorder(RunRecorder):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=5)
-    parser.add_argument("--devices", nargs="+", default=["cpu", "null"], choices=["cpu", "null"])
+    parser.add_argument("--devices", nargs="+", default=DEVICES, choices=DEVICES)
     given = parser.parse_args()
     load = OtherLoad()
-    costs = [cost(device, given.pairs) for device in given.devices]
+    costs = [cost_of(device, given.pairs) for device in given.devices]
     print(f"{now()}, {cpu()}, other programs {load.share():.0%} of the CPU")
     for one in costs:
         print(one.line())
+
+
+def cost_of(device: str, pairs: int) -> Cost:
+    """`device`: one of `DEVICES`."""
+    return chain_cost(pairs) if device == "chain" else cost(device, pairs)
+
+
+def chain_cost(pairs: int) -> Cost:
+    """Pairs of all stages, the truth in place of networks, in alternating order after a run to warm up."""
+    scene, found, own = Scene(_SCENE), [], []
+    with tempfile.TemporaryDirectory() as folder:
+        clip = Path(folder) / "film.mp4"
+        write_film(scene, clip, FilmOptions(preset="veryfast", sound=False))
+        _chain_seconds(Oracle(scene), clip, None)
+        for number in range(pairs):
+            runs: dict[bool, tuple[float, float]] = {}
+            for on in (False, True) if number % 2 else (True, False):
+                recorder = ChainRecorder(_untracked) if on else None
+                runs[on] = _chain_seconds(Oracle(scene), clip, recorder)
+                own += [recorder.recording.looking_s / runs[on][1]] if recorder else []
+            found.append((runs[True][0] / runs[False][0], runs[True][1] / runs[False][1]))
+    walls, cpus = zip(*found, strict=True)
+    return Cost("chain", walls, cpus, own=median(own))
+
+
+def _chain_seconds(oracle: Oracle, clip: Path, recorder: ChainRecorder | None) -> tuple[float, float]:
+    """As `_seconds`."""
+    options = ProcessOptions(
+        input=clip, output=clip.with_name("chain"), stages=_STAGES, preset="fast", overwrite=True
+    )
+    start_s = time.process_time()
+    with recorder or nullcontext():
+        record = process_chain(
+            options,
+            _choices(),
+            files=_no_files,
+            tools=oracle.tools(),
+            track=recorder.track if recorder else _untracked,
+            watch=recorder,
+        )
+    return record.elapsed_s, time.process_time() - start_s
+
+
+_STAGES = ("1", "2a", "2b", "2c", "3", "4")
+
+
+def _choices() -> Choices:
+    fast = PRESETS["fast"]
+    return replace(
+        fast,
+        segmentation=replace(fast.segmentation, method="matte", model=NONE),
+        effects=replace(fast.effects, prompts=(PROMPT,)),
+        plates=replace(fast.plates, model=NONE),
+    )
+
+
+def _untracked(title: str, total: int | None) -> AbstractContextManager[Callable[[int], None]]:
+    return nullcontext(lambda count: None)
+
+
+def _no_files(model: str) -> ModelFiles:
+    raise AssertionError(f"nobody needs the files of {model}")
 
 
 def cost(device: str, pairs: int) -> Cost:

@@ -107,7 +107,7 @@ def new_record(
     """A record of a run that starts now."""
     return RunRecord(
         input=input_facts(clip),
-        options={name: _plain(value) for name, value in options.items()},
+        options={name: plain(value) for name, value in options.items()},
         device=device,
         stages=[_stage_record(node) for node in plan.chain.nodes],
         outputs=[str(path) for path in outputs],
@@ -159,7 +159,7 @@ def _stage_record(node: Node) -> StageRecord:
     session = node.session
     return StageRecord(
         stage=node.number,
-        origin={name: _plain(value) for name, value in asdict(session.origin).items()},
+        origin={name: plain(value) for name, value in asdict(session.origin).items()},
         info=asdict(session.info),
         parallel_runs=session.parallel,
         threads_per_run=session.threads_per_run,
@@ -168,15 +168,15 @@ def _stage_record(node: Node) -> StageRecord:
 
 def input_facts(clip: ClipInfo) -> dict[str, Any]:
     """A clip as `run.json` has it."""
-    facts = {name: _plain(value) for name, value in asdict(clip).items()}
+    facts = {name: plain(value) for name, value in asdict(clip).items()}
     if clip.frames is not None:
         facts["duration_s"] = round(float(clip.frames / clip.rate), 3)
     return facts
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     if isinstance(value, tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return str(value) if isinstance(value, (Path, Fraction)) else value
 
 

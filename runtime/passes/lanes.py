@@ -14,7 +14,6 @@ from trt_anime.runtime.ledger.segments import FILE_NAME as LEDGER
 from trt_anime.runtime.passes import finish
 from trt_anime.runtime.passes.context import Context, OfShot, matte_folder
 from trt_anime.runtime.passes.describe import layers_of
-from trt_anime.runtime.passes.networks import Networks
 from trt_anime.runtime.passes.progress import Progress
 from trt_anime.runtime.passes.record import ChainRecord, PassRecord
 from trt_anime.runtime.passes.side_by_side import Gate, side_by_side
@@ -36,7 +35,6 @@ class Lanes:
     """All passes of one run.
 
     Args:
-        networks: gives a pass networks of its own.
         shots: of the clip.
     """
 
@@ -46,11 +44,10 @@ class Lanes:
         record: ChainRecord,
         progress: Progress,
         track: Track,
-        networks: Callable[[], Networks],
         shots: Sequence[Shot],
     ) -> None:
         self._context, self._record, self._progress = context, record, progress
-        self._track, self._networks, self._shots = track, networks, shots
+        self._track, self._shots = track, shots
         self._writing = threading.Lock()
         # Frames of a matte that goes on from an earlier run are looked at when it is whole: some of what
         # lies there may be made again.
@@ -61,14 +58,14 @@ class Lanes:
         """Shot by shot all that can be at once; then what looks at the film as a whole.
 
         A GPU may have room for the networks of one pass, but not of all: what fails side by side is tried
-        again alone before the run fails.
+        again alone before the run fails. Whoever measures passes measures each by itself.
 
         Args:
             matte: what decides stage 2a's network, if that is to run.
         """
         options = self._context.options
         try:
-            if options.cores < SIDE_BY_SIDE:
+            if options.cores < SIDE_BY_SIDE or self._context.networks.is_watched:
                 self._one_after_another(passes, matte)
             else:
                 try:
@@ -185,7 +182,7 @@ class Lanes:
 
     def _own(self, gate: Gate) -> Context:
         """The context of one pass: networks of its own, and an end as soon as another fails."""
-        return replace(self._context, networks=self._networks(), go_on=gate.go_on)
+        return replace(self._context, networks=self._context.networks.own(), go_on=gate.go_on)
 
     def _end(self, one: Pass, context: Context, frames: int, seconds: float) -> None:
         self._progress.end(one.name)

@@ -42,5 +42,6 @@ def matte(context: Context, advance: Callable[[int], None]) -> list[dict[str, An
         graph=lambda stage: context.networks.files(model).graphs["matte"],
         notify=context.notify,
         track=track,
+        recorder=context.networks.recorder,
     )
     return [{"model": model, "graph": "matte", "origin": stage.origin} for stage in record.stages]

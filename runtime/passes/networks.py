@@ -1,6 +1,7 @@
 """Networks as functions of arrays, opened by a pass when its first shot comes, closed with it."""
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -14,6 +15,8 @@ from trt_anime.errors import MissingError
 from trt_anime.runtime.devices.api import Device, Shape
 from trt_anime.runtime.devices.opening import candidates, open_device
 from trt_anime.runtime.options import ProcessOptions
+from trt_anime.runtime.passes.watch import Watch
+from trt_anime.runtime.pipeline.recorder import Recorder
 from trt_anime.runtime.sessions.api import Origin, Session
 from trt_anime.runtime.sessions.opening import open_graph, runs_on
 from trt_anime.runtime.sessions.running import Arrays, Running
@@ -101,13 +104,36 @@ class Networks:
 
     Args:
         size: (height, width) of the frames.
+        watch: hears of every network.
     """
 
     def __init__(
-        self, options: ProcessOptions, *, size: tuple[int, int], files: FilesOf, notify: Notify
+        self,
+        options: ProcessOptions,
+        *,
+        size: tuple[int, int],
+        files: FilesOf,
+        notify: Notify,
+        watch: Watch | None = None,
     ) -> None:
         self._options, self._size, self._files, self._notify = options, size, files, notify
+        self._watch = watch
         self.used: list[Used] = []
+
+    def own(self) -> "Networks":
+        """The same for one pass, which notes what it used."""
+        return Networks(
+            self._options, size=self._size, files=self._files, notify=self._notify, watch=self._watch
+        )
+
+    @property
+    def is_watched(self) -> bool:
+        return self._watch is not None
+
+    @property
+    def recorder(self) -> Recorder | None:
+        """For stage 2a's network, which runs in a pipeline of its own."""
+        return None if self._watch is None else self._watch.recorder
 
     @contextmanager
     def device(self) -> Iterator[Device]:
@@ -148,6 +174,7 @@ class Networks:
     def sessions(self, model: str, *kinds: str, stage: str) -> Iterator[tuple[Device, dict[str, Session]]]:
         """As `open`: the sessions, and the device that they are on, for who puts work on it itself."""
         files = self._files(model).graphs
+        start_s = time.perf_counter()
         with ExitStack() as stack:
             device = stack.enter_context(self.device())
             found: dict[str, Session] = {}
@@ -157,6 +184,8 @@ class Networks:
                 for sentence in notices:
                     self._notify(sentence)
                 self.used.append(Used(model, kind, session.origin))
+            if self._watch is not None:
+                device, found = self._watch.opened(stage, model, device, found, start_s)
             yield device, found
 
     def _session(self, kind: str, file: Path, device: Device, stage: str) -> tuple[Session, list[str]]:

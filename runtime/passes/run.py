@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, astuple, replace
 from datetime import UTC, datetime
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 from trt_anime.errors import InputError, MissingError, OutputError, TrtAnimeError
@@ -30,6 +30,7 @@ from trt_anime.runtime.passes.record import ChainRecord
 from trt_anime.runtime.passes.sources import NETWORKS
 from trt_anime.runtime.passes.table import MATTE, PASSES, Pass
 from trt_anime.runtime.passes.tools import Tools
+from trt_anime.runtime.passes.watch import Watch
 from trt_anime.runtime.record import ending, input_facts, machine_facts
 from trt_anime.runtime.results.places import FOLDERS
 from trt_anime.runtime.results.shots import Shot, read_shots, write_shots
@@ -43,6 +44,7 @@ def process_chain(
     tools: Tools = NETWORKS,
     notify: Notify = lambda sentence: None,
     track: Track = lambda title, total: nullcontext(lambda count: None),
+    watch: Watch | None = None,
 ) -> ChainRecord:
     """Split a clip into layers, stage by stage.
 
@@ -55,6 +57,7 @@ def process_chain(
         tools: where networks come from.
         notify: takes one sentence at a time that the user should see.
         track: see `Track`.
+        watch: hears of every network.
 
     Raises:
         InputError: the clip, a choice or the output folder can't be used; nothing was written.
@@ -87,7 +90,10 @@ def process_chain(
         for sentence in notices:
             tell(sentence)
         with _recorded(record, options):
-            _Run(options, choices, clip, record, progress, tools, files, tell, track).go(passes)
+            networks = Networks(
+                options, size=(clip.height, clip.width), files=files, notify=tell, watch=watch
+            )
+            _Run(options, choices, clip, record, progress, tools, networks, tell, track).go(passes)
     return record
 
 
@@ -138,22 +144,19 @@ class _Run:
         record: ChainRecord,
         progress: Progress,
         tools: Tools,
-        files: FilesOf,
+        networks: Networks,
         notify: Notify,
         track: Track,
     ) -> None:
         self._options, self._choices, self._record, self._progress = options, choices, record, progress
-        self._files, self._notify, self._track = files, notify, track
-        self._own_networks = partial(
-            Networks, options, size=(clip.height, clip.width), files=files, notify=notify
-        )
+        self._networks, self._notify, self._track = networks, notify, track
         self._clip_identity = input_identity(clip) | versions() | {"held frames": _held(options)}
         self._context = Context(
             options=options,
             choices=choices,
             stages=frozenset(options.stages),
             clip=clip,
-            networks=self._own_networks(),
+            networks=networks,
             tools=tools,
             notify=notify,
             facts=lambda name: {shot: done.facts for shot, done in progress.done(name).items()},
@@ -170,7 +173,7 @@ class _Run:
         wanted = self._taken_up(passes, identities)
         reads_matte = any(MATTE in one.reads for one in wanted)
         context = replace(self._context, landmarks=self._landmarks())
-        lanes = Lanes(context, record, self._progress, self._track, self._own_networks, shots)
+        lanes = Lanes(context, record, self._progress, self._track, shots)
         lanes.go(wanted, matte=identities.get(MATTE) if reads_matte else None)
         finish.finish(self._context, record, self._track)
         remove_work(self._options.output)
@@ -244,7 +247,7 @@ class _Run:
         return {
             f"graph {name} of {model}": sha256_of(path)
             for model in self._choices.models(stages)
-            for name, path in self._files(model).graphs.items()
+            for name, path in self._networks.files(model).graphs.items()
         }
 
 

@@ -19,7 +19,7 @@ class Row:
 
     Attributes:
         before_ms, after_ms: means over runs.
-        change: None where it is in one of the two only.
+        change: None where it is in one of the two only, or nothing says how sure it is.
         counts: a slowdown of it is one of the program; waits are what others took.
     """
 
@@ -64,7 +64,13 @@ def compare(before: dict[str, Any], after: dict[str, Any]) -> Comparison:
 
 def _row(name: str, before: dict[str, Any], after: dict[str, Any], level: float) -> Row:
     first, second = _samples(before, name), _samples(after, name)
-    return Row(name, _mean(first), _mean(second), change(first, second, level=level), _counts(name))
+    both = [first, second] if _knows(first) and _knows(second) else [[], []]
+    return Row(name, _mean(first), _mean(second), change(*both, level=level), _counts(name))
+
+
+def _knows(runs: Sequence[Sequence[float]]) -> bool:
+    """One sample says nothing of how samples differ by themselves."""
+    return sum(map(len, runs)) > 1
 
 
 def _counts(name: str) -> bool:
@@ -90,7 +96,8 @@ def _differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
         "device": [one["device"]["title"] for one in (before, after)],
         "cores": [one["machine"]["usable_cores"] for one in (before, after)],
         "format": [one["options"]["format"] for one in (before, after)],
-        "batch": [one["memory"]["batch"] for one in (before, after)],
+        "kind": [one.get("kind", "frames") for one in (before, after)],
+        "batch": [_batch(one) for one in (before, after)],
         "stages": [_stages(one) for one in (before, after)],
     }
     found = [f"{name}: {one} against {other}" for name, (one, other) in pairs.items() if one != other]
@@ -103,8 +110,18 @@ def _differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     return found
 
 
-def _stages(profile: dict[str, Any]) -> str:
-    return ", ".join(
-        f"{stage['number']} {stage['model']} {stage['precision']} on {stage['provider']}"
-        for stage in profile["stages"]
+def _batch(profile: dict[str, Any]) -> int:
+    given = (
+        profile["options"]["batch_size"] if profile.get("kind") == "chain" else profile["memory"]["batch"]
     )
+    return int(given)
+
+
+def _stages(profile: dict[str, Any]) -> str:
+    """What ran; each model of several stages once."""
+    if profile.get("kind") == "chain":
+        ran = [(row["stage"], row["model"], row) for row in profile["networks"]]
+    else:
+        ran = [(stage["number"], stage["model"], stage) for stage in profile["stages"]]
+    words = [f"{number} {model} {row['precision']} on {row['provider']}" for number, model, row in ran]
+    return ", ".join(dict.fromkeys(words))

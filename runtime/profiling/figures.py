@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from trt_anime.runtime.pipeline import recorder
-from trt_anime.runtime.profiling.spans import COPY_IN, COPY_OUT, SLOT, STAGE, Recording, Span
+from trt_anime.runtime.profiling.spans import COPY_IN, COPY_OUT, SLOT, STAGE, Recording, Sample, Span
 from trt_anime.runtime.profiling.steady import (
     Window,
     busy_s,
@@ -36,7 +36,7 @@ _ORDER = (
     SLOT,
 )
 _WAITS = (recorder.WAIT_SLOT, recorder.WAIT_RESULTS, "queue before", SLOT)
-_DEVICE = (COPY_IN, COPY_OUT, STAGE)
+_DEVICE = (COPY_IN, COPY_OUT, STAGE, "network ")
 _MOST_SAMPLES = 2000
 
 # The whole, as `compare` sees it: seconds per frame of a few batches each.
@@ -81,7 +81,7 @@ def samples(recording: Recording) -> dict[str, list[float]]:
     """Milliseconds for `compare`: by name, in time's order, thinned where there are very many."""
     window = window_of(recording)
     found = {WHOLE: seconds_per_frame(window), **steady_seconds(recording, window)}
-    return {name: _thinned([value * 1000 for value in values]) for name, values in found.items()}
+    return {name: thinned([value * 1000 for value in values]) for name, values in found.items()}
 
 
 def queues(recording: Recording) -> list[Span]:
@@ -165,8 +165,13 @@ def _needs(span: Span, recording: Recording) -> list[str]:
 
 
 def _cores(recording: Recording, window: Window) -> tuple[float, float]:
+    return cores_busy(
+        [sample for sample in recording.samples if window.start_s <= sample.at_s <= window.end_s]
+    )
+
+
+def cores_busy(seen: Sequence[Sample]) -> tuple[float, float]:
     """CPU cores that this process, and all others, kept busy on average."""
-    seen = [sample for sample in recording.samples if window.start_s <= sample.at_s <= window.end_s]
     if len(seen) < 2:
         return 0.0, 0.0
     first, last = seen[0], seen[-1]
@@ -179,7 +184,8 @@ def _place(name: str) -> tuple[int, str]:
     return (places[0] if places else len(_ORDER)), name
 
 
-def _thinned(values: list[float]) -> list[float]:
+def thinned(values: list[float]) -> list[float]:
+    """In time's order, every n-th where there are very many."""
     step = -(-len(values) // _MOST_SAMPLES) or 1
     return [round(value, 4) for value in values[::step]]
 

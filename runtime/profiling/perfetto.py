@@ -7,8 +7,13 @@ from trt_anime.runtime.profiling.figures import name_of
 from trt_anime.runtime.profiling.spans import SLOT, STAGE, Recording, Span
 
 # Group of tracks -> its number; a track belongs to the first whose words begin its name.
-_GROUPS = {"device streams": 2, "slots": 3, "host threads": 1}
-_STARTS = {"compute": "device streams", "copy": "device streams", "slot": "slots"}
+_GROUPS = {"passes and networks": 4, "device streams": 2, "slots": 3, "host threads": 1}
+_PASSES = ("passes", "shots", "networks", "copies")
+_STARTS = dict.fromkeys(_PASSES, "passes and networks") | {
+    "compute": "device streams",
+    "copy": "device streams",
+    "slot": "slots",
+}
 
 
 def trace(recording: Recording) -> dict[str, Any]:
@@ -40,12 +45,12 @@ def trace(recording: Recording) -> dict[str, Any]:
 
 
 def tracks_of(recording: Recording) -> list[str]:
-    """In the order of a frame's way."""
-    order = ("feed", "copy in", "compute", "copy out", "collect", "encode", "slot")
+    """In the order of a frame's way, below the passes where there are any."""
+    order = (*_PASSES, "feed", "copy in", "compute", "copy out", "collect", "encode", "slot")
     found = dict.fromkeys(span.track for span in recording.spans)
 
     def place(track: str) -> tuple[int, str]:
-        return next((at for at, start in enumerate(order) if track.startswith(start)), 5), track
+        return next((at for at, start in enumerate(order) if track.startswith(start)), 9), track
 
     return sorted(found, key=place)
 

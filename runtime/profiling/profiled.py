@@ -14,6 +14,7 @@ from trt_anime.errors import InputError
 from trt_anime.files import output_error
 from trt_anime.runtime.equipment import GraphOf, Notify
 from trt_anime.runtime.options import ProcessOptions
+from trt_anime.runtime.passes.record import ChainRecord
 from trt_anime.runtime.process import process_clip
 from trt_anime.runtime.profiling import figures
 from trt_anime.runtime.profiling.advice import Seen, bound_of, busiest_stage, verdict
@@ -23,9 +24,9 @@ from trt_anime.runtime.profiling.run_recorder import RunRecorder
 from trt_anime.runtime.profiling.spans import Recording
 from trt_anime.runtime.profiling.steady import window_of
 from trt_anime.runtime.profiling.waterfall import waterfall
-from trt_anime.runtime.record import RunRecord
+from trt_anime.runtime.record import RunRecord, plain
 
-SCHEMA = 1
+SCHEMA = 2
 
 Track = Callable[[int | None], AbstractContextManager[Callable[[int], None]]]
 
@@ -61,7 +62,7 @@ def profile_clip(
         TrtAnimeError: as `process_clip`.
     """
     done: list[tuple[RunRecord, Recording]] = []
-    with _folder_below(options.output) as folder:
+    with folder_below(options.output) as folder:
         for number in range(runs):
             once = replace(options, output=Path(folder) / str(number), overwrite=False, resume=False)
             with RunRecorder() as recorder:
@@ -78,8 +79,8 @@ def profile_clip(
     return _profile(options, done, alone)
 
 
-def _folder_below(folder: Path) -> tempfile.TemporaryDirectory[str]:
-    """On the disk that the user named: how fast that writes is part of the profile."""
+def folder_below(folder: Path) -> tempfile.TemporaryDirectory[str]:
+    """On the disk that the user named: how fast that writes is part of the profile. Raises OutputError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         return tempfile.TemporaryDirectory(prefix=".layers-", dir=folder)
@@ -87,45 +88,65 @@ def _folder_below(folder: Path) -> tempfile.TemporaryDirectory[str]:
         raise output_error(folder, error) from error
 
 
-def _quiet(sentence: str) -> None:
-    """The first run has said it."""
-
-
-def _profile(options: ProcessOptions, done: Sequence[tuple[RunRecord, Recording]], alone: Alone) -> Profile:
-    ordered = sorted(done, key=lambda one: _steady_fps(one[1]))
-    record, recording = ordered[len(ordered) // 2]
-    recordings = [found for _, found in done]
-    rows, busy = figures.figures(recordings), figures.resources(recording)
-    shares = figures.overlap(recording)
-    facts = {
+def about(options: ProcessOptions, record: RunRecord | ChainRecord) -> dict[str, Any]:
+    """What was run, on what: the beginning of `profile.json`."""
+    return {
         "schema": SCHEMA,
         "version": __version__,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "clip": {**record.input, "path": options.input.name},
-        "options": {name: value for name, value in record.options.items() if name not in _NOT_TOLD},
-        "device": {"name": recording.device, "title": recording.title},
+        "options": {n: plain(value) for n, value in record.options.items() if n not in _NOT_TOLD},
         "machine": record.machine,
+    }
+
+
+def pipeline_facts(recordings: Sequence[Recording], alone: Alone) -> dict[str, Any]:
+    """What frame by frame is measured in the pipeline; of the run of median speed where one is shown."""
+    recording = sorted(recordings, key=steady_fps)[len(recordings) // 2]
+    layers = {number: found for number, (_, found) in alone.layers.items()}
+    return {
         "stages": [asdict(stage) for stage in recording.stages],
-        "fps": {
-            "steady": round(median(_steady_fps(found) for found in recordings), 3),
-            "over_all": round(median(one.fps for one, _ in done), 3),
-        },
-        "runs": [_run(one, found) for one, found in done],
-        "figures": rows,
+        "figures": figures.figures(recordings),
         "waterfall": waterfall(recording),
-        "resources": busy,
-        **shares,
-        "held": figures.held(record.frames, record.computed),
+        "resources": figures.resources(recording),
+        **figures.overlap(recording),
         "memory": _memory(recording),
         "ceilings": [asdict(one) for one in alone.ceilings],
         "layers": [
             {"stage": number, "measured": title, "layers": [asdict(layer) for layer in found]}
             for number, (title, found) in alone.layers.items()
         ],
-        "roofline": roofline(
-            {number: found for number, (_, found) in alone.layers.items()}, alone.ceilings, alone.threads
-        ),
-        "verdict": verdict(_seen(options, record, recording, rows, busy, shares)),
+        "roofline": roofline(layers, alone.ceilings, alone.threads),
+    }
+
+
+def steady_fps(recording: Recording) -> float:
+    """Frames a second of the steady part; 0 where nothing was written."""
+    window = window_of(recording)
+    return window.frames / window.seconds if window.seconds else 0.0
+
+
+def _quiet(sentence: str) -> None:
+    """The first run has said it."""
+
+
+def _profile(options: ProcessOptions, done: Sequence[tuple[RunRecord, Recording]], alone: Alone) -> Profile:
+    ordered = sorted(done, key=lambda one: steady_fps(one[1]))
+    record, recording = ordered[len(ordered) // 2]
+    recordings = [found for _, found in done]
+    measured = pipeline_facts(recordings, alone)
+    facts = {
+        **about(options, record),
+        "kind": "frames",
+        "device": {"name": recording.device, "title": recording.title},
+        "fps": {
+            "steady": round(median(steady_fps(found) for found in recordings), 3),
+            "over_all": round(median(one.fps for one, _ in done), 3),
+        },
+        "runs": [_run(one, found) for one, found in done],
+        **measured,
+        "held": figures.held(record.frames, record.computed),
+        "verdict": verdict(_seen(options, record, recording, measured)),
         "notices": [*record.notices, *alone.notices],
     }
     return Profile(facts, recording)
@@ -135,14 +156,9 @@ def _profile(options: ProcessOptions, done: Sequence[tuple[RunRecord, Recording]
 _NOT_TOLD = ("input", "output", "overwrite", "resume")
 
 
-def _steady_fps(recording: Recording) -> float:
-    window = window_of(recording)
-    return window.frames / window.seconds if window.seconds else 0.0
-
-
 def _run(record: RunRecord, recording: Recording) -> dict[str, Any]:
     return {
-        "steady_fps": round(_steady_fps(recording), 3),
+        "steady_fps": round(steady_fps(recording), 3),
         "fps": record.fps,
         "elapsed_s": record.elapsed_s,
         "frames": record.frames,
@@ -169,15 +185,10 @@ def _memory(recording: Recording) -> dict[str, Any]:
 
 
 def _seen(
-    options: ProcessOptions,
-    record: RunRecord,
-    recording: Recording,
-    rows: list[dict[str, Any]],
-    busy: list[dict[str, Any]],
-    shares: dict[str, float],
+    options: ProcessOptions, record: RunRecord, recording: Recording, measured: dict[str, Any]
 ) -> Seen:
-    bound, share = bound_of(busy, rows)
-    number = busiest_stage(rows)
+    bound, share = bound_of(measured["resources"], measured["figures"])
+    number = busiest_stage(measured["figures"])
     stage = next(stage for stage in recording.stages if stage.number == number)
     return Seen(
         bound=bound,
@@ -190,7 +201,7 @@ def _seen(
         format=options.format,
         batch=recording.batch,
         cores=options.cores,
-        others=shares["others_cores_busy"],
+        others=measured["others_cores_busy"],
         held=options.held,
         reused=float(figures.held(record.frames, record.computed)["reused"]),
         clip=options.input.name,

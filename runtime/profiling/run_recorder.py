@@ -48,7 +48,7 @@ class RunRecorder(Closing):
             COPY_IN: values[FRAME].size_bytes,
             COPY_OUT: sum(values[name].size_bytes for name in plan.chain.results.values()),
         }
-        self._zero, self._zero_s = _clock(device)
+        self._zero, self._zero_s = clock_of(device)
         self._sampler = Sampler(found.samples)
 
     def did(self, what: str, start_s: float, *, frame: int, layers: str = "") -> None:
@@ -92,7 +92,7 @@ class RunRecorder(Closing):
         self.recording.spans.append(Span(what, track, start_s, end_s, frame, layers))
 
 
-def _clock(device: Device) -> tuple[Event, float]:
+def clock_of(device: Device) -> tuple[Event, float]:
     """An event and the `perf_counter` of its mark: the best known of a few."""
     stream = device.stream(name="clock")
     found: list[tuple[float, float, Event]] = []

@@ -12,7 +12,9 @@ import pytest
 
 from tests.calibration.toys import bright_matte
 from tests.runtime.media import picture, write_clip
-from trt_anime.cli import main
+from trt_anime.cli import choosing, main
+from trt_anime.errors import MissingError
+from trt_anime.runtime.passes.networks import ModelFiles
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -47,6 +49,21 @@ def made(tmp_path_factory: pytest.TempPathFactory, clip: Path) -> Path:
     with pytest.raises(SystemExit) as left:
         words = ["profile", str(clip), "-o", str(folder / "out"), "--graph", str(graph)]
         main([*words, "--device", "cpu", "--runs", "2", "--threads", "1"])
+    assert not left.value.code
+    return folder / "out"
+
+
+@pytest.fixture(scope="module")
+def made_chain(tmp_path_factory: pytest.TempPathFactory, clip: Path) -> Path:
+    """A profile of two stages, with the same network and segments that need none."""
+    folder = tmp_path_factory.mktemp("chain")
+    graph, config = folder / "toy.onnx", folder / "settings.json"
+    graph.write_bytes(bright_matte().SerializeToString())
+    config.write_text(json.dumps({"stage1.method": "matte", "preset": "fast", "threads": 1}))
+    words = ["profile", str(clip), "-o", str(folder / "out"), "--config", str(config), "--runs", "2"]
+    with pytest.MonkeyPatch.context() as patched, pytest.raises(SystemExit) as left:
+        patched.setattr(choosing, "files_of", lambda model: ModelFiles({"matte": graph}))
+        main([*words, "--stages", "1,2a", "--device", "cpu"])
     assert not left.value.code
     return folder / "out"
 
@@ -86,6 +103,33 @@ def test_layers_and_roofline(made: Path) -> None:
     assert facts["ceilings"] and facts["verdict"]["headline"]
 
 
+def test_several_stages_have_passes_and_networks(made_chain: Path) -> None:
+    facts = facts_of(made_chain)
+    assert facts["kind"] == "chain" and facts["options"]["preset"] == "fast"
+    names = [row["name"] for row in facts["passes"]]
+    assert names == ["look", "matte", "segment", "characters", "check", "preview"]
+    (network,) = facts["networks"]
+    assert (network["name"], network["runs"], network["batch"]) == ("toy matte (matte)", FRAMES, 1)
+    assert network["provider"] == "CPUExecutionProvider" and network["copy_in"]["count"] == FRAMES
+    assert facts["passes"][1]["open_s"] > 0 and facts["passes"][1]["device_bytes"] > 0
+    inside = facts["pipeline"]
+    assert {"decode", "stage 2a", "encode character"} <= {row["name"] for row in inside["figures"]}
+    assert inside["layers"][0]["stage"] == "2a" and inside["steady_fps"] > 0
+    assert facts["choices"]["segmentation"]["method"] == "matte"
+
+
+def test_a_profile_of_several_stages_against_itself_is_noise(made_chain: Path, run: Run) -> None:
+    code, out, _ = run("compare", made_chain, made_chain)
+    assert code == 0
+    assert re.search(r"^network toy matte \(matte\) .* noise$", out, re.MULTILINE)
+    assert re.search(r"^pass segment .* noise$", out, re.MULTILINE)
+
+
+def test_two_kinds_have_nothing_in_common_but_are_compared(made: Path, made_chain: Path, run: Run) -> None:
+    _, out, _ = run("compare", made, made_chain)
+    assert "note: kind: frames against chain" in out
+
+
 class _Page(HTMLParser):
     """What a page loads from elsewhere, its text by id, and the data within."""
 
@@ -115,7 +159,9 @@ class _Page(HTMLParser):
             self.open.pop()
 
 
-def test_the_report_loads_nothing_and_holds_its_data(made: Path) -> None:
+@pytest.mark.parametrize("kind", ["made", "made_chain"])
+def test_the_report_loads_nothing_and_holds_its_data(kind: str, request: pytest.FixtureRequest) -> None:
+    made: Path = request.getfixturevalue(kind)
     text = (made / "report.html").read_text(encoding="utf-8")
     assert str(made.parent) not in text
     page = _Page()
@@ -173,6 +219,13 @@ def test_replayed_stages_with_options_first(tmp_path: Path, clip: Path, run: Run
         (["nowhere.mp4", "-o", "out"], 2, "nowhere.mp4: "),
         (["CLIP", "-o", "out", "--limit", "5", "--device", "null"], 2, "a profile needs 12"),
         (["CLIP", "-o", "out", "--stages", "9"], 2, "no such stage"),
+        (["CLIP", "-o", "out", "--stages", "2b"], 2, "stage 2b has nothing to look for"),
+        (["CLIP", "-o", "out", "--stages", "2c"], 2, "stage 2c reads from stage 2a or 3"),
+        (["CLIP", "-o", "out", "--stages", "1,2a", "--graph", "a.onnx"], 2, "goes with --stages 2a"),
+        (["CLIP", "-o", "out", "--stages", "1", "--start-stage", "2"], 2, "goes without --start-stage"),
+        (["CLIP", "-o", "out", "--stages", "1,2a", "--format", "png16"], 2, "format png16"),
+        (["CLIP", "-o", "out", "--config", "none.json"], 2, "none.json: can't be read"),
+        (["CLIP", "-o", "out", "--preset", "fast"], 3, "stage 2a wants u2netp (u2netp: isn't here)"),
         (["CLIP", "-o", "out", "--graph", "a.onnx", "--model", "u2netp"], 2, "give one of the two"),
         (["compare", "no-a", "no-b"], 2, "can't be read"),
         (["compare", "CLIP", "CLIP"], 2, "is not JSON"),
@@ -188,7 +241,11 @@ def test_one_sentence_and_nothing_left(
     code: int,
     sentence: str,
 ) -> None:
+    def no_files(model: str) -> ModelFiles:
+        raise MissingError(f"{model}: isn't here")
+
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(choosing, "files_of", no_files)
     found, _, err = run(*(clip if word == "CLIP" else word for word in words))
     assert found == code
     last = err.splitlines()[-1]

@@ -14,6 +14,7 @@ MARKUP = r"""<!doctype html>
 <header class="top">
   <div class="brand"><span class="mark" aria-hidden="true"></span>trt-anime <b>profile</b></div>
   <nav>
+    <a href="#passes">Passes</a><a href="#networks">Networks</a>
     <a href="#frame">One frame</a><a href="#time">Timeline</a><a href="#spread">Latency</a>
     <a href="#memory">Memory</a><a href="#roof">Roofline</a><a href="#layers">Layers</a>
   </nav>
@@ -23,28 +24,44 @@ MARKUP = r"""<!doctype html>
   <section class="hero">
     <p class="clip" id="clip"></p>
     <div class="lead">
-      <div class="speed"><span id="fps"></span><small>frames per second,<br>at steady state</small></div>
+      <div class="speed"><span id="fps"></span><small id="fps-note"></small></div>
       <div class="verdict"><h1 id="headline"></h1><ol id="next"></ol></div>
     </div>
     <dl class="tiles" id="tiles"></dl>
   </section>
 
+  <section id="passes">
+    <h2>The way of the clip</h2>
+    <p class="note">One pass after the other. Colours: what its time went into, by stacks looked at 25 times a second;
+      point at a row for its own thread and its helpers.</p>
+    <div id="pass-bars"></div>
+    <p class="legend" id="doings"></p>
+    <div class="scroll"><table id="pass-table"></table></div>
+  </section>
+
+  <section id="networks">
+    <h2>Networks</h2>
+    <p class="note">Runs in milliseconds, by events on their own streams; the first run after opening apart, where a
+      library sets itself up. Copies are those of all graphs of a model in a pass.</p>
+    <div class="scroll"><table id="network-table"></table></div>
+  </section>
+
   <section id="frame">
-    <h2>The way of one frame</h2>
+    <h2><span class="of-pipeline"></span>The way of one frame</h2>
     <p class="note">Mean of the fifth of all computed frames that is nearest to the median, from the moment its
       decoding began until it was written. Hatched: waiting.</p>
     <div id="waterfall"></div>
   </section>
 
   <section id="busy">
-    <h2>What is busy</h2>
+    <h2><span class="of-pipeline"></span>What is busy</h2>
     <p class="note">Share of the steady state in which each part worked. The fullest bar is the limit.</p>
     <div id="resources"></div>
   </section>
 
   <section id="time" class="wide">
     <h2>Timeline</h2>
-    <p class="note">Threads and streams of one run, on one clock. Drag to pan, pinch or Ctrl + wheel to zoom;
+    <p class="note">One run, on one clock. Drag to pan, pinch or Ctrl + wheel to zoom;
       point at a piece of work to follow its frame.</p>
     <div class="bar" role="group" aria-label="Timeline">
       <button type="button" data-zoom="in" aria-label="Zoom in">+</button>
@@ -59,7 +76,7 @@ MARKUP = r"""<!doctype html>
 
   <section id="spread">
     <h2>Latency</h2>
-    <p class="note">Every run's steady state together, milliseconds on one logarithmic scale.</p>
+    <p class="note">All runs together, milliseconds on one logarithmic scale.</p>
     <div class="scroll"><table id="latency"></table></div>
   </section>
 

@@ -1,6 +1,7 @@
 """The report as one file: markup, style, script and the figures, nothing fetched."""
 
 import json
+from collections import Counter
 from html import escape
 from typing import Any
 
@@ -10,17 +11,18 @@ from trt_anime.runtime.profiling.profiled import Profile
 from trt_anime.runtime.profiling.report.markup import MARKUP
 from trt_anime.runtime.profiling.report.script import SCRIPT
 from trt_anime.runtime.profiling.report.style import STYLE
-from trt_anime.runtime.profiling.spans import SLOT, Recording
+from trt_anime.runtime.profiling.spans import SLOT, Recording, Span
 from trt_anime.runtime.profiling.steady import window_of
 
 # Batches that the timeline shows; some hundred are enough to see every pattern.
 _MOST_BATCHES = 240
 _MOST_SAMPLES = 400
+_MOST_SPANS = 500
 
 
 def page(profile: Profile) -> str:
     """The whole HTML file."""
-    facts = {name: value for name, value in profile.facts.items() if name != "runs"}
+    facts = {name: value for name, value in _flat(profile.facts).items() if name != "runs"}
     facts["runs"] = [
         {name: value for name, value in run.items() if name != "samples_ms"}
         for run in profile.facts["runs"]
@@ -41,6 +43,26 @@ def assembled(title: str, data: str) -> str:
     return text
 
 
+# What a run without stage 2a's pipeline can't show; its sections are hidden then.
+_NO_PIPELINE: dict[str, Any] = {
+    "stages": [],
+    "waterfall": [],
+    "resources": [],
+    "ceilings": [],
+    "layers": [],
+    "roofline": {"roofs": [], "points": []},
+    "memory": {"plan": []},
+}
+
+
+def _flat(facts: dict[str, Any]) -> dict[str, Any]:
+    """Of several stages, with the pipeline's figures beside those of passes, as the script looks for them."""
+    if facts["kind"] != "chain":
+        return facts
+    pipeline = facts["pipeline"] or _NO_PIPELINE
+    return pipeline | facts | {"memory": pipeline["memory"] | facts["memory"]}
+
+
 def _distributions(runs: list[dict[str, Any]]) -> dict[str, list[float]]:
     """Samples of all runs by name, thinned."""
     pooled: dict[str, list[float]] = {}
@@ -54,15 +76,21 @@ def _distributions(runs: list[dict[str, Any]]) -> dict[str, list[float]]:
 
 
 def _timeline(recording: Recording) -> dict[str, Any]:
-    """Spans of the run up to `_MOST_BATCHES` batches, in microseconds; names and tracks by number."""
+    """Spans of the run up to `_MOST_BATCHES` batches, in microseconds; names and tracks by number.
+
+    Of passes, which write no batches, all; of each kind of work in them the first `_MOST_SPANS`.
+    """
     written = sorted(recording.written)
     zero = min(span.start_s for span in recording.spans)
-    end_s = written[min(_MOST_BATCHES, len(written)) - 1].at_s
+    ends = [batch.at_s for batch in written] or [max(span.end_s for span in recording.spans)]
+    end_s = ends[min(_MOST_BATCHES, len(ends)) - 1]
     spans = sorted((span for span in recording.spans if span.start_s <= end_s), key=lambda s: s.start_s)
+    spans = spans if written else _first(spans)
     tracks = tracks_of(recording)
     names = list(dict.fromkeys(name_of(span) for span in spans))
     places = {track: number for number, track in enumerate(tracks)}, {n: i for i, n in enumerate(names)}
     window = window_of(recording)
+    steady = (window.start_s, min(window.end_s, end_s)) if written else (zero, end_s)
     return {
         "tracks": tracks,
         "names": names,
@@ -77,7 +105,7 @@ def _timeline(recording: Recording) -> dict[str, Any]:
             ]
             for span in spans
         ],
-        "steady": [round((at - zero) * 1e6) for at in (window.start_s, min(window.end_s, end_s))],
+        "steady": [round((at - zero) * 1e6) for at in steady],
         "memory": [
             [round((sample.at_s - zero) * 1e6), sample.resident_bytes]
             for sample in recording.samples[:: -(-len(recording.samples) // _MOST_SAMPLES) or 1]
@@ -88,3 +116,13 @@ def _timeline(recording: Recording) -> dict[str, Any]:
             if at_s <= end_s
         ],
     }
+
+
+def _first(spans: list[Span]) -> list[Span]:
+    counted: Counter[str] = Counter()
+    found = []
+    for span in spans:
+        counted[span.what] += 1
+        if counted[span.what] <= _MOST_SPANS:
+            found.append(span)
+    return found

@@ -1,5 +1,6 @@
 """The report's script: plain JavaScript, a part for each section."""
 
+from trt_anime.runtime.profiling.report.script_chain import CHAIN
 from trt_anime.runtime.profiling.report.script_charts import CHARTS
 from trt_anime.runtime.profiling.report.script_layers import LAYERS
 from trt_anime.runtime.profiling.report.script_roofline import ROOFLINE
@@ -22,11 +23,16 @@ const si = (value, unit) => {
 };
 const words = text => esc(text).replace(/`([^`]+)`/g, "<code>$1</code>");
 
+const chain = D.kind === "chain";
 const stages = D.stages.map(stage => "stage " + stage.number);
 function colour(name) {
   const at = stages.findIndex(stage => name.startsWith(stage));
   if (at >= 0) return ["--stage", "--stage2", "--stage3"][at % 3];
-  const found = [["decode", "--decode"], ["look", "--look"], ["fill", "--fill"], ["submit", "--submit"],
+  if (name.startsWith("pass ")) {
+    const at = D.passes.findIndex(pass => "pass " + pass.name === name);
+    return ["--pass", "--pass2"][at % 2];
+  }
+  const found = [["network", "--stage"], ["open", "--fill"], ["shot", "--slot"], ["decode", "--decode"], ["look", "--look"], ["fill", "--fill"], ["submit", "--submit"],
     ["copy", "--copy"], ["encode", "--encode"], ["feed", "--decode"], ["compute", "--stage"],
     ["slot", "--slot"], ["frame", "--accent"]].find(entry => name.startsWith(entry[0]));
   return found ? found[1] : "--wait";
@@ -59,4 +65,8 @@ dark.addEventListener("change", () => theme(dark.matches ? "dark" : "light"));
 theme(dark.matches ? "dark" : "light");
 """
 
-SCRIPT = '"use strict";(() => {' + _BASE + CHARTS + TIMELINE + ROOFLINE + LAYERS + "})();"
+_END = r"""
+document.querySelectorAll("nav a").forEach(link => { link.hidden = $(link.hash.slice(1)).hidden; });
+"""
+
+SCRIPT = '"use strict";(() => {' + _BASE + CHAIN + CHARTS + TIMELINE + ROOFLINE + LAYERS + _END + "})();"

@@ -4,16 +4,18 @@ CHARTS = r"""
 const clip = D.clip, first = D.stages[0] || {};
 $("clip").innerHTML = `<b>${esc(clip.path)}</b> &nbsp;${clip.width}&thinsp;×&thinsp;` +
   `${clip.height} &nbsp;·&nbsp; ${esc(D.device.title)} &nbsp;·&nbsp; ` +
-  D.stages.map(s => `stage ${esc(s.number)}: ${esc(s.model)}` +
-    (s.precision === "none" ? "" : ` ${esc(s.precision)}`)).join(", ");
-$("fps").textContent = D.fps.steady.toFixed(D.fps.steady >= 100 ? 0 : D.fps.steady >= 10 ? 1 : 2);
+  (chain ? `stages ${esc(D.options.stages.join(", "))}, preset ${esc(D.options.preset)}` :
+    D.stages.map(s => `stage ${esc(s.number)}: ${esc(s.model)}` +
+      (s.precision === "none" ? "" : ` ${esc(s.precision)}`)).join(", "));
+const speed = chain ? D.fps.over_all : D.fps.steady;
+$("fps").textContent = speed.toFixed(speed >= 100 ? 0 : speed >= 10 ? 1 : 2);
+$("fps-note").innerHTML = `frames per second,<br>${chain ? "all passes together" : "at steady state"}`;
 $("headline").textContent = D.verdict.headline;
 $("next").innerHTML = D.verdict.next.map(line => `<li>${words(line)}</li>`).join("");
 
 const figure = name => D.figures.find(row => row.name === name) || {};
-const stageRow = D.figures.find(row => row.name.startsWith("stage")) || {};
-const runs = D.runs.map(run => run.steady_fps), spread = [Math.min(...runs), Math.max(...runs)];
-const tiles = [
+const runs = D.runs.map(run => chain ? run.fps : run.steady_fps), spread = [Math.min(...runs), Math.max(...runs)];
+const tiles = chain ? chainTiles() : [
   ["Over all", D.fps.over_all.toFixed(2), "FPS, start and end included"],
   ["Runs", runs.length, runs.length > 1 ? `${spread[0].toFixed(2)} – ${spread[1].toFixed(2)} FPS` : "of the clip"],
   ["Slot lifetime", ms(figure("slot").p50_ms) + " ms", `p99 ${ms(figure("slot").p99_ms)} ms, taken to written`],
@@ -65,14 +67,16 @@ function histogram(values, low, high, shade) {
   return `<svg viewBox="0 0 300 26" preserveAspectRatio="none"><line x1="0" x2="300" y1="25.5" y2="25.5" ` +
     `stroke="var(--line)"/>${columns}</svg>`;
 }
-const every = Object.values(D.distributions).flat().filter(value => value > 0);
+const spreads = D.figures.filter(row => !row.name.startsWith("pass "));  // these have a table of their own
+const every = spreads.flatMap(row => D.distributions[row.name] || []).filter(value => value > 0);
 const low = Math.max(1e-3, every.reduce((a, b) => Math.min(a, b), Infinity));
 const high = Math.max(low * 10, every.reduce((a, b) => Math.max(a, b), 0));
-const rowsOf = D.figures.map(row => `<tr><td class="l"><i class="dot" style="background:var(` +
+const rowsOf = spreads.map(row => `<tr><td class="l"><i class="dot" style="background:var(` +
   `${row.kind === "wait" ? "--wait" : colour(row.name)})"></i>${esc(row.name)}</td><td class="chart">` +
   `${histogram(D.distributions[row.name] || [], low, high, row.kind === "wait" ? "--wait" : colour(row.name))}` +
   `</td><td>${ms(row.p50_ms)}</td><td class="opt">${ms(row.p90_ms)}</td><td>${ms(row.p99_ms)}</td>` +
   `<td class="opt">${ms(row.max_ms)}</td><td class="opt dim">${row.count}</td></tr>`).join("");
+$("spread").hidden = !spreads.length;
 $("latency").innerHTML = `<thead><tr><th class="l">ms</th><th class="l" style="font-weight:400">` +
   `${ms(low)} … ${ms(high)}</th><th>p50</th><th class="opt">p90</th><th>p99</th><th class="opt">max</th>` +
   `<th class="opt">count</th></tr></thead><tbody>${rowsOf}</tbody>`;
@@ -90,7 +94,8 @@ function stack(place, title) {
     `</div><table>${rows}</table></div>`;
 }
 const M = D.memory;
-$("memory-note").textContent = `${M.slots} slots of ${M.batch} frame${M.batch > 1 ? "s" : ""}, ${M.lanes} at ` +
+if (!M.plan.length) $("memory").hidden = true;
+$("memory-note").textContent = `${chain ? "Stage 2a: " : ""}${M.slots} slots of ${M.batch} frame${M.batch > 1 ? "s" : ""}, ${M.lanes} at ` +
   `once, allocated before the first frame and used again and again. The process peaked at ` +
   `${mb(M.resident_peak_bytes)}, ${mb(M.resident_peak_bytes - M.resident_at_start_bytes)} above its start.`;
 $("plan").innerHTML = `<div class="pair">${stack("device", "planned on the device")}` +
@@ -100,7 +105,7 @@ const packages = Object.entries(D.machine.packages).map(entry => entry.join(" ")
 const facts = [
   ["Processor", D.machine.cpu], ["Cores to use", D.machine.usable_cores], ["System", D.machine.system],
   ["Device", `${D.device.name} (${D.device.title})`], ["Python", D.machine.python], ["Packages", packages],
-  ...D.stages.map(s => [`Stage ${s.number}`, `${s.model}, ${s.precision}, ${s.provider} of ${s.library}; ` +
+  ...(chain ? [] : D.stages).map(s => [`Stage ${s.number}`, `${s.model}, ${s.precision}, ${s.provider} of ${s.library}; ` +
     `${s.parallel} at once${s.threads_per_run ? `, ${s.threads_per_run} thread each` : ""}` +
     (s.file ? `; ${s.file}` : "")]),
   ["Clip", `${clip.path}, ${clip.width}×${clip.height}, ${clip.rate} frames per second`],

@@ -7,8 +7,10 @@ const shownTracks = T.tracks, last = T.spans.reduce((end, s) => Math.max(end, s[
 const slotRows = new Set(T.tracks.map((t, at) => t.startsWith("slot") ? at : -1).filter(at => at >= 0));
 const steadySpan = Math.min((T.steady[1] - T.steady[0]) || last, 12 * (T.steady[1] - T.steady[0]) /
   Math.max(1, D.runs[0].computed) || last);
-let view = [T.steady[0], T.steady[0] + Math.max(steadySpan, 1000)], hover = null, mouse = null;
-const rowsHeight = () => TOP + shownTracks.length * ROW, fullHeight = () => rowsHeight() + 2 * COUNTER + 10;
+let view = [T.steady[0], T.steady[0] + Math.max(chain ? T.steady[1] - T.steady[0] : steadySpan, 1000)], hover = null, mouse = null;
+const counters = T.slots.length ? 2 : 1;
+const rowsHeight = () => TOP + shownTracks.length * ROW;
+const fullHeight = () => rowsHeight() + counters * COUNTER + 10;
 
 function surface(element, height) {
   const ratio = devicePixelRatio || 1, width = element.clientWidth;
@@ -49,23 +51,25 @@ function paint() {
     if (to < ends[track] + .4 && to - from < 1) continue;
     ends[track] = to;
     const wait = T.kinds[name] === "wait", slot = slotRows.has(track);
-    const dim = hover && hover[4] !== frame;
+    const dim = hover && hover[4] >= 0 && hover[4] !== frame;
     pen.globalAlpha = (dim ? .18 : 1) * (slot ? .55 : wait ? .5 : 1);
     pen.fillStyle = shade[name];
     const y = TOP + track * ROW + 4, high = ROW - 8, wide = Math.max(to - from - .6, .8);
     pen.beginPath();
     if (pen.roundRect && wide > 4) pen.roundRect(from, y, wide, high, 3); else pen.rect(from, y, wide, high);
     pen.fill();
-    if (wide > 34 && !wait || wide > 60) {
+    const fits = frame >= 0 || wide > 6 * T.names[name].length - 30;
+    if (fits && (wide > 34 && !wait || wide > 60)) {
       pen.fillStyle = wait || slot ? ink : "#fff";
       pen.globalAlpha *= .92;
-      const text = slot || wide < 90 ? String(frame) : `${T.names[name]} · ${frame}`;
+      const title = T.names[name].replace(/^(pass|network) /, "");
+      const text = frame < 0 ? title : slot || wide < 90 ? String(frame) : `${title} · ${frame}`;
       pen.fillText(text, Math.max(from, left) + 6, y + high / 2 + .5, Math.max(wide - 10, 8));
     }
   }
   pen.globalAlpha = 1;
   curve(pen, T.slots, rowsHeight(), x, css("--slot"), D.memory.slots, true);
-  curve(pen, T.memory, rowsHeight() + COUNTER, x, css("--decode"), D.memory.resident_peak_bytes, false);
+  curve(pen, T.memory, rowsHeight() + (counters - 1) * COUNTER, x, css("--decode"), D.memory.resident_peak_bytes, false);
   pen.restore();
   pen.fillStyle = css("--raised"); pen.fillRect(0, 0, left - 1, fullHeight());
   shownTracks.forEach((track, at) => {
@@ -74,11 +78,12 @@ function paint() {
   });
   pen.fillStyle = line; pen.fillRect(0, rowsHeight(), width, 1); pen.fillRect(left - 1, 0, 1, fullHeight());
   pen.fillStyle = soft;
-  pen.fillText("slots in use", 12, rowsHeight() + COUNTER / 2 - 7, left - 18);
-  pen.fillText("memory", 12, rowsHeight() + COUNTER * 1.5 - 7, left - 18);
+  const middle = rowsHeight() + (counters - .5) * COUNTER;
+  if (counters > 1) pen.fillText("slots in use", 12, rowsHeight() + COUNTER / 2 - 7, left - 18);
+  pen.fillText("memory", 12, middle - 7, left - 18);
   pen.fillStyle = faint;
-  pen.fillText(`of ${D.memory.slots}`, 12, rowsHeight() + COUNTER / 2 + 9, left - 18);
-  pen.fillText(`of ${mb(D.memory.resident_peak_bytes)}`, 12, rowsHeight() + COUNTER * 1.5 + 9, left - 18);
+  if (counters > 1) pen.fillText(`of ${D.memory.slots}`, 12, rowsHeight() + COUNTER / 2 + 9, left - 18);
+  pen.fillText(`of ${mb(D.memory.resident_peak_bytes)}`, 12, middle + 9, left - 18);
   paintOverview();
 }
 function curve(pen, points, top, x, shade, most, steps) {
@@ -100,8 +105,9 @@ function paintOverview() {
   T.spans.forEach(span => {
     const name = T.names[span[1]];
     if (T.kinds[span[1]] === "wait") return;
-    const row = name.startsWith("encode") ? 2 : name.startsWith("stage") ? 1 : 0;
-    pen.fillStyle = kinds[row];
+    const row = name.startsWith("encode") ? 2 : /^(stage|network) /.test(name) ? 1 : 0;
+    if (chain && row !== 1 && !name.startsWith("pass ")) return;
+    pen.fillStyle = chain && !row ? css(colour(name)) : kinds[row];
     pen.globalAlpha = .75;
     pen.fillRect(span[2] / last * columns, 5 + row * 9, Math.max(.7, span[3] / last * columns), 7);
   });
@@ -166,13 +172,14 @@ function point(event) {
   const found = T.spans.find(s => s[0] === track && s[2] - near <= at && at <= s[2] + s[3] + near) || null;
   if (found !== hover) { hover = found; requestAnimationFrame(paint); }
   if (!found) return hideTip();
-  showTip(`<b>${esc(T.names[found[1]])}</b> ${ms(found[3] / 1000)} ms<br>` +
+  showTip(`<b>${esc(T.names[found[1]])}</b> ${long(found[3])}<br>` +
     `${found[4] >= 0 ? `frame ${found[4]}, ` : ""}at ${(found[2] / 1e6).toFixed(3)} s on ${esc(T.tracks[track])}`,
     event.clientX, event.clientY);
 }
 document.querySelectorAll("[data-zoom]").forEach(button => button.onclick = () => ({
   in: () => zoom(.5), out: () => zoom(2), all: () => look(0, last), steady: () => look(T.steady[0], T.steady[1]),
 }[button.dataset.zoom]()));
+function long(us) { return us >= 1e6 ? (us / 1e6).toFixed(2) + " s" : ms(us / 1000) + " ms"; }
 let dragging = false;
 function jump(event) {
   const at = (event.clientX - overview.getBoundingClientRect().left) / overview.clientWidth * last;
@@ -184,9 +191,12 @@ overview.addEventListener("pointerdown", event => {
 });
 overview.addEventListener("pointermove", event => dragging && jump(event));
 overview.addEventListener("pointerup", () => { dragging = false; });
-$("legend").innerHTML = T.names.filter((name, at) => T.kinds[at] !== "wait").map(name =>
-  `<span><i style="background:var(${colour(name)})"></i>${esc(name)}</span>`).join("") +
-  `<span><i style="background:var(--wait)"></i>waiting</span>`;
+document.querySelector("[data-zoom=steady]").hidden = chain;
+const kindsShown = chain ? ["pass", "shot", "network", "open", "copy"].filter(word =>
+  T.names.some(name => name.startsWith(word))) : T.names.filter((name, at) => T.kinds[at] !== "wait");
+$("legend").innerHTML = kindsShown.map(name =>
+  `<span><i style="background:var(${colour(T.names.find(other => other.startsWith(name)))})"></i>${esc(name)}</span>`).join("") +
+  (chain ? "" : `<span><i style="background:var(--wait)"></i>waiting</span>`);
 addEventListener("resize", paint);
 repaint.push(paint);
 paint();

@@ -3,12 +3,12 @@
 _COLOURS = r"""
 :root{--bg:#faf9f6;--raised:#fff;--ink:#1f2229;--soft:#666b76;--faint:#9aa0aa;--line:#e7e4dd;--hush:#f1efe9;
 --accent:#5753c9;--decode:#2b9487;--look:#7fa564;--fill:#c2a15a;--submit:#a07fb8;--copy:#4f9bd4;
---stage:#5b57d1;--stage2:#a154c4;--stage3:#cf558f;--encode:#e0764a;--wait:#c9c5bb;--slot:#b9bcc6;
+--stage:#5b57d1;--stage2:#a154c4;--stage3:#cf558f;--encode:#e0764a;--wait:#c9c5bb;--slot:#b9bcc6;--pass:#3f7f9e;--pass2:#6aa5bf;
 --good:#2b8a61;--shadow:0 1px 2px rgba(30,30,40,.05),0 8px 28px rgba(30,30,40,.05)}
 :root[data-theme=dark]{--bg:#121317;--raised:#1a1c22;--ink:#eae8e3;--soft:#a2a6b0;--faint:#70757f;
 --line:#2a2d35;--hush:#202329;--accent:#a09cf8;--decode:#4fc0b0;--look:#a3c986;--fill:#dcbd78;
 --submit:#bd9ed4;--copy:#6db5ea;--stage:#8d89f5;--stage2:#c07fe0;--stage3:#ea7fb2;--encode:#f1926a;
---wait:#4a4d55;--slot:#3d414b;--good:#5fc796;--shadow:none}
+--wait:#4a4d55;--slot:#3d414b;--pass:#4f9cc0;--pass2:#2f6f8f;--good:#5fc796;--shadow:none}
 """
 
 _BASE = r"""
@@ -73,6 +73,10 @@ _CHARTS = r"""
 .lane i{position:absolute;top:0;bottom:0;min-width:2px;border-radius:4px}
 .hatch{background:repeating-linear-gradient(135deg,var(--wait) 0 2px,transparent 2px 6px)!important}
 .axis{display:flex;justify-content:space-between;color:var(--faint);font-size:12px;margin:4px 100px 0 204px}
+.lane b{position:absolute;top:0;bottom:0;min-width:1px}
+#doings{margin:10px 0 26px;justify-content:flex-start}
+#pass-table td.key,#network-table td.key{max-width:330px;overflow:hidden;text-overflow:ellipsis}
+#pass-table td small{color:var(--faint);font-size:12.5px}
 .bar{display:flex;flex-wrap:wrap;gap:8px;align-items:center;margin-bottom:12px}
 .legend{margin-left:auto;display:flex;flex-wrap:wrap;gap:4px 14px;color:var(--soft);font-size:13px}
 .legend i{display:inline-block;width:9px;height:9px;border-radius:3px;margin-right:6px}

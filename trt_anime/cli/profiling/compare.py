@@ -57,7 +57,7 @@ def _text(comparison: "Comparison", threshold: float) -> str:
 def _cells(row: "Row") -> list[str]:
     times = [f"{value:.3f}" if value is not None else "" for value in (row.before_ms, row.after_ms)]
     if row.change is None:
-        return [row.name, *times, "", "", "in one only"]
+        return [row.name, *times, "", "", "one run only" if all(times) else "in one only"]
     change, word = row.change, row.verdict if row.counts or row.verdict == "noise" else "waits"
     ends = f"{change.low - 1:+.1%} to {change.high - 1:+.1%}"
     return [row.name, *times, f"{change.ratio - 1:+.1%}", ends, word]

@@ -1,0 +1,28 @@
+"""What a run over several stages tells whoever measures it. Without a measurement, it tells nobody."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from trt_anime.runtime.devices.api import Device
+from trt_anime.runtime.pipeline.recorder import Recorder
+from trt_anime.runtime.sessions.api import Session
+
+
+class Watch(Protocol):
+    """Hears of every network. When passes begin and end is told by the run's `Track` already."""
+
+    @property
+    def recorder(self) -> Recorder:
+        """Of stage 2a's pipeline, which is about to run."""
+        ...
+
+    def opened(
+        self, stage: str, model: str, device: Device, sessions: dict[str, Session], start_s: float
+    ) -> tuple[Device, dict[str, Session]]:
+        """These sessions have been opened, from `start_s` (`perf_counter`) until now.
+
+        Returns:
+            What the pass works with in place of both: they do the same, and tell of it.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""Profiles of several stages: passes, the networks in them, the host's work beside."""

@@ -1,0 +1,215 @@
+"""What takes a run's time and what to do about it: rules as data, each true of what was measured."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from trt_anime.runtime.profiling.chain.stacks import Seen as Stack
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the rules look at. Shares are of the time of a run.
+
+    Attributes:
+        top, top_s: the longest pass; `fps` of it.
+        part, part_share: what most of its time went into, and how much of it.
+        device: ``cpu`` or ``cuda``.
+        network_share: of all networks together; `network`, `network_pass`: the one that takes most.
+        provider: that runs it.
+        views: share in which plates were drawn as each frame shows them.
+        captions: share of the networks that describe frames in words.
+        opening: share of opening networks.
+        matte: share of stage 2a's network, `matte_model`, in `matte_precision`.
+        tracking: share of the networks of stage 3; `tracker`: its method.
+        writing, decoding: shares of writing pictures, and of decoding; waiting for them included.
+        others: cores that other programs kept busy.
+    """
+
+    top: str
+    top_s: float
+    top_share: float
+    frames: int
+    fps: float
+    part: str
+    part_share: float
+    device: str
+    network: str
+    network_pass: str
+    network_share: float
+    one_share: float
+    provider: str
+    views: float
+    captions: float
+    opening: float
+    matte: float
+    matte_model: str
+    matte_precision: str
+    tracking: float
+    tracker: str
+    writing: float
+    decoding: float
+    others: float
+    cores: int
+    threads: int
+    held: bool
+    clip: str
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A sentence for those runs that `when` is true of; braces name fields of `Seen`."""
+
+    when: Callable[[Seen], bool]
+    words: str
+
+
+_WORTH = 0.08  # of a run's time: less isn't worth a sentence
+_MOST = 0.25
+
+HEADLINE = (
+    "{title} takes most: {top_share:.0%} of the time ({top_s:.1f} s, {fps:.2f} FPS), of which {part} is"
+    " {part_share:.0%}."
+)
+_PARTS = {
+    "network": "its networks",
+    "compute": "the host's own computing",
+    "decode": "decoding",
+    "read files": "reading what other passes wrote",
+    "write files": "writing pictures",
+    "wait for frames": "waiting for frames to be decoded",
+    "wait for writers": "waiting for pictures to be written",
+    "wait": "waiting",
+    "": "nothing",
+}
+
+RULES = (
+    Rule(
+        lambda seen: seen.others > 0.1 * seen.cores,
+        "Other programs kept {others:.1f} cores busy meanwhile: measure again on an idle machine before "
+        "acting on these figures.",
+    ),
+    Rule(
+        lambda seen: seen.views >= _WORTH,
+        "Drawing the plate as each frame shows it took {views:.0%} of the time: `--plate shot` keeps one "
+        "plate a shot and leaves that out.",
+    ),
+    Rule(
+        lambda seen: seen.captions >= _WORTH,
+        "Captions took {captions:.0%} of the time: `stage4.captions` set to `none` leaves them out.",
+    ),
+    Rule(
+        lambda seen: seen.tracking >= _MOST and seen.tracker != "flow",
+        "The networks of stage 3 took {tracking:.0%} of the time: `stage3.method` set to `flow` follows "
+        "characters without a network, less surely.",
+    ),
+    Rule(
+        lambda seen: seen.matte >= _MOST and seen.device == "cpu" and seen.matte_precision == "fp32",
+        "Stage 2a's network took {matte:.0%} of the time, in FP32: `trt-anime calibrate {matte_model} "
+        "--frames {clip} --precision int8` makes an INT8 graph, which is used by itself where it is near "
+        "enough and faster.",
+    ),
+    Rule(
+        lambda seen: seen.one_share >= _MOST and seen.provider == "CPUExecutionProvider",
+        "{network} (pass `{network_pass}`) took {one_share:.0%} of the time in ONNX Runtime: try "
+        "`--provider openvino` (`pip install 'trt-anime[openvino]'`).",
+    ),
+    Rule(
+        lambda seen: seen.one_share >= _WORTH and seen.provider == "CUDAExecutionProvider",
+        "{network} (pass `{network_pass}`) took {one_share:.0%} of the time without an engine: "
+        "`trt-anime engines build {network} --gpu native --precision fp16`.",
+    ),
+    Rule(
+        lambda seen: seen.network_share >= 0.5 and seen.device == "cpu",
+        "Networks took {network_share:.0%} of the time on the CPU: a GPU lifts that; `trt-anime doctor` "
+        "says what this machine has.",
+    ),
+    Rule(
+        lambda seen: seen.opening >= _WORTH,
+        "Opening networks took {opening:.0%} of this run, however long the clip: profile a longer one to "
+        "see what lasts.",
+    ),
+    Rule(
+        lambda seen: seen.decoding >= _WORTH and 0 < seen.threads < seen.cores,
+        "Decoding took {decoding:.0%} of the time: give it more cores (`--threads`).",
+    ),
+    Rule(
+        lambda seen: seen.writing >= _MOST,
+        "Writing pictures took {writing:.0%} of the time: write to a faster disk, or give it more cores.",
+    ),
+    Rule(
+        lambda seen: not seen.held,
+        "Held frames are computed again: leave out `--no-held-frames`.",
+    ),
+)
+
+
+def verdict(facts: Mapping[str, Any], stacks: Mapping[Stack, float]) -> dict[str, Any]:
+    """What takes most, and what to do next, most useful first.
+
+    Args:
+        facts: the rest of the profile.
+        stacks: of the run that `facts` was drawn from.
+    """
+    seen = _seen(facts, stacks)
+    words = {**vars(seen), "part": _PARTS[seen.part], "title": f"The pass “{seen.top}”"}
+    return {
+        "bound": seen.top,
+        "busy": seen.top_share,
+        "headline": HEADLINE.format(**words),
+        "next": [rule.words.format(**words) for rule in RULES if rule.when(seen)],
+    }
+
+
+def _seen(facts: Mapping[str, Any], stacks: Mapping[Stack, float]) -> Seen:
+    rows, networks, choices = facts["passes"], facts["networks"], facts["choices"]
+    elapsed_s = float(facts["elapsed_s"])
+    top = max(rows, key=lambda row: float(row["s"]))
+    part, part_s = next(iter(top["spent_s"].items()), ("", 0.0))
+    one = max(networks, key=lambda row: float(row["share"]), default=None)
+    matte = next((row for row in networks if row["stage"] == "2a"), None)
+
+    def share_of(*doing: str) -> float:
+        own = sum(row["spent_s"].get(name, 0.0) for row in rows for name in doing)
+        return float(own / elapsed_s)
+
+    def share_in(stage: str, model: str = "") -> float:
+        found = [row for row in networks if row["stage"] == stage and model in ("", row["model"])]
+        return sum(float(row["share"]) for row in found)
+
+    return Seen(
+        top=top["name"],
+        top_s=top["s"],
+        top_share=top["share"],
+        frames=top["frames"],
+        fps=top["fps"],
+        part=part,
+        part_share=part_s / top["s"] if top["s"] else 0.0,
+        device=facts["device"]["name"].partition(":")[0],
+        network=one["model"] if one else "",
+        network_pass=one["during"] if one else "",
+        network_share=sum(float(row["network_s"]) for row in rows) / elapsed_s,
+        one_share=one["share"] if one else 0.0,
+        provider=one["provider"] if one else "",
+        views=_views(stacks) / elapsed_s,
+        captions=share_in("4", choices["annotation"]["captions"]),
+        opening=sum(float(row["open_s"]) for row in rows) / elapsed_s,
+        matte=matte["share"] if matte else 0.0,
+        matte_model=matte["model"] if matte else "",
+        matte_precision=matte["precision"] if matte else "",
+        tracking=share_in("3"),
+        tracker=choices["tracking"]["method"],
+        writing=share_of("write files", "wait for writers"),
+        decoding=share_of("decode", "wait for frames"),
+        others=facts["others_cores_busy"],
+        cores=facts["machine"]["usable_cores"],
+        threads=facts["options"]["threads"],
+        held=facts["options"]["held"],
+        clip=facts["clip"]["path"],
+    )
+
+
+def _views(stacks: Mapping[Stack, float]) -> float:
+    """Seconds of the pass' own thread in drawing the plate for each frame."""
+    name = "passes/plate.py _views"
+    return sum(seconds for seen, seconds in stacks.items() if seen.leads and name in seen.places)

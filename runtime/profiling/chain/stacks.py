@@ -1,0 +1,175 @@
+"""What the host's threads are at, looked at again and again: their stacks tell it, and passes need not.
+
+A look comes when the interpreter lets it: a call that keeps the interpreter for itself is seen at its end,
+as part of who called it, so that shares of modules hold better than those of single lines.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Literal, NamedTuple
+
+Doing = Literal[
+    "network",
+    "compute",
+    "decode",
+    "read files",
+    "write files",
+    "wait for frames",
+    "wait for writers",
+    "wait",
+]
+
+_Rules = tuple[tuple[str, str, Doing], ...]
+
+_EVERY_S = 0.04
+_RUNTIME = Path(__file__).parents[2]  # the folder of `runtime`, in a checkout or an installed package
+_WAITS = ("threading.py", "queue.py", "concurrent/futures/thread.py", "concurrent/futures/_base.py")
+# Loops of threads that stand in a queue's own code, which leaves no frame, while there is nothing to do.
+_IDLE = ("devices/schedule.py _run", "pipeline/flow.py _take_all")
+_EVERY_PASS = ("passes/run.py", "passes/streams.py", "passes/context.py", "passes/networks.py")
+
+# File or folder below `runtime`, function (any, if empty) -> what a thread does that has it on its stack.
+# The first that is found holds: a picture is encoded in order to be written.
+_WORKING: _Rules = (
+    ("sessions/", "", "network"),
+    ("devices/", "", "network"),
+    ("pipeline/program.py", "", "network"),
+    ("results/planes.py", "_read", "read files"),
+    ("plates/files.py", "read_plate", "read files"),
+    ("results/planes.py", "write_frame", "write files"),
+    ("results/planes.py", "write_picture", "write files"),
+    ("plates/files.py", "write_plate", "write files"),
+    ("media/encoder.py", "", "write files"),
+    ("media/sinks.py", "", "write files"),
+    ("pipeline/encode.py", "", "write files"),
+    ("passes/progress.py", "", "write files"),
+    ("media/video.py", "", "decode"),
+    ("media/images.py", "", "decode"),
+)
+# The same for a thread that waits.
+_WAITING: _Rules = (
+    ("sessions/", "", "network"),
+    ("devices/", "", "network"),
+    ("passes/streams.py", "ahead", "wait for frames"),
+    ("passes/streams.py", "do", "wait for writers"),
+    ("passes/streams.py", "wait", "wait for writers"),
+)
+_BOTH = _WORKING, _WAITING
+
+
+class Seen(NamedTuple):
+    """What a thread was at.
+
+    Attributes:
+        during: the pass.
+        leads: it is the thread that the run's passes go on in; others help it.
+        function: the innermost of this package, such as ``plates/aligning.py aligned``; empty in a wait.
+        places: functions of the pass' own module on its stack, the innermost first.
+    """
+
+    during: str
+    leads: bool
+    doing: Doing
+    function: str
+    places: tuple[str, ...]
+
+
+class StackSampler:
+    """Adds up seconds of threads until `stop`; begun by the thread that passes go on in.
+
+    Args:
+        during: tells the pass that goes on.
+
+    Attributes:
+        spent_s: CPU time that looking took, once stopped.
+    """
+
+    def __init__(self, during: Callable[[], str]) -> None:
+        self.seconds: dict[Seen, float] = defaultdict(float)
+        self.spent_s = 0.0
+        self._during = during
+        self._leader = threading.get_ident()
+        self._known: dict[CodeType, _Code] = {}
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="stacks", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Again is harmless."""
+        self._ended.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        own, before = threading.get_ident(), time.perf_counter()
+        while not self._ended.wait(_EVERY_S):
+            now = time.perf_counter()
+            during = self._during()
+            for ident, frame in sys._current_frames().items():
+                leads = ident == self._leader
+                # Helpers that wait are let go at once: there are many of them.
+                if leads or (ident != own and not self._code(frame.f_code).waits):
+                    self.seconds[self._seen(during, leads, frame)] += now - before
+            before = now
+        self.spent_s = time.thread_time()
+
+    def _seen(self, during: str, leads: bool, frame: FrameType) -> Seen:
+        codes = []
+        at: FrameType | None = frame
+        while at is not None:
+            codes.append(self._code(at.f_code))
+            at = at.f_back
+        doing = _doing(codes)
+        function = "" if doing.startswith("wait") else next((code.name for code in codes if code.name), "")
+        return Seen(during, leads, doing, function, tuple(code.place for code in codes if code.place))
+
+    def _code(self, code: CodeType) -> _Code:
+        if code not in self._known:
+            self._known[code] = _known(code.co_filename, code.co_name)
+        return self._known[code]
+
+
+class _Code(NamedTuple):
+    """What is to be known of a function.
+
+    Attributes:
+        name: empty outside of this package.
+        place: the same where it is a pass' own.
+        waits: who has it innermost waits.
+        working, waiting: number of its first rule and what that says; None where there is none.
+    """
+
+    name: str
+    place: str
+    waits: bool
+    working: tuple[int, Doing] | None
+    waiting: tuple[int, Doing] | None
+
+
+def _known(file: str, function: str) -> _Code:
+    path = Path(file)
+    inside = path.relative_to(_RUNTIME).as_posix() if path.is_relative_to(_RUNTIME) else ""
+    name = f"{inside} {function}" if inside else ""
+    own = inside.startswith("passes/") and inside not in _EVERY_PASS
+    waits = path.as_posix().endswith(_WAITS) or name in _IDLE
+    return _Code(name, name if own else "", waits, *(_rule(rules, inside, function) for rules in _BOTH))
+
+
+def _rule(rules: _Rules, path: str, function: str) -> tuple[int, Doing] | None:
+    for number, (file, wanted, doing) in enumerate(rules):
+        if path and path.startswith(file) and wanted in ("", function):
+            return number, doing
+    return None
+
+
+def _doing(codes: list[_Code]) -> Doing:
+    """Of a stack, the innermost first."""
+    waits = codes[0].waits
+    found = [rule for code in codes if (rule := code.waiting if waits else code.working)]
+    return min(found)[1] if found else "wait" if waits else "compute"
