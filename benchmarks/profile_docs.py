@@ -5,10 +5,10 @@ Profiles the sample clip with u2netp on the CPU, and writes `docs/profile_report
 """
 
 import argparse
-import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +16,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks import profile_cost
 from benchmarks.footage import CLIP
-from benchmarks.machine import OtherLoad, cpu, now
-from benchmarks.profile_cost import cost
+from benchmarks.machine import OtherLoad
+from benchmarks.records import facts, keep
 from trt_anime.cli.profiling.run import profiled_clip
 from trt_anime.errors import MissingError
-from trt_anime.files import write_bytes, write_text
+from trt_anime.files import write_bytes
 from trt_anime.runtime.profiling.files import REPORT, write_profile
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGE, PICTURE, TEXT = DOCS / "profile_report.html", DOCS / "images" / "profile.png", DOCS / "profile.md"
+PAGE, PICTURE = DOCS / "profile_report.html", DOCS / "images" / "profile.png"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-_BEGIN, _END = "<!-- measured by benchmarks.profile_docs -->", "<!-- end -->"
 _SIZE = (1280, 2140)  # down to the timeline
 _LARGEST_BYTES = 300_000
 
@@ -44,10 +44,9 @@ def main() -> None:
             profile = profiled_clip(CLIP, Path(folder), runs=given.runs, device="cpu", model="u2netp")
             write_profile(Path(folder), profile)
             shutil.copyfile(Path(folder) / REPORT, PAGE)
-        costs = [cost(device, given.pairs).line() for device in ("cpu", "null")] if given.pairs else None
-        _write_figures(
-            profile.facts, f"{now()}, {cpu()}, other programs {load.share():.0%} of the CPU", costs
-        )
+        if given.pairs:
+            keep("profile_cost", profile_cost.measured(given.pairs))
+        keep("profile", _content(profile.facts, load))
     write_picture(PAGE, PICTURE)
 
 
@@ -88,35 +87,43 @@ def _screenshot(browser: str, page: Path, scheme: str) -> NDArray[np.uint8]:
         return np.asarray(cv2.imread(str(target)), np.uint8)
 
 
-def _write_figures(facts: dict[str, Any], where: str, costs: list[str] | None) -> None:
-    text = TEXT.read_text(encoding="utf-8")
-    before, _, rest = text.partition(_BEGIN)
-    old, _, after = rest.partition(_END)
-    kept = re.findall(r"^- cost on .*$", old, re.MULTILINE)
-    lines = [f"- cost on {line}" for line in costs] if costs is not None else kept
-    block = "\n".join([_BEGIN, f"{where}.", "", *_table(facts), "", *_sentences(facts), *lines, _END])
-    write_text(TEXT, before + block + after)
+def _content(found: Mapping[str, Any], load: OtherLoad) -> dict[str, Any]:
+    stage = next((point for point in found["roofline"]["points"] if point["level"] == "stage"), None)
+    names = ("name", "p50_ms", "p90_ms", "p99_ms", "max_ms")
+    return {
+        **facts("python -m benchmarks.profile_docs", ("trt-anime", "onnxruntime")),
+        "others": round(load.share(), 3),
+        "figures": [{name: row[name] for name in names} for row in found["figures"]],
+        "runs_fps": sorted(run["steady_fps"] for run in found["runs"]),
+        "fps": found["fps"],
+        "reused": found["held"]["reused"],
+        "headline": found["verdict"]["headline"],
+        "overlap": found["overlap"],
+        "device_idle": found["device_idle"],
+        "reached": stage and stage["reached"],
+    }
 
 
-def _sentences(facts: dict[str, Any]) -> list[str]:
-    runs = sorted(run["steady_fps"] for run in facts["runs"])
-    stage = next((point for point in facts["roofline"]["points"] if point["level"] == "stage"), None)
-    reached = f", {stage['reached']:.0%} of its roof" if stage else ""
-    return [
-        f"- {facts['fps']['steady']:.2f} FPS at steady state (runs from {runs[0]:.2f} to {runs[-1]:.2f}),"
-        f" {facts['fps']['over_all']:.2f} over all; {facts['held']['reused']:.0%} of the frames held",
-        f"- {facts['verdict']['headline']}",
-        f"- overlap {facts['overlap']:.2f}, device idle {facts['device_idle']:.1%}{reached}",
-    ]
-
-
-def _table(facts: dict[str, Any]) -> list[str]:
+def text_of(content: Mapping[str, Any], costs: Mapping[str, Any]) -> str:
+    """What docs/profile.md says of both records."""
+    where = f"{content['date']}, {content['machine']}, other programs {content['others']:.0%} of the CPU"
+    runs, fps, reached = content["runs_fps"], content["fps"], content["reached"]
+    roof = "" if reached is None else f", {reached:.0%} of its roof"
     rows = [
         f"| {row['name']} | {row['p50_ms']:.2f} | {row['p90_ms']:.2f} | {row['p99_ms']:.2f} |"
         f" {row['max_ms']:.2f} |"
-        for row in facts["figures"]
+        for row in content["figures"]
     ]
-    return ["| ms | p50 | p90 | p99 | max |", "|---|---:|---:|---:|---:|", *rows]
+    lines = [
+        f"- {fps['steady']:.2f} FPS at steady state (runs from {runs[0]:.2f} to {runs[-1]:.2f}),"
+        f" {fps['over_all']:.2f} over all; {content['reused']:.0%} of the frames held",
+        f"- {content['headline']}",
+        f"- overlap {content['overlap']:.2f}, device idle {content['device_idle']:.1%}{roof}",
+        *(f"- cost on {profile_cost.line(device, row)}" for device, row in costs["devices"].items()),
+    ]
+    return "\n".join(
+        [f"{where}.", "", "| ms | p50 | p90 | p99 | max |", "|---|---:|---:|---:|---:|", *rows, "", *lines]
+    )
 
 
 if __name__ == "__main__":
