@@ -105,7 +105,7 @@ def _shot(score: ShotScore) -> dict[str, Any]:
 
 def _plain(value: float | None) -> float | str | None:
     """As JSON has it, which knows no infinity: that is of pictures without any error."""
-    return "inf" if value == float("inf") else value if value is None else round(value, 4)
+    return "inf" if value == float("inf") else value if value is None else round(value, 6)
 
 
 def _picture(art: str) -> str:

@@ -38,7 +38,7 @@ def where(read: Read) -> str:
     for library, title in {"Python": "Python", **_LIBRARIES}.items():
         numbers = dict.fromkeys(re.findall(rf"\b{library} ([\d.]+\d)", versions))
         parts.append(f"{title} {' and '.join(numbers)}")
-    return ", ".join(parts) + "."
+    return ", ".join(parts)
 
 
 def sequential(read: Read) -> str:

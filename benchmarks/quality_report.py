@@ -43,7 +43,7 @@ class Quality:
                 for (model, case), pair in self.pairs.items()
             ],
             "flickers": [
-                {"model": model, "art": art, "without": round(without, 4), "refined": round(refined, 4)}
+                {"model": model, "art": art, "without": round(without, 6), "refined": round(refined, 6)}
                 for (model, art), (without, refined) in self.flickers.items()
             ],
         }
@@ -134,7 +134,7 @@ def summary(quality: Quality, model: str) -> dict[str, tuple[float, float]]:
 
 def _rounded(pair: Pair) -> dict[str, dict[str, float]]:
     return {
-        name: {key: round(value, 4) for key, value in asdict(score).items()}
+        name: {key: round(value, 6) for key, value in asdict(score).items()}
         for name, score in (("without", pair.without), ("refined", pair.refined))
     }
 

@@ -111,6 +111,14 @@ def test_a_figure_edited_by_hand_is_named_and_mended(page: str, copy: Path) -> N
     assert (copy / page).read_text(encoding="utf-8") == right
 
 
+def test_a_figure_in_a_sentence_begins_no_line() -> None:
+    """Markdown takes a line that begins with a comment for HTML, and ends the sentence before it."""
+    for path in readme.texts(ROOT):
+        text = path.read_text(encoding="utf-8")
+        for block in readme.BLOCK.finditer(text):
+            assert "\n" in block[3] or text[block.start() - 1] != "\n", (path.name, block[2])
+
+
 def test_words_around_a_figure_may_be_edited(copy: Path) -> None:
     replace(copy / "README.md", "| killed at random while", "| stopped at random while")
     assert list(readme.edited(copy)) == []
