@@ -28,6 +28,9 @@ from trt_anime.runtime.profiling.files import REPORT, write_profile
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE, PICTURE = DOCS / "profile_report.html", DOCS / "images" / "profile.png"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+COMMAND = "python -m benchmarks.profile_docs"
+# Of a profile, what the documentation shows.
+_QUOTED = ("fps", "runs", "held", "verdict", "overlap", "device_idle", "roofline", "figures")
 _SIZE = (1280, 2140)  # down to the timeline
 _LARGEST_BYTES = 300_000
 
@@ -46,7 +49,8 @@ def main() -> None:
             shutil.copyfile(Path(folder) / REPORT, PAGE)
         if given.pairs:
             keep("profile_cost", profile_cost.measured(given.pairs))
-        keep("profile", _content(profile.facts, load))
+        where = facts(COMMAND, ("trt-anime", "onnxruntime")) | {"others": round(load.share(), 3)}
+        keep("profile", where | {"profile": {name: _small(profile.facts[name]) for name in _QUOTED}})
     write_picture(PAGE, PICTURE)
 
 
@@ -87,43 +91,43 @@ def _screenshot(browser: str, page: Path, scheme: str) -> NDArray[np.uint8]:
         return np.asarray(cv2.imread(str(target)), np.uint8)
 
 
-def _content(found: Mapping[str, Any], load: OtherLoad) -> dict[str, Any]:
-    stage = next((point for point in found["roofline"]["points"] if point["level"] == "stage"), None)
-    names = ("name", "p50_ms", "p90_ms", "p99_ms", "max_ms")
-    return {
-        **facts("python -m benchmarks.profile_docs", ("trt-anime", "onnxruntime")),
-        "others": round(load.share(), 3),
-        "figures": [{name: row[name] for name in names} for row in found["figures"]],
-        "runs_fps": sorted(run["steady_fps"] for run in found["runs"]),
-        "fps": found["fps"],
-        "reused": found["held"]["reused"],
-        "headline": found["verdict"]["headline"],
-        "overlap": found["overlap"],
-        "device_idle": found["device_idle"],
-        "reached": stage and stage["reached"],
-    }
-
-
 def text_of(content: Mapping[str, Any], costs: Mapping[str, Any]) -> str:
     """What docs/profile.md says of both records."""
-    where = f"{content['date']}, {content['machine']}, other programs {content['others']:.0%} of the CPU"
-    runs, fps, reached = content["runs_fps"], content["fps"], content["reached"]
-    roof = "" if reached is None else f", {reached:.0%} of its roof"
+    where = f"{content['date']}, {content['machine']}, other programs {content['others']:.0%} of the CPU."
+    lines = [f"- cost on {profile_cost.line(device, row)}" for device, row in costs["devices"].items()]
+    found = content["profile"]
+    return "\n".join([where, "", *_table(found), "", *_sentences(found), *lines])
+
+
+def _small(value: Any) -> Any:
+    """Without samples, and of a roofline without what lies within a stage: a record is small."""
+    if isinstance(value, dict):
+        return {name: _small(one) for name, one in value.items() if name != "samples_ms"}
+    if isinstance(value, list):
+        points = [one for one in value if not isinstance(one, dict) or one.get("level", "stage") == "stage"]
+        return [_small(one) for one in points]
+    return value
+
+
+def _sentences(facts: dict[str, Any]) -> list[str]:
+    runs = sorted(run["steady_fps"] for run in facts["runs"])
+    stage = next((point for point in facts["roofline"]["points"] if point["level"] == "stage"), None)
+    reached = f", {stage['reached']:.0%} of its roof" if stage else ""
+    return [
+        f"- {facts['fps']['steady']:.2f} FPS at steady state (runs from {runs[0]:.2f} to {runs[-1]:.2f}),"
+        f" {facts['fps']['over_all']:.2f} over all; {facts['held']['reused']:.0%} of the frames held",
+        f"- {facts['verdict']['headline']}",
+        f"- overlap {facts['overlap']:.2f}, device idle {facts['device_idle']:.1%}{reached}",
+    ]
+
+
+def _table(facts: dict[str, Any]) -> list[str]:
     rows = [
         f"| {row['name']} | {row['p50_ms']:.2f} | {row['p90_ms']:.2f} | {row['p99_ms']:.2f} |"
         f" {row['max_ms']:.2f} |"
-        for row in content["figures"]
+        for row in facts["figures"]
     ]
-    lines = [
-        f"- {fps['steady']:.2f} FPS at steady state (runs from {runs[0]:.2f} to {runs[-1]:.2f}),"
-        f" {fps['over_all']:.2f} over all; {content['reused']:.0%} of the frames held",
-        f"- {content['headline']}",
-        f"- overlap {content['overlap']:.2f}, device idle {content['device_idle']:.1%}{roof}",
-        *(f"- cost on {profile_cost.line(device, row)}" for device, row in costs["devices"].items()),
-    ]
-    return "\n".join(
-        [f"{where}.", "", "| ms | p50 | p90 | p99 | max |", "|---|---:|---:|---:|---:|", *rows, "", *lines]
-    )
+    return ["| ms | p50 | p90 | p99 | max |", "|---|---:|---:|---:|---:|", *rows]
 
 
 if __name__ == "__main__":
