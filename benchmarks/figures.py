@@ -92,7 +92,8 @@ def planner(read: Read) -> str:
     from benchmarks.planner_error import document
 
     found = re.search(r"Off by (.*? % in the median), by (.*? %) at worst", document(read("planner")))
-    assert found, "its page ends with that"
+    if found is None:
+        raise LookupError("its page doesn't sum up")
     return f"off by {found[1]}, {found[2]} at worst"
 
 

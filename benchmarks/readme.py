@@ -27,40 +27,56 @@ def main() -> int:
         for subject in SUBJECTS.values():
             if subject.page:
                 write_text(ROOT / subject.page, subject.text(subject.read()))
-        refresh()
+        problems = refresh()
     except TrtAnimeError as error:
         print(f"error: {error}")
         return error.exit_code
-    return 0
+    for words in problems:
+        print(f"error: {words}")
+    return 1 if problems else 0
 
 
-def refresh(root: Path = ROOT) -> None:
+def refresh(root: Path = ROOT) -> list[str]:
     """Write what is quoted of records; texts in which nothing changes are left alone.
 
-    Raises InputError: a record or a figure is missing; OutputError.
+    A figure that can't be made is left as it is: a sentence for each. Raises OutputError.
     """
-    read = reader(root)
+    read, problems = reader(root), []
     for path in texts(root):
         text = path.read_text(encoding="utf-8")
-        if (now := quoted(text, read)) != text:
+        now, found = quoted(text, read)
+        problems += found
+        if now != text:
             write_text(path, now)
+    return problems
 
 
 def edited(root: Path = ROOT) -> Iterator[str]:
-    """A sentence for each figure in a text that isn't what the records make it. Raises InputError."""
+    """A sentence for each figure in a text that isn't what the records make it, or can't be made."""
     read = reader(root)
     for path in texts(root):
         for block in BLOCK.finditer(path.read_text(encoding="utf-8")):
-            if block[0] != _block(block, read):
+            now, problems = quoted(block[0], read)
+            yield from problems
+            if now != block[0]:
                 yield (
                     f"{path.relative_to(root)}: '{block[2]}' is not what the records say;"
                     " don't edit it, run `python -m benchmarks.readme`"
                 )
 
 
-def quoted(text: str, read: Read) -> str:
-    """`text` with every figure as the records have it. Raises InputError: a name that nobody knows."""
-    return BLOCK.sub(lambda block: _block(block, read), text)
+def quoted(text: str, read: Read) -> tuple[str, list[str]]:
+    """`text` with every figure as the records have it, and a sentence for each that can't be made."""
+    problems: list[str] = []
+
+    def made(block: re.Match[str]) -> str:
+        try:
+            return _block(block, read)
+        except InputError as error:
+            problems.append(str(error))
+            return block[0]
+
+    return BLOCK.sub(made, text), problems
 
 
 def texts(root: Path) -> list[Path]:
@@ -83,7 +99,14 @@ def reader(root: Path) -> Read:
 def _block(block: re.Match[str], read: Read) -> str:
     if block[2] not in FIGURES:
         raise InputError(f"'measured: {block[2]}' is no figure; it is one of {', '.join(sorted(FIGURES))}")
-    text = FIGURES[block[2]](read)
+    try:
+        text = FIGURES[block[2]](read)
+    except (LookupError, TypeError, ValueError, StopIteration) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(
+            f"'{block[2]}' can't be made of its record ({error!r}); measure it again"
+        ) from error
     between = f"\n{text}\n" if "\n" in text else text
     return f"{block[1]}{between}{block[4]}"
 

@@ -89,7 +89,10 @@ def is_to_be_kept(given: argparse.Namespace, parser: argparse.ArgumentParser) ->
 
 
 def keep(name: str, content: Mapping[str, Any], root: Path = ROOT) -> None:
-    """Write the record, its page, and what is quoted of it anywhere. Raises OutputError, InputError."""
+    """Write the record, its page, and what is quoted of it anywhere. Raises OutputError, InputError.
+
+    Figures that can't be made, of other records, are printed and left as they are.
+    """
     from benchmarks.readme import refresh
     from benchmarks.subjects import SUBJECTS
 
@@ -101,7 +104,8 @@ def keep(name: str, content: Mapping[str, Any], root: Path = ROOT) -> None:
     )
     if subject.page:
         write_text(root / subject.page, subject.text(whole))
-    refresh(root)
+    for words in refresh(root):
+        print(f"left as it is: {words}")
 
 
 def edited(subject: Subject, root: Path = ROOT) -> Iterator[str]:

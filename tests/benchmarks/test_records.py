@@ -13,7 +13,6 @@ from benchmarks.code_path import ROOT
 from benchmarks.figures import FIGURES
 from benchmarks.records import Subject, aged, edited
 from benchmarks.subjects import SUBJECTS
-from trt_anime.errors import InputError
 
 RUNTIME_PAGE = "docs/runtime.md"
 
@@ -125,16 +124,33 @@ def test_words_around_a_figure_may_be_edited(copy: Path) -> None:
 
 
 def test_a_figure_that_nobody_knows_is_refused() -> None:
-    with pytest.raises(InputError, match="'measured: luck' is no figure; it is one of chain, "):
-        readme.quoted("<!-- measured: luck -->7<!-- /measured -->", readme.reader(ROOT))
+    text = "<!-- measured: luck -->7<!-- /measured -->"
+    now, [words] = readme.quoted(text, readme.reader(ROOT))
+    assert now == text and words.startswith("'measured: luck' is no figure; it is one of chain, ")
 
 
-def test_a_record_that_lacks_names_its_command(copy: Path) -> None:
-    (copy / SUBJECTS["overlap"].record).unlink()
-    with pytest.raises(
-        InputError, match=r"overlap\.json: can't be read .*; run `python -m benchmarks\.overlap"
-    ):
-        readme.refresh(copy)
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (
+            None,
+            "benchmarks/records/endurance.json: can't be read (.*); run `python -m benchmarks.endurance`",
+        ),
+        ("{}", "'kills' can't be made of its record (KeyError('kills')); measure it again"),
+    ],
+)
+def test_what_a_record_lacks_is_left_as_it_is_and_all_else_is_written(
+    content: str | None, words: str, copy: Path
+) -> None:
+    replace(copy / "README.md", "50 of 50", "60 of 60")
+    replace(copy / "README.md", "166 s", "6 s")
+    record = copy / SUBJECTS["endurance"].record
+    record.write_text(content, encoding="utf-8") if content else record.unlink()
+    pattern = re.escape(words).replace(r"\.\*", ".*")
+    assert any(re.fullmatch(pattern, sentence) for sentence in readme.refresh(copy))
+    assert any(re.fullmatch(pattern, sentence) for sentence in readme.edited(copy))
+    text = (copy / "README.md").read_text(encoding="utf-8")
+    assert "60 of 60" in text and "166 s" in text
 
 
 def test_code_that_has_become_another_ages_its_record(copy: Path) -> None:
