@@ -97,7 +97,7 @@ def keep(name: str, content: Mapping[str, Any], root: Path = ROOT) -> None:
     from benchmarks.subjects import SUBJECTS
 
     subject = SUBJECTS[name]
-    whole = dict(content) if subject.entries else dict(content) | {"code": subject.code(content)}
+    whole = dict(content) if subject.entries else dict(content) | {"code": subject.code(content, root)}
     write_text(
         root / subject.record,
         json.dumps(whole, indent=1, allow_nan=False, sort_keys=subject.entries) + "\n",

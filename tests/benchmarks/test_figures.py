@@ -3,11 +3,12 @@
 import json
 import re
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmarks import overhead, overlap, startup
+from benchmarks import demo, overhead, overlap, startup
 from benchmarks.figures import FIGURES
 from benchmarks.int8_pairs import WAYS, table
 from benchmarks.profile_cost import Cost, line
@@ -50,6 +51,26 @@ def test_startup(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[
     assert quiet == f"{seconds:.2f} to {seconds:.2f} s"
     busy = FIGURES["startup"](lambda name: content | {"others": 0.5})
     assert busy == f"{quiet} (**the machine was not quiet**)"
+
+
+def test_demo(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def run(words: list[str], **given: Any) -> None:
+        """Clones an empty folder, and makes nothing but the record of a run."""
+        if words[0] == "git":
+            Path(words[-1]).mkdir()
+            return
+        assert words == ["make", "demo"] and "PYTHONPATH" not in given["env"]
+        assert Path(given["env"]["TRT_ANIME_HOME"]).parent == given["cwd"].parent
+        passes = [{"name": "plate", "run_s": 2.04}, {"name": "matte", "run_s": 5.0}]
+        record = {"frames": 96, "elapsed_s": 8.0, "fps": 12.0, "passes": passes}
+        (given["cwd"] / "out" / "demo").mkdir(parents=True)
+        (given["cwd"] / "out" / "demo" / "run.json").write_text(json.dumps(record))
+
+    monkeypatch.setenv("PYTHONPATH", "elsewhere")
+    monkeypatch.setattr(demo.subprocess, "run", run)
+    content = printed(demo.main, [], monkeypatch, capsys) | {"others": 0.0}
+    assert FIGURES["demo"](lambda name: content) == "8.0 s, 12.00 FPS; seconds: mattes 5.0, plates 2.0"
+    assert FIGURES["make-demo"](lambda name: content) == "0 s"
 
 
 def test_int8() -> None:

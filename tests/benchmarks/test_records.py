@@ -11,7 +11,7 @@ from benchmarks import past, readme
 from benchmarks.bench_report import Bench, pairs_of
 from benchmarks.code_path import ROOT
 from benchmarks.figures import FIGURES
-from benchmarks.records import Subject, aged, edited
+from benchmarks.records import Subject, aged, edited, keep
 from benchmarks.subjects import SUBJECTS
 
 RUNTIME_PAGE = "docs/runtime.md"
@@ -116,6 +116,21 @@ def test_a_figure_in_a_sentence_begins_no_line() -> None:
         text = path.read_text(encoding="utf-8")
         for block in readme.BLOCK.finditer(text):
             assert "\n" in block[3] or text[block.start() - 1] != "\n", (path.name, block[2])
+
+
+def test_a_command_writes_its_record_its_page_and_what_is_quoted(copy: Path) -> None:
+    subject = SUBJECTS["held_frames"]
+    content = subject.read()
+    for cost in content["costs"].values():
+        cost["mean"] = 2.54
+    replace(copy / "runtime" / "lookahead" / "held.py", "return ", "return 1 and ")
+    keep("held_frames", {name: value for name, value in content.items() if name != "code"}, copy)
+    assert [*edited(subject, copy), *aged(subject, copy), *readme.edited(copy)] == []
+    assert subject.read(copy)["code"] != content["code"]
+    assert "| 2.54 |" in (copy / "docs" / "held_frames.md").read_text(encoding="utf-8")
+    assert "<!-- measured: held -->2.5 ms<!-- /measured --> a frame" in (copy / RUNTIME_PAGE).read_text(
+        encoding="utf-8"
+    )
 
 
 def test_words_around_a_figure_may_be_edited(copy: Path) -> None:
