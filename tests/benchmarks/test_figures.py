@@ -67,7 +67,7 @@ def test_demo(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
         (given["cwd"] / "out" / "demo" / "run.json").write_text(json.dumps(record))
 
     monkeypatch.setenv("PYTHONPATH", "elsewhere")
-    monkeypatch.setattr(demo.subprocess, "run", run)
+    monkeypatch.setattr("benchmarks.demo.subprocess.run", run)
     content = printed(demo.main, [], monkeypatch, capsys) | {"others": 0.0}
     assert FIGURES["demo"](lambda name: content) == "8.0 s, 12.00 FPS; seconds: mattes 5.0, plates 2.0"
     assert FIGURES["make-demo"](lambda name: content) == "0 s"
