@@ -9,7 +9,6 @@ only that all of it works.
 """
 
 import argparse
-import json
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -17,18 +16,15 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from benchmarks import machine, past
-from benchmarks.bench_report import Bench, Left, document, pairs_of
+from benchmarks import machine, past, records
+from benchmarks.bench_report import Bench, Left, pairs_of
 from benchmarks.footage import make_footage
 from benchmarks.pairs import Pair, table
 from benchmarks.rembg_report import QUIET
 from benchmarks.sequential import HOME
 from trt_anime import __version__
 from trt_anime.errors import DownloadError, MissingError, TrtAnimeError
-from trt_anime.files import write_text
 
-DOCS = Path(__file__).parents[1] / "docs"
-FINDINGS, TABLE = DOCS / "benchmarks.json", DOCS / "benchmarks.md"
 PACKAGES = ("trt-anime", "onnxruntime", "numpy", "opencv-python-headless")
 
 
@@ -60,10 +56,9 @@ class Measuring:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit code."""
-    given = _parser().parse_args(arguments)
-    if given.quick and given.write:
-        print("error: --write: figures of --quick say nothing; leave one of the two out")
-        return 2
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    writes = records.is_to_be_kept(given, parser)
     machine.keep_to_cores(given.threads)
     load = machine.OtherLoad()
     run = Measuring(QUICK if given.quick else FULL, given.threads, given.home.resolve())
@@ -80,7 +75,7 @@ def main(arguments: list[str] | None = None) -> int:
         print("\n" + table(pairs_of(run.bench)))
         if before is not None and not given.quick:
             print(f"\n{past.changes(before, now)}")
-        if given.write:
+        if writes:
             _write(run.bench, now)
     except TrtAnimeError as error:
         print(f"error: {error}")
@@ -205,10 +200,8 @@ def _then(bench: Bench) -> past.Then:
 
 
 def _write(bench: Bench, now: past.Then) -> None:
-    content = json.dumps(asdict(bench), indent=1) + "\n"
-    write_text(FINDINGS, content)
-    write_text(TABLE, document(Bench.of(json.loads(content))))
-    print(f"\n{TABLE}\n{past.keep(now)}")
+    print(f"\n{past.keep(now)}")
+    records.keep("bench", asdict(bench))
 
 
 @contextmanager
@@ -244,9 +237,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--threads", type=int, default=2, help="cores that all may use [default: 2]")
     parser.add_argument("--home", type=Path, default=HOME, help="for weights and graphs of the chain")
     parser.add_argument("--quick", action="store_true", help="small, and without weights: does it work?")
-    parser.add_argument(
-        "--write", action="store_true", help="write docs/benchmarks.md and this release's history"
-    )
+    records.offer_writing(parser)
     return parser
 
 

@@ -59,6 +59,11 @@ def pairs_of(bench: Bench) -> list[Pair]:
     return [*(pairs_of_rembg(bench.rembg[1]) if bench.rembg else []), *bench.pairs]
 
 
+def page_of(content: Mapping[str, Any]) -> str:
+    """The whole page of a record."""
+    return document(Bench.of(content))
+
+
 def document(bench: Bench) -> str:
     """Markdown."""
     facts, pairs = bench.facts, pairs_of(bench)

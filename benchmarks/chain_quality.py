@@ -2,25 +2,27 @@
 
     python -m benchmarks.chain_quality
 
-Writes docs/quality.md and docs/images/chain_quality_*.jpg.
+Writes its record, docs/quality.md, docs/images/chain_quality_*.jpg and what the README says of it; with
+options, prints only.
 """
 
 import argparse
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 
-from benchmarks import machine
-from benchmarks.chain_report import report
-from benchmarks.chain_scores import ShotScore, shot_scores
+from benchmarks import records
+from benchmarks.chain_report import Film, document
+from benchmarks.chain_scores import shot_scores
 from samples.film import FilmOptions, write_film
 from samples.oracle import PROMPT, Oracle
 from samples.scene import Scene, SceneOptions
 from trt_anime.errors import TrtAnimeError
-from trt_anime.files import write_bytes, write_text
+from trt_anime.files import write_bytes
 from trt_anime.runtime.media.frames import Pixels
 from trt_anime.runtime.options import ProcessOptions
 from trt_anime.runtime.passes.choices import NONE, PRESETS, Choices
@@ -31,52 +33,47 @@ from trt_anime.runtime.results.planes import write_frame
 from trt_anime.runtime.results.reader import Results
 
 DOCS = Path(__file__).parents[1] / "docs"
+COMMAND = "python -m benchmarks.chain_quality"
 ARTS = ("procedural", "sprites")
 KINDS = ("lossless", "h264")
 STAGES = ("1", "2a", "2b", "2c", "3")
 FILL = "migan"
 
 
-@dataclass(frozen=True)
-class Film:
-    """What was measured of one film. `seconds`: of each pass, on this machine, files included."""
-
-    art: str
-    kind: str
-    frames: int
-    shots: list[ShotScore]
-    seconds: dict[str, float]
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     given = _parser().parse_args(arguments)
-    width, height = (int(side) for side in given.size.split("x"))
+    whole = given == _parser().parse_args([])
     try:
-        fill, filled_by = _fill()
-        films = []
-        for art in given.art:
-            scene = Scene(SceneOptions(seed=7, width=width, height=height, frames=given.frames, art=art))
-            for kind in given.clips:
-                film, sheet = _measured(scene, kind, fill)
-                films.append(film)
-                print(f"{art}, {kind} done", flush=True)
-                if not given.no_docs:  # of the last kind it stays
-                    _write_sheet(art, sheet)
-        text = report(
-            films,
-            size=given.size,
-            filled_by=filled_by,
-            date=machine.now(),
-            versions=machine.versions(("trt-anime", "opencv-python-headless", "numpy")),
-        )
-        print(text)
-        if not given.no_docs:
-            write_text(DOCS / "quality.md", text)
+        content = _content(given, sheets=whole)
+        print(document(content))
+        if whole:
+            records.keep("chain_quality", content)
     except TrtAnimeError as error:
         print(f"error: {error}")
         return error.exit_code
     return 0
+
+
+def _content(given: argparse.Namespace, *, sheets: bool) -> dict[str, Any]:
+    width, height = (int(side) for side in given.size.split("x"))
+    fill, filled_by = _fill()
+    films = []
+    for art in given.art:
+        scene = Scene(SceneOptions(seed=7, width=width, height=height, frames=given.frames, art=art))
+        for kind in given.clips:
+            film, sheet = _measured(scene, kind, fill)
+            films.append(film)
+            print(f"{art}, {kind} done", flush=True)
+            if sheets:  # of the last kind it stays
+                _write_sheet(art, sheet)
+    return {
+        **records.facts(COMMAND, ("trt-anime", "opencv-python-headless", "numpy")),
+        "size": given.size,
+        "frames": films[0].frames,
+        "filled_by": filled_by,
+        "films": [film.content() for film in films],
+    }
 
 
 def choices() -> Choices:

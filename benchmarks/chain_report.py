@@ -1,13 +1,11 @@
-"""The chain's quality as Markdown."""
+"""The chain's quality as a record's content and as Markdown."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from benchmarks.chain_scores import ShotScore
 from benchmarks.tables import markdown
-
-if TYPE_CHECKING:
-    from benchmarks.chain_quality import Film
 
 HARD = {
     "enter": "pan with parallax, a character slides in with motion blur",
@@ -38,13 +36,40 @@ IDS = (
 )
 
 
-def report(films: "Sequence[Film]", *, size: str, filled_by: str, date: str, versions: str) -> str:
-    """The whole document."""
-    rows = [(f"{film.art}, {film.kind}", shot) for film in films for shot in film.shots]
+NONE = "\N{EN DASH}"
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Film:
+    """What was measured of one film. `seconds`: of each pass, on this machine, files included."""
+
+    art: str
+    kind: str
+    frames: int
+    shots: list[ShotScore]
+    seconds: dict[str, float]
+
+    def content(self) -> dict[str, Any]:
+        """For a record."""
+        return {
+            "art": self.art,
+            "kind": self.kind,
+            "seconds": {name: round(value, 3) for name, value in self.seconds.items()},
+            "shots": [_shot(score) for score in self.shots],
+        }
+
+
+def document(content: Mapping[str, Any]) -> str:
+    """The whole page of a record."""
+    films = content["films"]
+    rows = [
+        (f"{film['art']}, {film['kind']}, {shot['name']}", shot) for film in films for shot in film["shots"]
+    ]
     parts = [
         "# Quality of the chain against ground truth",
-        f"*Written by `python -m benchmarks.chain_quality`; don't edit. {date}. {versions}.*",
-        ABOUT.format(frames=films[0].frames, size=size, filled_by=filled_by),
+        f"*Written by `{content['command']}`; don't edit. {content['date']}. {content['versions']}.*",
+        ABOUT.format_map(content),
         "## What each shot is there for",
         "\n".join(f"- **{name}**: {words}." for name, words in HARD.items()),
         *("## Plates", _plates(rows), PLATES),
@@ -52,9 +77,35 @@ def report(films: "Sequence[Film]", *, size: str, filled_by: str, date: str, ver
         *("## Ids", _ids(rows), IDS),
         "## What it takes",
         _seconds(films),
-        *(_picture(art) for art in dict.fromkeys(film.art for film in films)),
+        *(_picture(art) for art in dict.fromkeys(film["art"] for film in films)),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _shot(score: ShotScore) -> dict[str, Any]:
+    tracks = score.tracks
+    assert tracks is not None, "stage 3 ran"
+    decibels = {name: getattr(score, name).psnr_db for name in ("visible", "clip", "hidden", "never")}
+    levels = {
+        name: getattr(score, name).value
+        for name in ("flicker", "source", "effect", "bare", "spill", "alpha_flicker")
+    }
+    return {
+        "name": score.name,
+        **{f"{name}_db": _plain(value) for name, value in decibels.items()},
+        **{name: _plain(value) for name, value in levels.items()},
+        "recomposed_db": _plain(score.middle_db),
+        "recomposed_lowest_db": _plain(min(score.recomposed_db)),
+        "switches": tracks.switches,
+        "overlap": _plain(min(tracks.overlap.values(), default=1.0)),
+        "missed": sum(tracks.missed.values()),
+        "spurious": tracks.spurious,
+    }
+
+
+def _plain(value: float | None) -> float | str | None:
+    """As JSON has it, which knows no infinity: that is of pictures without any error."""
+    return "inf" if value == float("inf") else value if value is None else round(value, 6)
 
 
 def _picture(art: str) -> str:
@@ -62,16 +113,17 @@ def _picture(art: str) -> str:
     return f"![{words}](images/chain_quality_{art}.jpg)"
 
 
-def _seconds(films: "Sequence[Film]") -> str:
+def _seconds(films: list[Row]) -> str:
     """Seconds of each pass over the film, files included."""
-    names = list(films[0].seconds)
+    names = list(films[0]["seconds"])
     table = [
-        [f"{film.art}, {film.kind}", *(f"{film.seconds[name]:.1f}" for name in names)] for film in films
+        [f"{film['art']}, {film['kind']}", *(f"{film['seconds'][name]:.1f}" for name in names)]
+        for film in films
     ]
     return markdown(["film, seconds of a pass", *names], table)
 
 
-def _plates(rows: list[tuple[str, ShotScore]]) -> str:
+def _plates(rows: list[tuple[str, Row]]) -> str:
     head = [
         "film, shot",
         "visible, dB",
@@ -81,50 +133,42 @@ def _plates(rows: list[tuple[str, ShotScore]]) -> str:
         "flicker",
         "the clip's",
     ]
+    names = ("visible_db", "clip_db", "hidden_db", "never_db")
     table = [
         [
-            f"{art}, {shot.name}",
-            *(_number(part.psnr_db, 1) for part in (shot.visible, shot.clip, shot.hidden, shot.never)),
-            *(_number(mean.value, 2) for mean in (shot.flicker, shot.source)),
+            title,
+            *(_number(shot[name], 1) for name in names),
+            *(_number(shot[name], 2) for name in ("flicker", "source")),
         ]
-        for art, shot in rows
+        for title, shot in rows
     ]
     return markdown(head, table)
 
 
-def _layers(rows: list[tuple[str, ShotScore]]) -> str:
+def _layers(rows: list[tuple[str, Row]]) -> str:
     head = [
         *("film, shot", "recomposed, median dB", "lowest dB"),
         *("effect", "without it", "spill", "alpha flicker"),
     ]
     table = [
         [
-            f"{art}, {shot.name}",
-            f"{shot.middle_db:.1f}",
-            f"{min(shot.recomposed_db):.1f}",
-            *(_number(mean.value, 2) for mean in (shot.effect, shot.bare, shot.spill, shot.alpha_flicker)),
+            title,
+            *(_number(shot[name], 1) for name in ("recomposed_db", "recomposed_lowest_db")),
+            *(_number(shot[name], 2) for name in ("effect", "bare", "spill", "alpha_flicker")),
         ]
-        for art, shot in rows
+        for title, shot in rows
     ]
     return markdown(head, table)
 
 
-def _ids(rows: list[tuple[str, ShotScore]]) -> str:
+def _ids(rows: list[tuple[str, Row]]) -> str:
     head = ["film, shot", "id switches", "IoU, worst person", "frames missed", "ids of nobody"]
-    table = []
-    for art, shot in rows:
-        tracks = shot.tracks
-        assert tracks is not None, "stage 3 ran"
-        worst = min(tracks.overlap.values(), default=1.0)
-        missed = sum(tracks.missed.values())
-        table.append(
-            [
-                f"{art}, {shot.name}",
-                *(str(tracks.switches), f"{worst:.3f}", str(missed), str(tracks.spurious)),
-            ]
-        )
+    table = [
+        [title, str(shot["switches"]), f"{shot['overlap']:.3f}", str(shot["missed"]), str(shot["spurious"])]
+        for title, shot in rows
+    ]
     return markdown(head, table)
 
 
-def _number(value: float | None, digits: int) -> str:
-    return "–" if value is None else f"{value:.{digits}f}"  # noqa: RUF001
+def _number(value: float | str | None, digits: int) -> str:
+    return NONE if value is None else f"{float(value):.{digits}f}"

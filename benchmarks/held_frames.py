@@ -2,8 +2,9 @@
 
     python -m benchmarks.held_frames
 
-Writes docs/held_frames.md. Exits 1 when a change that must be seen is taken for a repeat, when too few held
-frames are found, or when a frame costs too much.
+Writes its record, docs/held_frames.md and what is quoted of it; with options, prints only. Exits 1 when a
+change that must be seen is taken for a repeat, when too few held frames are found, or when a frame costs
+too much.
 """
 
 import argparse
@@ -14,17 +15,18 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from benchmarks import machine
+from benchmarks import records
 from benchmarks.held_clips import Clip, Quality, decoded, film, hard_cases, recoded
 from benchmarks.held_cuts import DETECTORS, CutFilm, cpu_ms, cut_film
-from benchmarks.held_report import Cost, CutScore, Findings, Tally, failures, report
+from benchmarks.held_report import Cost, CutScore, Findings, Tally, document, failures
 from samples.arrays import U8
 from trt_anime.errors import TrtAnimeError
-from trt_anime.files import write_text
 from trt_anime.runtime.lookahead.held import LIMITS
 from trt_anime.runtime.lookahead.stage import LookAhead
 
 ROOT = Path(__file__).parents[1]
+COMMAND = "python -m benchmarks.held_frames"
+PACKAGES = ("trt-anime", "opencv-python-headless", "scenedetect-headless", "av")
 QUALITIES = (
     None,
     Quality("libx264", 18),
@@ -44,18 +46,10 @@ def main(arguments: list[str] | None = None) -> int:
     cv2.setNumThreads(1)
     try:
         findings = _measured(given.film_frames, given.case_frames)
-        text = report(
-            findings,
-            command="python -m benchmarks.held_frames",
-            date=machine.now(),
-            versions=machine.versions(
-                ("trt-anime", "opencv-python-headless", "scenedetect-headless", "av")
-            ),
-            cpu=machine.cpu(),
-        )
-        print(text)
-        if not given.no_docs:
-            write_text(ROOT / "docs" / "held_frames.md", text)
+        content = records.facts(COMMAND, PACKAGES) | findings.content()
+        print(document(content))
+        if given == _parser().parse_args([]):
+            records.keep("held_frames", content)
     except TrtAnimeError as error:
         print(f"error: {error}")
         return error.exit_code

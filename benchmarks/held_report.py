@@ -1,6 +1,8 @@
 """What the look-ahead found, as Markdown, and whether that is good enough."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Self
 
 from benchmarks import held_words as words
 from benchmarks.tables import markdown
@@ -72,6 +74,24 @@ class Findings:
     cuts: dict[str, CutScore]
     costs: dict[str, Cost]
 
+    def content(self) -> dict[str, Any]:
+        """For a record."""
+        return asdict(self)
+
+    @classmethod
+    def of(cls, content: Mapping[str, Any]) -> Self:
+        """Out of a record."""
+        return cls(
+            films={name: [Tally(**tally) for tally in rows] for name, rows in content["films"].items()},
+            first_light=Tally(**content["first_light"]),
+            cases={
+                name: {quality: Tally(**tally) for quality, tally in row.items()}
+                for name, row in content["cases"].items()
+            },
+            cuts={name: CutScore(**score) for name, score in content["cuts"].items()},
+            costs={preset: Cost(**cost) for preset, cost in content["costs"].items()},
+        )
+
 
 def failures(findings: Findings) -> list[str]:
     """What is not good enough, in words."""
@@ -105,8 +125,9 @@ def found_share(tallies: list[Tally], preset: str) -> float:
     return sum(tally.found[preset] for tally in tallies) / held if held else 1.0
 
 
-def report(findings: Findings, *, command: str, date: str, versions: str, cpu: str) -> str:
-    """The whole document."""
+def document(content: Mapping[str, Any]) -> str:
+    """The whole page of a record."""
+    findings = Findings.of(content)
     failed = failures(findings)
     verdict = (
         "All that is promised below holds in this run."
@@ -115,7 +136,8 @@ def report(findings: Findings, *, command: str, date: str, versions: str, cpu: s
     )
     parts = [
         "# Held frames and shots: what is found, and what it costs",
-        f"*Written by `{command}`; don't edit. {date}. {versions}. {cpu}.*",
+        f"*Written by `{content['command']}`; don't edit. {content['date']}. {content['versions']}."
+        f" {content['machine']}.*",
         verdict,
         words.HELD,
         "## Held frames in films",

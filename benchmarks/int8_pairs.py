@@ -1,6 +1,6 @@
 """`trt-anime process` in INT8 against FP32 on this CPU: same clip and cores, RGBA PNG out, no frame reused.
 
-    python -m benchmarks.int8_pairs
+    python -m benchmarks.int8_pairs [--write]
 
 Every round runs every way once, odd rounds in the opposite order; ratios are taken within a round. Needs
 `trt-anime calibrate u2netp --frames samples/first_light.mp4 --precision int8`, and says so.
@@ -12,14 +12,17 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from benchmarks import machine
+from benchmarks import machine, records
 from benchmarks.footage import make_footage
 from benchmarks.tables import Spread, markdown, paired_ratio
 from trt_anime.errors import EngineError, TrtAnimeError
 
+COMMAND = "python -m benchmarks.int8_pairs --write"
+Row = dict[str, Any]
 HEIGHTS = {"720p": 720, "1080p": 1080}
 
 
@@ -42,19 +45,32 @@ WAYS = (
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit code."""
-    given = _parser().parse_args(arguments)
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    writes = records.is_to_be_kept(given, parser)
     machine.keep_to_cores(given.threads)
     load = machine.OtherLoad()
+    rows: dict[str, list[Row]] = {}
     try:
         for size in given.sizes:
             print(f"\n{size}, {given.model}, {given.frames} frames, {given.rounds} rounds\n")
-            print(_table(_measured(given, HEIGHTS[size])))
+            rows[size] = _rows(_measured(given, HEIGHTS[size]))
+            print(table(rows[size]))
+        content = {
+            **records.facts(COMMAND, ("trt-anime", "onnxruntime", "openvino")),
+            "others": round(load.share(), 3),
+            "threads": given.threads,
+            "sizes": {
+                size: {"frames": given.frames, "rounds": given.rounds, "rows": found}
+                for size, found in rows.items()
+            },
+        }
+        print(f"\n{content['date']}, {content['machine']}; other programs took {load.share():.0%}")
+        if writes:
+            records.keep("int8_pairs", content)
     except TrtAnimeError as error:
         print(f"error: {error}")
         return error.exit_code
-    packages = ("trt-anime", "onnxruntime", "openvino")
-    where = f"{machine.now()}, {machine.cpu()}, {machine.versions(packages)}"
-    print(f"\n{where}; other programs took {load.share():.0%}")
     return 0
 
 
@@ -82,13 +98,18 @@ def _milliseconds(way: Way, clip: Path, folder: Path, given: argparse.Namespace)
     return 1000 * float(record["elapsed_s"]) / int(record["frames"])
 
 
-def _table(found: dict[str, list[float]]) -> str:
-    base: Sequence[float] = found[WAYS[0].name]
-    rows = [
-        [name, Spread.of(times).text(), f"{paired_ratio(base, times).text(2)}"]
-        for name, times in found.items()
+def _rows(found: dict[str, list[float]]) -> list[Row]:
+    base = found[WAYS[0].name]
+    return [
+        {"way": way, "ms": asdict(Spread.of(times)), "ratio": asdict(paired_ratio(base, times))}
+        for way, times in found.items()
     ]
-    return markdown(["way", "ms a frame", "times as fast"], rows)
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Markdown."""
+    cells = [[row["way"], Spread(**row["ms"]).text(), Spread(**row["ratio"]).text(2)] for row in rows]
+    return markdown(["way", "ms a frame", "times as fast"], cells)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -98,6 +119,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--frames", type=int, default=96)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
+    records.offer_writing(parser)
     return parser
 
 

@@ -2,18 +2,20 @@
 
     python -m benchmarks.mask_quality
 
-Writes docs/mask_quality.md and docs/images/masks.jpg.
+Writes its record, docs/mask_quality.md and docs/images/masks.jpg; with options, prints only.
 """
 
 import argparse
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks import machine
+from benchmarks import records
 from benchmarks.mask_boxes import Asked, asked_by_matte, asked_by_truth, iou
 from benchmarks.quality_frames import ARTS, Case
 from benchmarks.tables import markdown
@@ -21,9 +23,10 @@ from samples.scene import GroundTruth
 from trt_anime.errors import TrtAnimeError
 from trt_anime.export import graphs
 from trt_anime.export.check import Frames, session_of
-from trt_anime.files import write_bytes, write_text
+from trt_anime.files import write_bytes
 
 DOCS = Path(__file__).parents[1] / "docs"
+COMMAND = "python -m benchmarks.mask_quality"
 MODEL, MATTE = "mobile-sam", "u2netp"
 SIZES = ("720p", "1080p")
 GREEN = np.array((40, 190, 60), np.float32)
@@ -59,17 +62,13 @@ class Masker:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.mask_quality", description=__doc__)
-    parser.add_argument(
-        "--per-shot", type=int, default=2, help="frames of each of three shots [default: 2]"
-    )
-    parser.add_argument("--no-docs", action="store_true", help="print only, write nothing")
-    given = parser.parse_args(arguments)
+    given = _parser().parse_args(arguments)
     try:
-        text, sheet = _measured(given.per_shot)
-        print(text)
-        if not given.no_docs:
-            write_text(DOCS / "mask_quality.md", text)
+        rows, sheet = _measured(given.per_shot)
+        content = records.facts(COMMAND, ("trt-anime", "onnxruntime", "numpy")) | {"rows": rows}
+        print(document(content))
+        if given == _parser().parse_args([]):
+            records.keep("mask_quality", content)
             write_bytes(DOCS / "images" / "masks.jpg", sheet)
     except TrtAnimeError as error:
         print(f"error: {error}")
@@ -77,7 +76,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _measured(per_shot: int) -> tuple[str, bytes]:
+def _measured(per_shot: int) -> tuple[list[dict[str, Any]], bytes]:
     import onnx
 
     masker, matte = Masker(MODEL), session_of(onnx.load(graphs.ensure(MATTE)["matte"]))
@@ -95,7 +94,7 @@ def _measured(per_shot: int) -> tuple[str, bytes]:
                         panels.append(_panel(truth, one, masks))
         rows += [_row(case, by, found) for by, found in scores.items() if found]
         print(f"{case.art} {case.size}", flush=True)
-    return _report(rows, per_shot), _sheet(panels)
+    return rows, _sheet(panels)
 
 
 def _scores(asked: Asked, masks: Frames, quality: NDArray[np.float32]) -> list[Score]:
@@ -105,26 +104,38 @@ def _scores(asked: Asked, masks: Frames, quality: NDArray[np.float32]) -> list[S
     ]
 
 
-def _row(case: Case, by: str, scores: list[Score]) -> list[str]:
+def _row(case: Case, by: str, scores: list[Score]) -> dict[str, Any]:
     values = [score.iou for score in scores]
     own = [score.matte for score in scores if score.matte is not None]
-    return [
-        f"{case.art} {case.size}, boxes of the {by}",
-        str(len(scores)),
-        f"{np.mean(values):.3f}",
-        f"{np.min(values):.3f}",
-        f"{np.mean([score.quality for score in scores]):.3f}",
-        f"{np.mean(own):.3f}" if own else "–",  # noqa: RUF001
-    ]
+    return {
+        "film": f"{case.art} {case.size}",
+        "by": by,
+        "masks": len(scores),
+        "iou": round(float(np.mean(values)), 4),
+        "lowest": round(float(np.min(values)), 4),
+        "expected": round(float(np.mean([score.quality for score in scores])), 4),
+        "matte": round(float(np.mean(own)), 4) if own else None,
+    }
 
 
-def _report(rows: list[list[str]], per_shot: int) -> str:
+def document(content: Mapping[str, Any]) -> str:
+    """The whole page of a record."""
     head = ["film, boxes", "masks", "IoU", "lowest", "IoU expected", f"IoU of {MATTE}"]
-    versions = machine.versions(("trt-anime", "onnxruntime", "numpy"))
+    rows = [
+        [
+            f"{row['film']}, boxes of the {row['by']}",
+            str(row["masks"]),
+            *(f"{row[name]:.3f}" for name in ("iou", "lowest", "expected")),
+            "\N{EN DASH}" if row["matte"] is None else f"{row['matte']:.3f}",
+        ]
+        for row in content["rows"]
+    ]
+    where = f"{content['date']}. {content['machine']}. {content['versions']}."
     return f"""# Masks from boxes
 
-MobileSAM with its published weights, asked with boxes, against the exact truth of the film. Written by
-`python -m benchmarks.mask_quality --per-shot {per_shot}` on {machine.now()}; {machine.cpu()}; {versions}.
+*Written by `{content["command"]}`; don't edit. {where}*
+
+MobileSAM with its published weights, asked with boxes, against the exact truth of the film.
 
 {markdown(head, rows)}
 
@@ -155,6 +166,15 @@ def _sheet(panels: list[Frames], columns: int = 4) -> bytes:
     done, data = cv2.imencode(".jpg", sheet, [cv2.IMWRITE_JPEG_QUALITY, 82])
     assert done
     return data.tobytes()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.mask_quality", description=__doc__)
+    parser.add_argument(
+        "--per-shot", type=int, default=2, help="frames of each of three shots [default: 2]"
+    )
+    parser.add_argument("--no-docs", action="store_true", help="print only, write nothing")
+    return parser
 
 
 if __name__ == "__main__":

@@ -2,36 +2,25 @@
 
     python -m benchmarks.matte_quality
 
-Writes docs/matte_quality.md and docs/images/matte_edges.png. Exits 1 when the refinement loses on average.
+Writes its record, docs/matte_quality.md, docs/images/matte_edges.png and what the README says of it; with
+options, prints only. Exits 1 when the refinement loses on average.
 """
 
 import argparse
-from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import machine
+from benchmarks import records
 from benchmarks.quality_frames import ARTS, SIZES, Case
 from benchmarks.quality_mattes import ORACLE, Matting, NetworkMatting, OracleMatting
 from benchmarks.quality_pictures import write_edges
-from benchmarks.quality_report import losses, report
+from benchmarks.quality_report import Quality, document, losses
 from benchmarks.quality_scores import Pair, flicker, mean_pair, score_pair
 from trt_anime.errors import TrtAnimeError
-from trt_anime.files import write_text
 
 DOCS = Path(__file__).parents[1] / "docs"
+COMMAND = "python -m benchmarks.matte_quality"
 MODELS = ("u2netp", "u2net", "modnet")
 THREADS = 2
-
-
-@dataclass(frozen=True)
-class Quality:
-    """What was measured. `pairs`: by model and case, the mean over frames; `flickers`: by model and art,
-    without and with the refinement."""
-
-    frames: int
-    sequence: int
-    pairs: dict[tuple[str, Case], Pair]
-    flickers: dict[tuple[str, str], tuple[float, float]]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -40,12 +29,11 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         mattings = _mattings(given.models)
         quality = _measured(mattings, given.per_shot, given.sequence)
-        command = f"python -m benchmarks.matte_quality --per-shot {given.per_shot}"
         packages = ("trt-anime", "onnxruntime", "opencv-python-headless", "numpy")
-        text = report(quality, command=command, date=machine.now(), versions=machine.versions(packages))
-        print(text)
-        if not given.no_docs:
-            write_text(DOCS / "matte_quality.md", text)
+        content = records.facts(COMMAND, packages) | quality.content()
+        print(document(content))
+        if given == _parser().parse_args([]):
+            records.keep("matte_quality", content)
             write_edges(DOCS / "images" / "matte_edges.png", mattings.__getitem__)
     except TrtAnimeError as error:
         print(f"error: {error}")

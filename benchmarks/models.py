@@ -16,8 +16,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks import machine
-from benchmarks.models_table import document
+from benchmarks import machine, records
+from benchmarks.subjects import SUBJECTS
 from trt_anime.export import catalogue
 from trt_anime.files import write_text
 
@@ -60,7 +60,6 @@ def main(arguments: list[str] | None = None) -> int:
     if given.child:
         return _child(given)
     failed = [name for name in given.names or MODELS if not _proved(name, given)]
-    write_text(TABLE, document(_findings()))
     for name in failed:
         print(f"error: {name}: see above")
     return 1 if failed else 0
@@ -92,9 +91,8 @@ def _proved(name: str, given: argparse.Namespace) -> bool:
         proof = json.loads(result.read_text(encoding="utf-8"))
     packages = ("trt-anime", "onnxruntime", "torch", "transformers", "nvidia-modelopt", "tensorrt_rtx_cu13")
     proof |= {"measured": machine.now(), "on": machine.cpu(), "with": machine.versions(packages)}
-    findings = _findings() | {name: proof}
-    write_text(FINDINGS, json.dumps(findings, indent=1, sort_keys=True) + "\n")
-    write_text(TABLE, document(findings))
+    proof["code"] = SUBJECTS["models"].code(proof)
+    records.keep("models", dict(sorted((_findings() | {name: proof}).items())))
     return True
 
 

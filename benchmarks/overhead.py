@@ -1,4 +1,6 @@
-"""Our own cost: 1080p in, three RGBA PNG layers out, nothing between: `python -m benchmarks.overhead`.
+"""Our own cost: 1080p in, three RGBA PNG layers out, nothing between.
+
+    python -m benchmarks.overhead [--write]
 
 The null device computes nothing, so what is measured is decoding, looking ahead, carrying and encoding. Its
 layers stay as they were when memory was made: empty here, or, in the second row, drawn like real ones. Held
@@ -6,11 +8,12 @@ frames are computed like all others, or few layers would be carried.
 """
 
 import argparse
+import json
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 from unittest import mock
@@ -18,8 +21,10 @@ from unittest import mock
 import numpy as np
 
 from benchmarks.footage import make_footage
-from benchmarks.machine import OtherLoad, cpu, keep_to_cores, now
+from benchmarks.machine import OtherLoad, keep_to_cores
 from benchmarks.peers import drawn_layers
+from benchmarks.records import facts, is_to_be_kept, keep, offer_writing
+from benchmarks.tables import Spread
 from trt_anime.runtime.devices.null import NullBuffer, NullDevice
 from trt_anime.runtime.lookahead.stage import LookAhead
 from trt_anime.runtime.media.frames import Frame, Pixels
@@ -31,6 +36,7 @@ from trt_anime.runtime.process import process_clip
 from trt_anime.runtime.record import RunRecord
 from trt_anime.runtime.stages import STAGES
 
+COMMAND = "python -m benchmarks.overhead --write"
 STAGES_RUN = ("2a", "2b", "2c")
 
 
@@ -47,7 +53,9 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=96)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--cores", type=int, default=2)
+    offer_writing(parser)
     given = parser.parse_args()
+    writes = is_to_be_kept(given, parser)
     keep_to_cores(given.cores)
     load = OtherLoad()
     with tempfile.TemporaryDirectory() as folder:
@@ -57,21 +65,20 @@ def main() -> None:
         for _ in range(given.rounds):
             for name, pictures in layers.items():
                 rows[name].append(_run(clip, Path(folder) / "out", given.cores, pictures))
-        print(f"{now()}, {cpu()}, {given.cores} used, other programs {load.share():.0%} of the CPU")
-        print(f"{given.frames} frames 1920x1080, h264 in, {len(STAGES_RUN)} RGBA PNG layers out")
-        for name, results in rows.items():
-            print(_line(name, results))
-        print("CPU ms a frame of each part by itself, in one thread:")
-        for part, cpu_ms in _parts(clip, Path(folder) / "alone", layers["drawn"] or []).items():
-            print(f"{part:24} {cpu_ms:5.1f}")
-
-
-def _line(name: str, results: list[Result]) -> str:
-    speeds = [result.fps for result in results]
-    return (
-        f"{name} layers: {median(speeds):.1f} FPS ({min(speeds):.1f} to {max(speeds):.1f}), "
-        f"{median(result.cpu_ms for result in results):.1f} ms of CPU a frame"
-    )
+        parts = _parts(clip, Path(folder) / "alone", layers["drawn"] or [])
+    content = {
+        **facts(COMMAND, ("trt-anime", "av", "numpy")),
+        "cores": given.cores,
+        "others": round(load.share(), 3),
+        "frames": given.frames,
+        "rounds": given.rounds,
+        "fps": {name: asdict(Spread.of([one.fps for one in found])) for name, found in rows.items()},
+        "cpu_ms": {name: median(one.cpu_ms for one in found) for name, found in rows.items()},
+        "parts_ms": parts,
+    }
+    print(json.dumps(content, indent=1))
+    if writes:
+        keep("overhead", content)
 
 
 def _run(clip: Path, output: Path, threads: int, pictures: list[Pixels] | None) -> Result:

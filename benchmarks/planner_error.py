@@ -7,19 +7,17 @@ predicts for a GPU, then measures the graph. About 2 minutes on 2 cores that do 
 """
 
 import argparse
-import json
 import os
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import machine
+from benchmarks import machine, records
 from benchmarks.rembg_report import QUIET
 from benchmarks.sequential import HOME
 from benchmarks.tables import Spread, markdown
 from trt_anime.errors import TrtAnimeError
-from trt_anime.files import write_text
 
 DOCS = Path(__file__).parents[1] / "docs"
 FINDINGS, TABLE = DOCS / "planner.json", DOCS / "planner.md"
@@ -47,6 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--home", type=Path, default=HOME, help="for weights and graphs")
     parser.add_argument("--write", action="store_true", help="write docs/planner.md and docs/planner.json")
     given = parser.parse_args(arguments)
+    writes = records.is_to_be_kept(given, parser)
     os.environ["TRT_ANIME_HOME"] = str(given.home.resolve())
     machine.keep_to_cores(given.threads)
     load = machine.OtherLoad()
@@ -58,9 +57,8 @@ def main(arguments: list[str] | None = None) -> int:
     found["others"] = round(load.share(), 3)
     text = document(found)
     print(text)
-    if given.write:
-        write_text(FINDINGS, json.dumps(found, indent=1) + "\n")
-        write_text(TABLE, text)
+    if writes:
+        records.keep("planner", found)
     return 0
 
 

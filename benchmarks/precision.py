@@ -3,22 +3,23 @@
     python -m benchmarks.precision
 
 Calibrates on the sample clip, judges on frames of the generator with exact truth, and builds for the six
-TensorRT-RTX targets. Writes docs/precision_tables.md. Needs no GPU. IS-Net's weights are in no package
+TensorRT-RTX targets. Writes its record, docs/precision_tables.md and what is quoted of it; with options,
+prints only. Needs no GPU. IS-Net's weights are in no package
 registry: it gets pseudo-random ones, which tells of structure, size and time, and nothing of mattes.
 """
 
 import argparse
 import math
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from benchmarks import machine
-from benchmarks.parity_table import table
+from benchmarks import records
+from benchmarks.parity_table import row_of
 from benchmarks.precision_models import SYNTHETIC, stage_graph_of
+from benchmarks.precision_report import SHOWN, document
 from benchmarks.quality_frames import ARTS, Case
-from benchmarks.tables import markdown
 from trt_anime.calibration import calibrator
 from trt_anime.calibration.calibrator import remembered
 from trt_anime.calibration.parity import compare, run_with_onnxruntime
@@ -29,16 +30,15 @@ from trt_anime.engines.batch import Order, Outcome, engines_from_orders
 from trt_anime.engines.manifest import Precision, Profile
 from trt_anime.engines.targets import targets_from_names
 from trt_anime.errors import TrtAnimeError
-from trt_anime.files import write_text
 from trt_anime.parity import Parity
 from trt_anime.typed import Form, TypedGraph
 
 ROOT = Path(__file__).parents[1]
-DOCS = ROOT / "docs" / "precision_tables.md"
 CLIP = ROOT / "samples" / "first_light.mp4"
+COMMAND = "python -m benchmarks.precision"
+PACKAGES = ("trt-anime", "onnxruntime", "nvidia-modelopt", "tensorrt_rtx_cu13", "openvino")
 MODELS = ("u2netp", "modnet", "isnet-anime")
 PROFILE = Profile(height=720, width=1280, max_batch=4)
-NONE = "\N{EN DASH}"
 Kind = tuple[Precision, Form]
 KINDS: tuple[Kind, ...] = (
     ("fp16", "tensorrt"),
@@ -66,10 +66,10 @@ def main(arguments: list[str] | None = None) -> int:
         if given.no_search:
             _find_nothing()
         found = [_measured(model, given.per_shot) for model in given.models]
-        text = _report(found, " ".join(["python -m benchmarks.precision", *(arguments or sys.argv[1:])]))
-        print(text)
-        if not given.no_docs:
-            write_text(DOCS, text)
+        content = records.facts(COMMAND, PACKAGES) | {"models": [_content(one) for one in found]}
+        print(document(content))
+        if given == _parser().parse_args([]):
+            records.keep("precision", content)
     except TrtAnimeError as error:
         print(f"error: {error}")
         return error.exit_code
@@ -140,80 +140,43 @@ def _engines(model: str, graph: Path, graphs: dict[Kind, TypedGraph]) -> Iterato
     )
 
 
-def _report(found: Sequence[Measured], command: str) -> str:
-    packages = ("trt-anime", "onnxruntime", "nvidia-modelopt", "tensorrt_rtx_cu13", "openvino")
-    parts = [
-        "# Precision, measured",
-        f"*Written by `{command}`; don't edit. {machine.now()}. {machine.cpu()}."
-        f" {machine.versions(packages)}.*",
-        "What the tables mean is in [precision.md](precision.md). Frames are 1280x720. No GPU was here:"
-        " typed"
-        " graphs were judged on ONNX Runtime's CPU provider with every FP16 value rounded, and engines were"
-        " built, not run.",
-    ]
-    for one in found:
-        parts += [f"## {one.model}", *_model_parts(one)]
-    return "\n\n".join(parts) + "\n"
+def _content(one: Measured) -> dict[str, Any]:
+    """What a record keeps of a model."""
+    return {
+        "model": one.model,
+        "real": one.model not in SYNTHETIC,
+        "size_bytes": one.graph.stat().st_size,
+        "graphs": [
+            {
+                "name": _name(kind),
+                "size_bytes": found.graph.stat().st_size,
+                "method": found.record.method,
+                "shares": found.record.shares,
+                "kept": len(found.record.kept),
+                "kept_first": [row.node.removeprefix("net/") for row in found.record.kept[:SHOWN]],
+                "speeds": [
+                    {name: getattr(speed, name) for name in ("provider", "ratio", "low", "high")}
+                    for speed in found.record.speeds
+                ],
+            }
+            for kind, found in one.graphs.items()
+        ],
+        "parity": {_name(kind): row_of(found.record.parity) for kind, found in one.graphs.items()},
+        "truth": {_name(kind): row_of(parity) for kind, parity in one.truth.items()},
+        "engines": [_engine(outcome) for outcome in one.engines],
+    }
 
 
-def _model_parts(one: Measured) -> Iterator[str]:
-    if one.model in SYNTHETIC:
-        yield "Pseudo-random weights: its mattes mean nothing, and noise loses more than a real network."
-    yield "On frames of the sample clip that calibration did not see:"
-    yield table({_name(kind): found.record.parity for kind, found in one.graphs.items()})
-    if one.truth:
-        yield "Against the generator's exact truth (`alpha_sad_change`: how much larger the error became):"
-        yield table({_name(kind): parity for kind, parity in one.truth.items()})
-    yield "Typed graphs:"
-    yield _graphs(one)
-    yield "TensorRT-RTX engines, batch 1 to 4:"
-    yield _builds(one.engines)
-
-
-def _graphs(one: Measured) -> str:
-    rows = [["fp32", f"{one.graph.stat().st_size / 1e6:.1f}", NONE, NONE, NONE, NONE]]
-    for kind, found in one.graphs.items():
-        record = found.record
-        shares = ", ".join(f"{name} {share:.0%}" for name, share in record.shares.items())
-        speed = "; ".join(f"{s.provider} {s.ratio:.2f}× ({s.low:.2f}–{s.high:.2f})" for s in record.speeds)  # noqa: RUF001
-        size = found.graph.stat().st_size / 1e6
-        kept = ", ".join(row.node.removeprefix("net/") for row in record.kept[:6])
-        more = f" and {len(record.kept) - 6} more" if len(record.kept) > 6 else ""
-        rows.append(
-            [
-                _name(kind),
-                f"{size:.1f}",
-                record.method,
-                shares,
-                f"{len(record.kept)}: {kept}{more}",
-                speed or NONE,
-            ]
-        )
-    head = ["graph", "MB", "ranges", "network", "kept in higher precision", "against FP32, one thread"]
-    return markdown(head, rows)
-
-
-def _builds(outcomes: Sequence[Outcome]) -> str:
-    rows = []
-    for outcome in outcomes:
-        order = outcome.order
-        if outcome.built is None:
-            rows.append([order.precision, order.target.name, NONE, NONE, f"not built: {outcome.error}"])
-            continue
-        manifest = outcome.built.entry.manifest
-        inside = ", ".join(
-            f"{name} {share:.0%}" for name, share in (manifest.product_precision or {}).items()
-        )
-        rows.append(
-            [
-                order.precision,
-                order.target.name,
-                f"{manifest.size_bytes / 1e6:.1f}",
-                f"{manifest.build_s:.1f}",
-                inside,
-            ]
-        )
-    return markdown(["precision", "target", "MB", "build s", "products compute in"], rows)
+def _engine(outcome: Outcome) -> dict[str, Any]:
+    found = {"precision": outcome.order.precision, "target": outcome.order.target.name}
+    if outcome.built is None:
+        return found | {"error": outcome.error}
+    manifest = outcome.built.entry.manifest
+    return found | {
+        "size_bytes": manifest.size_bytes,
+        "build_s": round(manifest.build_s, 2),
+        "products": manifest.product_precision or {},
+    }
 
 
 def _name(kind: Kind) -> str:

@@ -1,4 +1,6 @@
-"""What profiling costs, in pairs of runs with a recorder and without: `python -m benchmarks.profile_cost`.
+"""What profiling costs, in pairs of runs with a recorder and without.
+
+    python -m benchmarks.profile_cost [--write]
 
 On the null device nothing is computed, so many more frames pass in a second: there a recorder weighs most.
 In the chain the truth stands in for its networks: what is left is what the host's threads do.
@@ -7,7 +9,7 @@ In the chain the truth stands in for its networks: what is left is what the host
 import argparse
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +17,8 @@ from statistics import median
 from typing import Any
 
 from benchmarks.footage import CLIP
-from benchmarks.machine import OtherLoad, cpu, now
+from benchmarks.machine import OtherLoad
+from benchmarks.records import facts, is_to_be_kept, keep, offer_writing
 from samples.film import FilmOptions, write_film
 from samples.oracle import PROMPT, Oracle
 from samples.scene import Scene, SceneOptions
@@ -29,6 +32,7 @@ from trt_anime.runtime.profiling.bootstrap import change
 from trt_anime.runtime.profiling.chain.recorder import ChainRecorder
 from trt_anime.runtime.profiling.run_recorder import RunRecorder
 
+COMMAND = "python -m benchmarks.profile_cost --write"
 MODEL = "u2netp"
 DEVICES = ("cpu", "null", "chain")
 _SCENE = SceneOptions(seed=3, width=320, height=180, frames=48)
@@ -50,11 +54,17 @@ class Cost:
     cpu: tuple[float, ...]
     own: float
 
-    def line(self) -> str:
-        return (
-            f"{self.device}: {_words(self.time)} of a run's time, {_words(self.cpu)} of CPU time;"
-            f" {self.own:.2%} of CPU time in the recorder's own functions"
-        )
+    def content(self) -> dict[str, Any]:
+        """For a record."""
+        return {"time": _summary(self.time), "cpu": _summary(self.cpu), "own": self.own}
+
+
+def line(device: str, row: Mapping[str, Any]) -> str:
+    """A cost of a record in words."""
+    return (
+        f"{device}: {_words(row['time'])} of a run's time, {_words(row['cpu'])} of CPU time;"
+        f" {row['own']:.2%} of CPU time in the recorder's own functions"
+    )
 
 
 class TimedRecorder(RunRecorder):
@@ -78,13 +88,26 @@ class TimedRecorder(RunRecorder):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=5)
-    parser.add_argument("--devices", nargs="+", default=DEVICES, choices=DEVICES)
+    parser.add_argument("--devices", nargs="+", default=list(DEVICES), choices=DEVICES)
+    offer_writing(parser)
     given = parser.parse_args()
+    writes = is_to_be_kept(given, parser)
+    content = measured(given.pairs, given.devices)
+    for device, row in content["devices"].items():
+        print(line(device, row))
+    if writes:
+        keep("profile_cost", content)
+
+
+def measured(pairs: int, devices: Sequence[str] = DEVICES) -> dict[str, Any]:
+    """The content of a record."""
     load = OtherLoad()
-    costs = [cost_of(device, given.pairs) for device in given.devices]
-    print(f"{now()}, {cpu()}, other programs {load.share():.0%} of the CPU")
-    for one in costs:
-        print(one.line())
+    costs = {device: cost_of(device, pairs).content() for device in devices}
+    return {
+        **facts(COMMAND, ("trt-anime", "onnxruntime")),
+        "others": round(load.share(), 3),
+        "devices": costs,
+    }
 
 
 def cost_of(device: str, pairs: int) -> Cost:
@@ -166,12 +189,20 @@ def cost(device: str, pairs: int) -> Cost:
     return Cost(device, walls, cpus, own=sum(own.spent_ns) / 1e9 / cpu_s)
 
 
-def _words(ratios: Sequence[float]) -> str:
-    """The median, the spread, and where the mean lies 19 times of 20."""
+def _summary(ratios: Sequence[float]) -> dict[str, float]:
+    """The median, the spread, and where the mean lies 19 times of 20; all less 1."""
     sure = change([[1.0]], [[ratio] for ratio in ratios])
     assert sure is not None
-    spread = f"{len(ratios)} pairs from {min(ratios) - 1:+.2%} to {max(ratios) - 1:+.2%}"
-    return f"{median(ratios) - 1:+.2%} ({spread}, mean within {sure.low - 1:+.2%} and {sure.high - 1:+.2%})"
+    ends = {"low": min(ratios), "high": max(ratios), "mean_low": sure.low, "mean_high": sure.high}
+    found = {"median": median(ratios)} | ends
+    return {"pairs": len(ratios)} | {name: round(value - 1, 5) for name, value in found.items()}
+
+
+def _words(row: Mapping[str, Any]) -> str:
+    spread = f"{row['pairs']} pairs from {row['low']:+.2%} to {row['high']:+.2%}"
+    return (
+        f"{row['median']:+.2%} ({spread}, mean within {row['mean_low']:+.2%} and {row['mean_high']:+.2%})"
+    )
 
 
 def _seconds(device: str, graph: Path, folder: Path, recorder: RunRecorder | None) -> tuple[float, float]:

@@ -6,10 +6,10 @@ Profiles all stages of the sample clip with the preset `fast` on the CPU, and wr
 """
 
 import argparse
-import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +17,21 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks import profile_cost
 from benchmarks.footage import CLIP
-from benchmarks.machine import OtherLoad, cpu, now
-from benchmarks.profile_cost import DEVICES, cost_of
+from benchmarks.machine import OtherLoad
+from benchmarks.records import facts, keep
 from trt_anime.cli.profiling.run import profiled_clip
 from trt_anime.errors import MissingError
-from trt_anime.files import write_bytes, write_text
+from trt_anime.files import write_bytes
 from trt_anime.runtime.profiling.files import REPORT, write_profile
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGE, PICTURE, TEXT = DOCS / "profile_report.html", DOCS / "images" / "profile.png", DOCS / "profile.md"
+PAGE, PICTURE = DOCS / "profile_report.html", DOCS / "images" / "profile.png"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-_BEGIN, _END = "<!-- measured by benchmarks.profile_docs -->", "<!-- end -->"
+COMMAND = "python -m benchmarks.profile_docs"
+# Of a profile, what the documentation shows.
+_QUOTED = ("fps", "runs", "held", "verdict", "passes", "networks", "pipeline")
 _SIZE = (1280, 1830)  # down to the networks
 _LARGEST_BYTES = 300_000
 
@@ -37,21 +40,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--pairs", type=int, default=5, help="of the cost; 0 leaves its lines as they are")
-    parser.add_argument("--limit", type=int, help="frames; for a look at what comes out")
     parser.add_argument("--picture-only", action="store_true", help="of the report that is there")
     given = parser.parse_args()
     if not given.picture_only:
         load = OtherLoad()
         with tempfile.TemporaryDirectory() as folder:
-            profile = profiled_clip(
-                CLIP, Path(folder), runs=given.runs, limit=given.limit, device="cpu", preset="fast"
-            )
+            profile = profiled_clip(CLIP, Path(folder), runs=given.runs, device="cpu", preset="fast")
             write_profile(Path(folder), profile)
             shutil.copyfile(Path(folder) / REPORT, PAGE)
-        costs = [cost_of(device, given.pairs).line() for device in DEVICES] if given.pairs else None
-        _write_figures(
-            profile.facts, f"{now()}, {cpu()}, other programs {load.share():.0%} of the CPU", costs
-        )
+        if given.pairs:
+            keep("profile_cost", profile_cost.measured(given.pairs))
+        where = facts(COMMAND, ("trt-anime", "onnxruntime")) | {"others": round(load.share(), 3)}
+        keep("profile", where | {"profile": {name: _small(profile.facts[name]) for name in _QUOTED}})
     write_picture(PAGE, PICTURE)
 
 
@@ -92,14 +92,22 @@ def _screenshot(browser: str, page: Path, scheme: str) -> NDArray[np.uint8]:
         return np.asarray(cv2.imread(str(target)), np.uint8)
 
 
-def _write_figures(facts: dict[str, Any], where: str, costs: list[str] | None) -> None:
-    text = TEXT.read_text(encoding="utf-8")
-    before, _, rest = text.partition(_BEGIN)
-    old, _, after = rest.partition(_END)
-    kept = re.findall(r"^- cost on .*$", old, re.MULTILINE)
-    lines = [f"- cost on {line}" for line in costs] if costs is not None else kept
-    block = "\n".join([_BEGIN, f"{where}.", "", *_tables(facts), *_sentences(facts), *lines, _END])
-    write_text(TEXT, before + block + after)
+def text_of(content: Mapping[str, Any], costs: Mapping[str, Any]) -> str:
+    """What docs/profile.md says of both records."""
+    where = f"{content['date']}, {content['machine']}, other programs {content['others']:.0%} of the CPU."
+    lines = [f"- cost on {profile_cost.line(device, row)}" for device, row in costs["devices"].items()]
+    found = content["profile"]
+    return "\n".join([where, "", *_tables(found), *_sentences(found), *lines])
+
+
+def _small(value: Any) -> Any:
+    """Without samples, and of a roofline without what lies within a stage: a record is small."""
+    if isinstance(value, dict):
+        return {name: _small(one) for name, one in value.items() if name != "samples_ms"}
+    if isinstance(value, list):
+        points = [one for one in value if not isinstance(one, dict) or one.get("level", "stage") == "stage"]
+        return [_small(one) for one in points]
+    return value
 
 
 def _sentences(facts: dict[str, Any]) -> list[str]:

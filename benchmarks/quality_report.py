@@ -1,15 +1,15 @@
 """Matte quality as Markdown, and whether the refinement won."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Self
 
 import numpy as np
 
+from benchmarks.quality_frames import Case
 from benchmarks.quality_mattes import ORACLE
-from benchmarks.quality_scores import EDGE_RADIUS, mean_pair
+from benchmarks.quality_scores import EDGE_RADIUS, Pair, Score, mean_pair
 from benchmarks.tables import change, markdown
-
-if TYPE_CHECKING:
-    from benchmarks.matte_quality import Quality
 
 METRICS = {
     "sad": "SAD, thousands",
@@ -23,8 +23,49 @@ FLICKER = "flicker (dtSSD), levels a frame"
 COLOUR = "refined alpha: frame's colour → estimated colour, levels"
 
 
-def report(quality: "Quality", *, command: str, date: str, versions: str) -> str:
-    """The whole document."""
+@dataclass(frozen=True)
+class Quality:
+    """What was measured. `pairs`: by model and case, the mean over frames; `flickers`: by model and art,
+    without and with the refinement."""
+
+    frames: int
+    sequence: int
+    pairs: dict[tuple[str, Case], Pair]
+    flickers: dict[tuple[str, str], tuple[float, float]]
+
+    def content(self) -> dict[str, Any]:
+        """For a record."""
+        return {
+            "frames": self.frames,
+            "sequence": self.sequence,
+            "pairs": [
+                {"model": model, **asdict(case), **_rounded(pair)}
+                for (model, case), pair in self.pairs.items()
+            ],
+            "flickers": [
+                {"model": model, "art": art, "without": round(without, 6), "refined": round(refined, 6)}
+                for (model, art), (without, refined) in self.flickers.items()
+            ],
+        }
+
+    @classmethod
+    def of(cls, content: Mapping[str, Any]) -> Self:
+        """Out of a record."""
+        pairs = {
+            (row["model"], Case(row["art"], row["size"])): Pair(
+                Score(**row["without"]), Score(**row["refined"])
+            )
+            for row in content["pairs"]
+        }
+        flickers = {
+            (row["model"], row["art"]): (row["without"], row["refined"]) for row in content["flickers"]
+        }
+        return cls(content["frames"], content["sequence"], pairs, flickers)
+
+
+def document(content: Mapping[str, Any]) -> str:
+    """The whole page of a record."""
+    quality = Quality.of(content)
     lost = losses(quality)
     verdict = (
         "On average over the films the refinement makes no error larger."
@@ -36,7 +77,7 @@ def report(quality: "Quality", *, command: str, date: str, versions: str) -> str
         verdict += f" In single films it does, by the last table: {'; '.join(single)}."
     parts = [
         "# Matte quality against ground truth",
-        f"*Written by `{command}`; don't edit. {date}. {versions}.*",
+        f"*Written by `{content['command']}`; don't edit. {content['date']}. {content['versions']}.*",
         _introduction(quality),
         verdict,
         "## Averages: without → with refinement",
@@ -53,17 +94,17 @@ def report(quality: "Quality", *, command: str, date: str, versions: str) -> str
     return "\n\n".join(parts) + "\n"
 
 
-def losses(quality: "Quality") -> list[str]:
+def losses(quality: Quality) -> list[str]:
     """Where the refined layer is worse on average over all films, in words."""
     found = []
     for model in _models(quality):
-        for title, (without, refined) in _summary(quality, model).items():
+        for title, (without, refined) in summary(quality, model).items():
             if refined > without:
                 found.append(f"{model}, {title}: {without:.3f} → {refined:.3f}")
     return found
 
 
-def _lost_films(quality: "Quality") -> list[str]:
+def _lost_films(quality: Quality) -> list[str]:
     """Network and film where some error rises, as far as the table shows."""
     return [
         f"{model}, {case.art} {case.size}"
@@ -75,11 +116,11 @@ def _lost_films(quality: "Quality") -> list[str]:
     ]
 
 
-def _models(quality: "Quality") -> list[str]:
+def _models(quality: Quality) -> list[str]:
     return list(dict.fromkeys(model for model, _ in quality.pairs))
 
 
-def _summary(quality: "Quality", model: str) -> dict[str, tuple[float, float]]:
+def summary(quality: Quality, model: str) -> dict[str, tuple[float, float]]:
     """(without, with) for every metric, mean over all films."""
     pair = mean_pair([pair for (name, _), pair in quality.pairs.items() if name == model])
     values = {
@@ -91,10 +132,17 @@ def _summary(quality: "Quality", model: str) -> dict[str, tuple[float, float]]:
     return values | {FLICKER: (float(before), float(after))}
 
 
-def _averages(quality: "Quality") -> str:
+def _rounded(pair: Pair) -> dict[str, dict[str, float]]:
+    return {
+        name: {key: round(value, 6) for key, value in asdict(score).items()}
+        for name, score in (("without", pair.without), ("refined", pair.refined))
+    }
+
+
+def _averages(quality: Quality) -> str:
     models = _models(quality)
-    summaries = [_summary(quality, model) for model in models]
-    rows = [[title, *(_cell(*summary[title]) for summary in summaries)] for title in summaries[0]]
+    summaries = [summary(quality, model) for model in models]
+    rows = [[title, *(_cell(*one[title]) for one in summaries)] for title in summaries[0]]
     return markdown(["error (lower is better)", *models], rows)
 
 
@@ -102,7 +150,7 @@ def _cell(without: float, refined: float) -> str:
     return f"{without:.2f} → {refined:.2f} ({change(without, refined)})"
 
 
-def _details(quality: "Quality") -> str:
+def _details(quality: Quality) -> str:
     rows = []
     for (model, case), pair in quality.pairs.items():
         values = [
@@ -112,7 +160,7 @@ def _details(quality: "Quality") -> str:
     return markdown(["network and film", *(title.split(",")[0] for title in METRICS.values())], rows)
 
 
-def _introduction(quality: "Quality") -> str:
+def _introduction(quality: Quality) -> str:
     return (
         f"{quality.frames} frames of the generator's two films (`samples/`, seed 7; painted and drawn"
         " characters, 720p and 1080p), each with its exact alpha and colour. *Without*: the network's map,"

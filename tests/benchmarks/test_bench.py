@@ -11,6 +11,7 @@ from benchmarks.bench_report import Bench, Left, document, pairs_of
 from benchmarks.pairs import Pair, alternated, table
 from benchmarks.rembg_pairs import Facts, Measured
 from benchmarks.rembg_report import pairs_of_rembg
+from benchmarks.subjects import SUBJECTS
 from tests.benchmarks.test_rembg_pairs import FACTS, measured
 from trt_anime import __version__
 from trt_anime.errors import EngineError, MissingError
@@ -49,12 +50,8 @@ def test_findings_come_back_from_json_as_they_were() -> None:
     assert [pair.name for pair in pairs_of(again)] == [pair.name for pair in pairs_of(bench_run)]
 
 
-@pytest.mark.skipif(not bench.FINDINGS.is_file(), reason="nothing is kept yet")
-def test_the_table_is_made_of_the_findings() -> None:
-    """Edited by hand, not written again after the findings changed, or of an older release, it fails."""
-    findings = json.loads(bench.FINDINGS.read_text(encoding="utf-8"))
-    assert bench.TABLE.read_text(encoding="utf-8") == document(Bench.of(findings))
-    assert findings["facts"]["release"] == __version__
+def test_the_table_is_of_this_release() -> None:
+    assert SUBJECTS["bench"].read()["facts"]["release"] == __version__
 
 
 def test_a_missed_floor_is_said() -> None:
@@ -91,9 +88,12 @@ def test_a_quick_run_measures_everything_that_needs_no_weights(capsys: pytest.Ca
     assert "layers differ by 0 of 255" in out and "every byte the same" in out
 
 
-def test_quick_figures_are_not_kept(capsys: pytest.CaptureFixture[str]) -> None:
-    assert bench.main(["--quick", "--write"]) == 2
-    assert "--quick say nothing" in capsys.readouterr().out
+@pytest.mark.parametrize("option", ["--quick", "writer", "--threads=1"])
+def test_only_usual_figures_are_kept(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        bench.main([option, "--write"])
+    assert ended.value.code == 2
+    assert "only figures of the usual options are kept" in capsys.readouterr().err
 
 
 def test_an_unknown_part_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

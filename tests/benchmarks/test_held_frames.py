@@ -1,12 +1,13 @@
 """The verdict on held frames: what counts as a failure, and how frames are counted."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 
 from benchmarks.held_clips import Clip
 from benchmarks.held_frames import tally
-from benchmarks.held_report import Cost, CutScore, Findings, Tally, failures, report
+from benchmarks.held_report import Cost, CutScore, Findings, Tally, document, failures
 from samples.arrays import U8
 
 GOOD = Tally(
@@ -31,7 +32,8 @@ def findings(
 
 def test_all_well() -> None:
     assert failures(findings()) == []
-    text = report(findings(), command="me", date="today", versions="v", cpu="c")
+    facts = {"command": "me", "date": "today", "versions": "v", "machine": "c"}
+    text = document(facts | json.loads(json.dumps(findings().content())))
     assert "All that is promised below holds" in text
     assert "| x264 crf 23 | 20 | 95.0 % / 100.0 % | 3 of 3, 0 false |" in text
     assert "| ours | 90.0 % | 75.0 % | 3 flash | 0.30 |" in text

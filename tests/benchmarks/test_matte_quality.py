@@ -5,11 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.matte_quality import Quality
 from benchmarks.quality_frames import Case
 from benchmarks.quality_mattes import Pixels, plain_layer
 from benchmarks.quality_pictures import CROP_HEIGHT, CROP_WIDTH, window
-from benchmarks.quality_report import losses, report
+from benchmarks.quality_report import Quality, document, losses
 from benchmarks.quality_scores import Pair, Score, flicker, mean_pair, score
 from samples.scene import GroundTruth, Scene, SceneOptions
 from trt_anime.export import catalogue
@@ -77,5 +76,5 @@ def test_a_loss_is_named(refined: float, named: list[str]) -> None:
         1, 8, {("u2netp", Case("sprites", "720p")): pair}, {("u2netp", "sprites"): (1.0, 1.0)}
     )
     assert losses(quality) == named
-    text = report(quality, command="c", date="d", versions="v")
+    text = document({"command": "c", "date": "d", "versions": "v"} | quality.content())
     assert ("loses on average" in text) == bool(named)

@@ -24,6 +24,7 @@ pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SI
 
 FORMATS = ("png", "ffv1", "prores", "webm")
 FRAMES = 36
+KILLS = 50
 
 
 class Zygote:
@@ -136,7 +137,7 @@ def kill_and_resume(
 
 
 def test_fifty_kills(zygote: Zygote, references: dict[str, Reference], tmp_path: Path) -> None:
-    kill_and_resume(zygote, references, tmp_path, kills=50, seed=7)
+    kill_and_resume(zygote, references, tmp_path, kills=KILLS, seed=7)
 
 
 @pytest.mark.stress
