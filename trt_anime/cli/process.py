@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from trt_anime.runtime.stages import Stage
 
 
+_NO_RESULT = "what lies there is made up, and no result"
+
 # Containers count time in 32 bits.
 _MOST_TICKS = 2**31 - 1
 
@@ -51,7 +53,8 @@ def process(
         Path | None, typer.Option(help="Stage graph (ONNX) to use, for stage 2a alone.")
     ] = None,
     device: Annotated[
-        str | None, typer.Option(help="auto, cpu, cuda:0 or null (no work)  [default: auto]")
+        str | None,
+        typer.Option(help="auto, cpu, cuda:0, or null: predicts, computes nothing  [default: auto]"),
     ] = None,
     provider: Annotated[
         str | None,
@@ -64,7 +67,8 @@ def process(
         bool, typer.Option("--allow-cpu-nodes", help="Let the CPU run what ONNX Runtime's CUDA can't.")
     ] = False,
     latencies: Annotated[
-        Path | None, typer.Option(help="Profile that --device null replays: how fast would that GPU be?")
+        Path | None,
+        typer.Option(help="run.json, profile or latencies that --device null replays: how fast there?"),
     ] = None,
     format: Annotated[
         str | None, typer.Option(help="png, png16, ffv1, prores, webm or exr  [default: png]")
@@ -155,8 +159,8 @@ def _stages(
 
 
 def _check_prompts(settings: "Settings", stages: tuple[str, ...]) -> None:
-    """Raises InputError: stage 2b has nothing to look for and is to compute something."""
-    if not settings.stage2b.effect_prompts and settings.device != "null":
+    """Raises InputError: stage 2b has nothing to look for."""
+    if not settings.stage2b.effect_prompts:
         raise InputError(
             f"--stages {','.join(stages)}: stage 2b has nothing to look for; add --effects 'glow, fire' or"
             " `stage2b.effect_prompts`"
@@ -168,7 +172,7 @@ def _processed(settings: "Settings", run: dict[str, Any], graph: Path | None) ->
     from trt_anime.cli.choosing import choices_of, files_of, options_of
 
     options = options_of(settings, **run)
-    if options.stages == ("2a",) or options.device == "null":
+    if options.stages == ("2a",):
         return _frame_by_frame(options, settings, graph)
     if graph:
         raise InputError(f"--graph {graph}: goes with --stages 2a; other stages take theirs by name")
@@ -179,7 +183,7 @@ def _processed(settings: "Settings", run: dict[str, Any], graph: Path | None) ->
 
 
 def _frame_by_frame(options: "ProcessOptions", settings: "Settings", graph: Path | None) -> str:
-    """Stage 2a alone, which needs no other; or stages that compute nothing."""
+    """Stage 2a alone, which needs no other."""
     from trt_anime.cli.choosing import choices_of, matte_graph_of
     from trt_anime.runtime.process import process_clip
 
@@ -214,12 +218,28 @@ def _notify(sentence: str) -> None:
     print(f"note: {sentence}", file=sys.stderr, flush=True)
 
 
+def _predicted(record: "ChainRecord") -> list[str]:
+    """A table: of each pass, and of what comes before and after all, what networks and the rest take."""
+    from trt_anime.cli.table import table
+
+    passes = [(one.name, one.run_s, one.networks_s) for one in record.passes]
+    others = max(record.elapsed_s - sum(seconds for _, seconds, _ in passes), 0.0)
+    rows = [*passes, ("look, previews", others, 0.0), ("all", record.elapsed_s, record.networks_s)]
+    head = ["predicted for", "seconds", "networks", "host beside them"]
+    cells = [
+        [name, f"{run:.1f}", f"{waited:.1f}", f"{max(run - waited, 0):.1f}"] for name, run, waited in rows
+    ]
+    return [f"  {line}" for line in table(head, cells).splitlines()]
+
+
 def _summary(record: "RunRecord") -> str:
     held = record.frames - record.computed
     parts = [f"{record.frames} frames"]
     parts += [f"{held} of them held"] if held else []
     parts += [f"{record.resumed} of them from before"] if record.resumed else []
     speed = f"{', '.join(parts)} in {record.elapsed_s:.1f} s ({record.fps:.2f} FPS)"
+    if record.device.startswith("null"):
+        speed = f"predicted: {speed}; {_NO_RESULT}"
     return "\n".join(f"{output}: {speed}" for output in record.outputs)
 
 
@@ -228,6 +248,8 @@ def _chain_summary(record: "ChainRecord", output: Path) -> str:
     speed = (
         f"{record.frames} frames, {held} of them held, in {record.elapsed_s:.1f} s ({record.fps:.2f} FPS)"
     )
+    if record.device.startswith("null"):
+        return "\n".join([f"{output}: predicted: {speed}", *_predicted(record), f"  {_NO_RESULT}"])
     lines = [f"{output}: {speed}", *(f"  {path}" for path in record.outputs)]
     lines += [f"  stage {stage}: {reason}" for stage, reason in record.without.items()]
     if record.recomposition:
