@@ -24,8 +24,8 @@ def alpha_of(number: int, size: tuple[int, int]) -> Pixels:
     """uint8 [H,W]: the figures in the picture of this number; size: (height, width)."""
     alpha = np.zeros(size, np.uint8)
     for left, top, sprite in _placed(number, size):
-        high, wide = sprite.shape
-        np.maximum(alpha[top : top + high, left : left + wide], sprite, out=alpha[top:, left : left + wide])
+        there = alpha[top:, left : left + sprite.shape[1]]
+        np.maximum(there, sprite, out=there)
     return alpha
 
 
@@ -44,7 +44,8 @@ def glow_of(number: int, size: tuple[int, int]) -> Pixels:
     side = glow.shape[0]
     left = min(round(width * (0.5 + _sway(number))) - side // 2, width - side)
     heat = np.zeros(size, np.uint8)
-    heat[:side, max(left, 0) : max(left, 0) + side] = glow[:, : width - max(left, 0)]
+    there = heat[:side, max(left, 0) : max(left, 0) + side]
+    there[...] = glow[: there.shape[0], : there.shape[1]]
     return heat
 
 
@@ -68,7 +69,7 @@ def _placed(number: int, size: tuple[int, int]) -> list[tuple[int, int, Pixels]]
         high, wide = sprite.shape
         left = round(width * (place + _sway(number + turn * _PERIOD // 3))) - wide // 2
         left = min(max(left, 0), max(width - wide, 0))
-        found.append((left, height - high, sprite[:, : width - left]))
+        found.append((left, max(height - high, 0), sprite[:height, : width - left]))
     return found
 
 

@@ -14,9 +14,9 @@
 ``schema``, ``gpu`` and ``seconds_per_run`` must be there. What is left out takes no time, or has no end.
 A run's seconds hold for the frame and batch size that they were measured at.
 
-In ``seconds_per_run`` a name is a stage, such as ``2a``, or one of its graphs, such as ``3 xmem key``: stage,
-model, graph. A graph goes by its own line. Where it has none, a stage's line stands for all that its networks
-do for a frame. The `run.json` of a run that computed is read as such a file too, and a `profile.json`.
+In ``seconds_per_run`` a name is a stage, such as ``2a``, or a graph: ``3 xmem key`` is stage, model and
+graph. A graph goes by its own line. Where it has none, its stage's stands for all that its networks do
+for a frame. The `run.json` of a run that computed is read as such a file too, and so is a `profile.json`.
 """
 
 from __future__ import annotations
