@@ -47,7 +47,10 @@ def main(arguments: list[str] | None = None) -> int:
     found["others"] = round(load.share(), 3)
     print(section(found))
     if given.write:
+        from benchmarks import planner_error
+
         write_text(FINDINGS, json.dumps(found, indent=1) + "\n")
+        write_text(planner_error.TABLE, planner_error.page())
     return 0
 
 
@@ -149,7 +152,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--threads", type=int, default=2, help="cores to use [default: 2]")
     parser.add_argument("--home", type=Path, help="for weights and graphs")
-    parser.add_argument("--write", action="store_true", help="write docs/null_chain.json")
+    parser.add_argument(
+        "--write", action="store_true", help="write docs/null_chain.json and docs/planner.md"
+    )
     return parser
 
 

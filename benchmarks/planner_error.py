@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import machine
+from benchmarks import machine, null_chain
 from benchmarks.rembg_report import QUIET
 from benchmarks.sequential import HOME
 from benchmarks.tables import Spread, markdown
@@ -60,7 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
     print(text)
     if given.write:
         write_text(FINDINGS, json.dumps(found, indent=1) + "\n")
-        write_text(TABLE, text)
+        write_text(TABLE, page())
     return 0
 
 
@@ -122,6 +122,14 @@ def _measured(file: Path, threads: int) -> list[float]:
         session.run(None, inputs)
         times.append(time.perf_counter() - start)
     return times
+
+
+def page() -> str:
+    """docs/planner.md: what was found of graphs, and of the whole chain where that was looked at."""
+    parts = [document(json.loads(FINDINGS.read_text(encoding="utf-8")))]
+    if null_chain.FINDINGS.is_file():
+        parts.append(null_chain.section(json.loads(null_chain.FINDINGS.read_text(encoding="utf-8"))))
+    return "\n".join(parts)
 
 
 def document(found: Mapping[str, Any]) -> str:

@@ -89,6 +89,7 @@ def measured(size: str, frames: int, threads: int, without: tuple[str, ...]) -> 
         "threads": threads,
         "size": size,
         "frames": frames,
+        "without": list(without),
         "computed": first.record["computed"],
         "runs": [_facts(one) for one in (first, again)],
         "files": len(trees[0]),
@@ -148,14 +149,16 @@ def section(found: Mapping[str, Any]) -> str:
     ]
     elapsed = " and ".join(f"{run['elapsed_s']:.0f} s ({run['fps']:.2f} FPS)" for run in found["runs"])
     peaks = " and ".join(f"{run['peak_bytes'] / 1e9:.1f} GB" for run in found["runs"])
+    left_out = f", without {', '.join(found['without'])}" if found["without"] else ""
     parts = [
         "## The whole chain, a network in every stage",
         f"{found['date']}, {found['machine']}, {found['threads']} used. {found['versions']}. Other programs"
         f" took {100 * found['others']:.0f} % of the CPU time.",
         *(["**The machine was not quiet: don't quote these times.**"] if found["others"] > QUIET else []),
-        f"Preset `balanced` with an effect and a captioner, {found['frames']} frames of {found['size']}, of"
-        f" which {found['computed']} differ from the one before. Two runs took {elapsed} and {peaks} of memory"
-        " at most, networks opened and previews drawn.",
+        f"Preset `balanced` with an effect and a captioner{left_out}, {found['frames']} frames of {found['size']}, of"
+        f" which {found['computed']} differ from the one before. Two runs took {elapsed} and {peaks} of"
+        " memory at most, networks opened and previews drawn. The second has the vectors of texts, which the"
+        " first kept.",
         markdown(["pass", "1st run s", "of it networks", "2nd run s", "of it networks"], rows),
         markdown(["network", "weights", "graph", "runs", "ms a run"], networks),
         _steadiness(found),

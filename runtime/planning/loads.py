@@ -69,7 +69,7 @@ def loads_of_graphs(model: str, graphs: Iterable[str]) -> list[Load]:
 
 
 def loads_of_choices(choices: Choices, stages: Sequence[str]) -> list[Load]:
-    """Graphs that run for frames, by stage; what runs once a film, such as a text's network, isn't there."""
+    """Graphs that run for frames, by stage; what runs once a film, as networks of texts do, is left out."""
     wanted = replace(choices, effects=replace(choices.effects, prompts=(_EFFECT,)))
     return [
         Load(use.stage, use.model, use.graph, _frames(use, choices) / use.times)
