@@ -156,9 +156,9 @@ def section(found: Mapping[str, Any]) -> str:
         f" took {100 * found['others']:.0f} % of the CPU time.",
         *(["**The machine was not quiet: don't quote these times.**"] if found["others"] > QUIET else []),
         f"Preset `balanced` with an effect and a captioner{left_out}, {found['frames']} frames of"
-        f" {found['size']}, of which {found['computed']} differ from the one before. Two runs took {elapsed} and"
-        f" {peaks} of memory at most, networks opened and previews drawn. The second has the vectors of texts,"
-        " which the first kept.",
+        f" {found['size']}, {found['computed']} of them not like the one before. Two runs took {elapsed}"
+        f" and {peaks} of memory at most, networks opened and previews drawn. The second has the vectors of"
+        " texts, which the first kept.",
         markdown(["pass", "1st run s", "of it networks", "2nd run s", "of it networks"], rows),
         markdown(["network", "weights", "graph", "runs", "ms a run"], networks),
         _steadiness(found),
