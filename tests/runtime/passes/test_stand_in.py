@@ -116,7 +116,7 @@ def test_without_latencies_it_is_the_hosts_work_alone(film: Film, tmp_path: Path
 )
 @pytest.mark.parametrize("stages", [(), ("2c",)], ids=["all", "2c"])
 def test_no_real_run_goes_on_from_what_was_made_up(
-    film: Film, predicted: Path, more: dict[str, bool], stages: tuple[str, ...]
+    film: Film, predicted: Path, more: dict[str, Any], stages: tuple[str, ...]
 ) -> None:
     before = (predicted / "run.json").read_bytes()
     with pytest.raises(InputError, match="what lies there is made up; run `trt-anime process` on another"):

@@ -231,9 +231,10 @@ def test_graphs_of_a_chains_run_stand_in_place_of_predicted_ones(tmp_path: Path)
     profile = load_profile(tmp_path / "run.json")
     loads = loads_of(["u2netp", "migan"])
     found = forecast(loads, COSTS, published("l4"), height=1080, precision="fp16", fps=25, profile=profile)
-    bases = {line.what: (line.basis, line.run_s) for line in found.lines}
-    assert bases["u2netp matte"] == ("measured", pytest.approx(0.01))
-    assert bases["migan inpaint"][0] == found.basis == "predicted"
+    by_graph = {line.what: line for line in found.lines}
+    assert by_graph["u2netp matte"].basis == "measured"
+    assert by_graph["u2netp matte"].run_s == pytest.approx(0.01)
+    assert by_graph["migan inpaint"].basis == found.basis == "predicted"
     record["device"] = "cpu (AMD)"
     (tmp_path / "run.json").write_text(json.dumps(record))
     with pytest.raises(InputError, match="says nothing of a GPU"):
