@@ -13,27 +13,18 @@ from pathlib import Path
 from benchmarks.sequential import HOME
 from trt_anime.errors import TrtAnimeError
 from trt_anime.files import write_text
+from trt_anime.runtime.passes.choices import PRESETS
 from trt_anime.runtime.planning.costs import Cost, lines_of
 from trt_anime.runtime.planning.counting import counted, example_inputs
 from trt_anime.runtime.planning.known import COSTS
-from trt_anime.runtime.planning.loads import loads_of
+from trt_anime.runtime.planning.loads import STAGES, loads_of_choices, loads_of_graphs
 
 TABLE = Path(__file__).parents[1] / "runtime" / "planning" / "known.py"
 HEIGHTS = (720, 1080)
-MODELS = (
-    *(
-        "u2netp",
-        "modnet",
-        "isnet-anime",
-        "mobile-sam",
-        "mask2former-tiny",
-        "clipseg",
-        "migan",
-        "lama",
-        "xmem",
-    ),
-    *("clip-b32", "dinov2-s", "dinov2-b"),
-)
+# Of captions' networks only small ones can be counted on a machine like ours.
+_TOO_LARGE = frozenset(("blip2-opt-2.7b",))
+_OF_PRESETS = [load.model for choices in PRESETS.values() for load in loads_of_choices(choices, STAGES)]
+MODELS = tuple(sorted({*_OF_PRESETS, "modnet", "mask2former-tiny"} - _TOO_LARGE))
 # Of inputs whose dimensions have no number in the graph.
 LENGTHS = {"prompts": 2, "objects": 2}
 
@@ -85,10 +76,11 @@ def _costs(model: str) -> list[Cost]:
     from benchmarks.model_weights import bring_weights
     from trt_anime.export import catalogue, graphs
 
-    bring_weights(catalogue.get(model))
+    row = catalogue.get(model)
+    bring_weights(row)
     files = graphs.ensure(model)
     found: dict[tuple[str, int], Cost] = {}
-    for load in loads_of([model]):
+    for load in loads_of_graphs(model, row.graphs):
         for height in HEIGHTS:
             inputs = example_inputs(files[load.graph], size=(height, height * 16 // 9), lengths=LENGTHS)
             cost = counted(files[load.graph], inputs, model=model, graph=load.graph)

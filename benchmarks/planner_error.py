@@ -19,8 +19,6 @@ from benchmarks.sequential import HOME
 from benchmarks.tables import Spread, markdown
 from trt_anime.errors import TrtAnimeError
 
-DOCS = Path(__file__).parents[1] / "docs"
-FINDINGS, TABLE = DOCS / "planner.json", DOCS / "planner.md"
 # Different mixtures: convolutions at full size, transformers, Fourier transforms, much beside the network.
 MODELS = ("u2netp", "modnet", "mobile-sam", "clipseg", "migan", "dinov2-s", "clip-b32")
 HEIGHT = 720

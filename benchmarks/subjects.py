@@ -41,6 +41,22 @@ SUBJECTS = {
         "docs/planner.md",
         "benchmarks.planner_error:document",
     ),
+    "null_chain": Subject(
+        "python -m benchmarks.null_chain --write",
+        _own("null_chain"),
+        ("runtime/passes", "runtime/devices/null.py", "runtime/devices/latencies.py"),
+        MINUTES,
+        "docs/null_chain.md",
+        "benchmarks.null_chain:document",
+    ),
+    "synthetic_chain": Subject(
+        "python -m benchmarks.synthetic_chain --write",
+        _own("synthetic_chain"),
+        ("runtime/passes", "runtime/temporal", "runtime/captions", "runtime/annotation"),
+        MINUTES,
+        "docs/synthetic_chain.md",
+        "benchmarks.synthetic_chain:document",
+    ),
     "chain_quality": Subject(
         "python -m benchmarks.chain_quality",
         _own("chain_quality"),

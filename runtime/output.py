@@ -1,5 +1,6 @@
 """The output folder: refused, cleared or made before any work begins."""
 
+import json
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -56,6 +57,35 @@ def check(folder: Path, source: Path, *, overwrite: bool, resume: bool) -> None:
         raise InputError(f"{source}: has the name of a file that runs write; choose another folder with -o")
     if not (overwrite or resume):
         require_unused(folder)
+
+
+def check_device(folder: Path, device: str) -> None:
+    """Keep what device null made up apart from results. Raises InputError: they would be mixed."""
+    there = is_made_up(folder)
+    if there is None or there == (device == "null"):
+        return
+    if there:
+        raise InputError(made_up(folder))
+    raise InputError(
+        f"{folder}: holds results, and --device null makes up what it writes; choose another folder with -o"
+    )
+
+
+def is_made_up(folder: Path) -> bool | None:
+    """Whether the last run in the folder was on device null; None: there was none, or it can't be told."""
+    try:
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        return str(record["device"]).startswith("null")
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def made_up(folder: Path) -> str:
+    """The sentence for who takes such a folder for results."""
+    return (
+        f"{folder}: was written by a run on device null, to predict its speed, and what lies there is"
+        " made up; run `trt-anime process` on another device into another folder"
+    )
 
 
 def require_unused(folder: Path) -> None:

@@ -62,6 +62,7 @@ def process_clip(
     check_device(options.device, latencies=options.latencies)
     stages = stages_of(options.stages)
     output.check(options.output, options.input, overwrite=options.overwrite, resume=options.resume)
+    output.check_device(options.output, options.device)
     notices: list[str] = []
 
     def tell(sentence: str) -> None:

@@ -47,6 +47,7 @@ class StageRecord:
 
     Attributes:
         run_s: seconds on the device, summed over batches; batches may overlap.
+        runs: batches of this run.
     """
 
     stage: str
@@ -55,6 +56,7 @@ class StageRecord:
     parallel_runs: int
     threads_per_run: int
     run_s: float = 0.0
+    runs: int = 0
 
 
 @dataclass
@@ -147,6 +149,7 @@ def note_work(record: RunRecord, tally: Tally, elapsed_s: float) -> None:
     record.fps = round(tally.frames / elapsed_s, 3) if elapsed_s > 0 else 0.0
     for stage in record.stages:
         stage.run_s = round(tally.stage_s.get(stage.stage, 0.0), 3)
+        stage.runs = tally.batches
     record.busy_s = {
         "decode": round(tally.decode_s, 3),
         "look ahead": round(tally.look_ahead_s, 3),

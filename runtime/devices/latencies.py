@@ -13,6 +13,10 @@
 
 ``schema``, ``gpu`` and ``seconds_per_run`` must be there. What is left out takes no time, or has no end.
 A run's seconds hold for the frame and batch size that they were measured at.
+
+In ``seconds_per_run`` a name is a stage, such as ``2a``, or a graph: ``3 xmem key`` is stage, model and
+graph. A graph goes by its own line. Where it has none, its stage's stands for all that its networks do
+for a frame. The `run.json` of a run that computed is read as such a file too, and so is a `profile.json`.
 """
 
 from __future__ import annotations
@@ -46,7 +50,7 @@ class Latencies:
         copy_out_bytes_per_s: from device to pinned memory.
         copy_within_bytes_per_s: from device to device memory.
         concurrent_runs: how many operations compute at once; a GPU that one of them fills has 1.
-        seconds_per_run: by the operation's name; None: every operation takes no time.
+        seconds_per_run: by stage or graph, see above; None: every operation takes no time.
         source: the file, for messages.
     """
 
@@ -60,16 +64,38 @@ class Latencies:
     source: str = "latencies"
 
     def run_s(self, name: str) -> float:
-        """Seconds that operation `name` takes. Raises InputError: the file doesn't say."""
+        """Seconds that operation `name` takes. Raises InputError: the file doesn't say.
+
+        A stage that has no line of its own goes by the one graph of it that has.
+        """
         if self.seconds_per_run is None:
             return 0.0
         if name not in self.seconds_per_run:
+            graphs = [key for key in self.seconds_per_run if key.startswith(f"{name} ")]
+            if len(graphs) == 1:
+                return self.seconds_per_run[graphs[0]]
             known = ", ".join(sorted(self.seconds_per_run)) or "nothing"
             raise InputError(
                 f"{self.source}: says nothing of '{name}', only of {known}; measure it and add it to "
                 "seconds_per_run"
             )
         return self.seconds_per_run[name]
+
+    def graph_s(self, stage: str, model: str, graph: str, *, leads: bool) -> float | None:
+        """Seconds of one run of a stage's graph; None: the file doesn't say.
+
+        Args:
+            leads: whether the graph's run stands for the stage's work on a frame, so that it takes what the
+                file says of the stage as a whole; its other graphs take nothing then.
+        """
+        table = self.seconds_per_run
+        if table is None:
+            return 0.0
+        if (own := table.get(f"{stage} {model} {graph}")) is not None:
+            return own
+        if stage in table:
+            return table[stage] if leads else 0.0
+        return None
 
     def copy_s(self, size_bytes: int, direction: Direction) -> float:
         """Seconds that a copy takes."""
@@ -82,13 +108,20 @@ class Latencies:
 
 
 def load_latencies(path: Path) -> Latencies:
-    """Read a file of latencies. Raises InputError: it can't be read, or isn't one."""
+    """Read a file of latencies, or what a run or a profile measured.
+
+    Raises InputError: it can't be read, is neither, or says of no run how long it took.
+    """
+    from trt_anime.runtime.devices.measured import is_measured, latencies_of
+
     try:
         values = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise InputError(f"{path}: can't be read ({error.strerror}); name a file of latencies") from error
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: is not JSON ({error}); correct it there") from error
+    if is_measured(values):
+        return latencies_of(path, values)
     if not isinstance(values, dict) or values.get("schema") != SCHEMA:
         raise InputError(
             f'{path}: is no file of latencies that this version reads; it needs "schema": {SCHEMA}'

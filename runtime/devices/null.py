@@ -22,6 +22,9 @@ from trt_anime.runtime.devices.hazards import HazardError
 from trt_anime.runtime.devices.latencies import Direction, Latencies
 from trt_anime.runtime.devices.ram import ram
 
+# An array that was copied in, one that comes out.
+Answer = Callable[[NDArray[Any], NDArray[Any]], None]
+
 
 @dataclass(eq=False)
 class NullBuffer:
@@ -29,6 +32,7 @@ class NullBuffer:
 
     Attributes:
         array: uint8 [size_bytes] where it is pinned; device memory has no bytes.
+        shows: the host's tensor that was copied into it last, or into what it was computed from.
     """
 
     device: NullDevice
@@ -36,6 +40,7 @@ class NullBuffer:
     place: Place
     size_bytes: int
     array: NDArray[np.uint8] | None
+    shows: Tensor | None = None
 
     @property
     def pointer(self) -> int:
@@ -75,16 +80,24 @@ class NullDevice(Closing):
     There is one engine for copies in, one for copies out, and one for all else (more with
     `Latencies.concurrent_runs`). Each takes work in the order in which it was submitted, like one
     hardware queue: an operation that waits for an event keeps later ones on its engine waiting.
-    Pinned memory is real: it holds what the host wrote last, at first zeros. No order is checked.
+    Pinned memory is real: it holds what the host wrote last, at first zeros, or an answer that was made up.
+    No order is checked.
 
     Args:
         latencies: how long work takes; None: no time at all.
         clock: None for the wall's.
+        answer: given what was copied in and where to put what comes out, both arrays, fills the latter: an
+            answer such as the work might have given. None leaves what is there.
     """
 
     name = "null"
 
-    def __init__(self, latencies: Latencies | None = None, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        latencies: Latencies | None = None,
+        clock: Clock | None = None,
+        answer: Answer | None = None,
+    ) -> None:
         self.clock: Clock = WallClock() if clock is None else clock
         self._latencies = Latencies() if latencies is None else latencies
         # For each engine, when each of its units is free.
@@ -94,6 +107,7 @@ class NullDevice(Closing):
             "within": [0.0] * self._latencies.concurrent_runs,
         }
         self._captures = Captures()
+        self._answer = answer
         self._lock = threading.Lock()
         self._buffers: set[NullBuffer] = set()
         self._taken_bytes = 0
@@ -156,7 +170,16 @@ class NullDevice(Closing):
         if to.place != of.place:
             direction = "in" if to.place == "device" else "out"
         seconds = self._latencies.copy_s(target.size_bytes, direction)
-        self._put(direction, seconds, f"copy of {of.name} to {to.name}", stream)
+
+        def effect() -> None:
+            if direction == "in":
+                to.shows = source
+            elif direction == "within":
+                to.shows = of.shows
+            elif self._answer is not None and of.shows is not None:
+                self._answer(self.view(of.shows), self.view(target))
+
+        self._put(direction, seconds, f"copy of {of.name} to {to.name}", stream, effect)
 
     def run(
         self,
@@ -168,9 +191,13 @@ class NullDevice(Closing):
         name: str,
     ) -> None:
         """As `CpuDevice.run`, but `work` is left out. Raises InputError: `name` isn't in the latencies."""
-        for tensor in (*reads, *writes):
-            own(tensor.buffer, NullBuffer, self)
-        self._put("within", self._latencies.run_s(name), name, stream)
+        given, made = ([own(one.buffer, NullBuffer, self) for one in each] for each in (reads, writes))
+
+        def effect() -> None:
+            for buffer in made:
+                buffer.shows = given[0].shows if given else None
+
+        self._put("within", self._latencies.run_s(name), name, stream, effect)
 
     def view(self, tensor: Tensor) -> NDArray[Any]:
         """As `CpuDevice.view`, of pinned memory. Raises HazardError: device memory has no bytes here."""
@@ -238,13 +265,19 @@ class NullDevice(Closing):
         self._buffers.add(buffer)
         return buffer
 
-    def _put(self, engine: Direction, seconds: float, name: str, stream: Stream) -> None:
+    def _put(
+        self, engine: Direction, seconds: float, name: str, stream: Stream, effect: Callable[[], None]
+    ) -> None:
         ours = own(stream, NullStream, self)
-        if not self._captures.take(partial(self._submit, engine, seconds), name, stream=ours):
-            self._submit(engine, seconds, ours)
+        if not self._captures.take(partial(self._submit, engine, seconds, effect), name, stream=ours):
+            self._submit(engine, seconds, effect, ours)
 
-    def _submit(self, engine: Direction, seconds: float, stream: Stream) -> None:
+    def _submit(
+        self, engine: Direction, seconds: float, effect: Callable[[], None], stream: Stream
+    ) -> None:
+        """Effects come in the order of submission, which is one that streams and events allow."""
         self._require_open()
+        effect()
         line = own(stream, NullStream, self)
         with self._lock:
             units = self._engines[engine]

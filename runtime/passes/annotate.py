@@ -21,6 +21,11 @@ def opened(context: Context) -> Iterator[OfShot]:
 
 def _annotate(context: Context, tools: Tools, film: Shot) -> Made:
     folder = context.folder / places.ANNOTATION
-    done = annotate(Results.open(context.folder), tools, folder, context.notify)
+    done = annotate(
+        Results.open(context.folder, made_up=context.options.device == "null"),
+        tools,
+        folder,
+        context.notify,
+    )
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return Made(files, {"rows": done.rows, "described": done.described, "missing": list(done.missing)})

@@ -38,7 +38,7 @@ def finish(context: Context, record: ChainRecord, track: Track) -> None:
         OutputError: the disk is full.
     """
     prepare(context, record)
-    results = Results.open(context.folder)
+    results = Results.open(context.folder, made_up=context.options.device == "null")
     threads = context.options.cores
     record.outputs = [
         str(context.folder / places.FOLDERS[stage]) for stage in places.FOLDERS if stage in context.stages

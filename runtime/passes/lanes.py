@@ -49,6 +49,7 @@ class Lanes:
         self._context, self._record, self._progress = context, record, progress
         self._track, self._shots = track, shots
         self._writing = threading.Lock()
+        self._devices: dict[str, None] = {}
         # Frames of a matte that goes on from an earlier run are looked at when it is whole: some of what
         # lies there may be made again.
         self._is_fresh_matte = not (matte_folder(context.folder).parent / LEDGER).exists()
@@ -101,7 +102,7 @@ class Lanes:
         return lanes + [partial(self._shot_by_shot, gate, one, running) for one in left]
 
     def _matte(self, gate: Gate, identity: Identity) -> None:
-        start = time.perf_counter()
+        start, context = time.perf_counter(), self._own(gate)
         self._progress.begin(MATTE, identity)
         with self._track(MATTE, self._record.frames) as advance:
 
@@ -111,10 +112,11 @@ class Lanes:
                 self._is_matte_coming = self._is_fresh_matte
                 gate.look_again()
 
-            done = self._context.tools.matte(self._own(gate), written)
+            done = context.tools.matte(context, written)
         for shot in self._shots:
             gate.note(MATTE, shot.number)
-        self._note(PassRecord(MATTE, "2a", networks=done), self._record.frames, time.perf_counter() - start)
+        row = PassRecord(MATTE, "2a", networks=done)
+        self._note(row, context, self._record.frames, time.perf_counter() - start)
 
     def _shot_by_shot(self, gate: Gate, one: Pass, running: set[str]) -> None:
         done = self._progress.done(one.name)
@@ -186,11 +188,15 @@ class Lanes:
 
     def _end(self, one: Pass, context: Context, frames: int, seconds: float) -> None:
         self._progress.end(one.name)
-        used = [asdict(used) for used in context.networks.used]
-        self._note(PassRecord(one.name, ", ".join(one.stages), networks=used), frames, seconds)
+        used = [asdict(used) | {"run_s": round(used.run_s, 4)} for used in context.networks.used]
+        row = PassRecord(one.name, ", ".join(one.stages), networks=used)
+        self._note(row, context, frames, seconds)
 
-    def _note(self, row: PassRecord, frames: int, seconds: float) -> None:
+    def _note(self, row: PassRecord, context: Context, frames: int, seconds: float) -> None:
         row.frames, row.run_s = frames, round(seconds, 3)
+        row.networks_s = round(sum(used["run_s"] / used["at_once"] for used in row.networks), 3)
         with self._writing:
+            self._devices |= dict.fromkeys(context.networks.devices)
+            self._record.device = ", ".join(self._devices) or self._record.device
             self._record.passes.append(row)
             write_layers(self._context.folder, layers_of(self._context))

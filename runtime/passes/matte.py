@@ -44,4 +44,16 @@ def matte(context: Context, advance: Callable[[int], None]) -> list[dict[str, An
         track=track,
         recorder=context.networks.recorder,
     )
-    return [{"model": model, "graph": "matte", "origin": stage.origin} for stage in record.stages]
+    context.networks.note_device(record.device)
+    return [
+        {
+            "stage": "2a",
+            "model": model,
+            "graph": "matte",
+            "origin": stage.origin,
+            "runs": stage.runs,
+            "run_s": stage.run_s,
+            "at_once": stage.parallel_runs,
+        }
+        for stage in record.stages
+    ]

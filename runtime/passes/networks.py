@@ -15,9 +15,10 @@ from trt_anime.errors import MissingError
 from trt_anime.runtime.devices.api import Device, Shape
 from trt_anime.runtime.devices.opening import candidates, open_device
 from trt_anime.runtime.options import ProcessOptions
+from trt_anime.runtime.passes.counting import CountedSession, Used, counted_call
 from trt_anime.runtime.passes.watch import Watch
 from trt_anime.runtime.pipeline.recorder import Recorder
-from trt_anime.runtime.sessions.api import Origin, Session
+from trt_anime.runtime.sessions.api import Session
 from trt_anime.runtime.sessions.opening import open_graph, runs_on
 from trt_anime.runtime.sessions.running import Arrays, Running
 from trt_anime.runtime.text.tokenizer import Tokenizer
@@ -62,9 +63,10 @@ _SHAPES = 2
 class Network:
     """One stage graph: arrays in, arrays out. Threads take turns."""
 
-    def __init__(self, session: Session, device: Device) -> None:
+    def __init__(self, session: Session, device: Device, used: Used) -> None:
+        """`used`: counts its runs."""
+        self.session, self._device, self._used = session, device, used
         self._turn = threading.Lock()
-        self.session, self._device = session, device
         self._running: OrderedDict[tuple[tuple[str, Shape], ...], Running] = OrderedDict()
 
     def __call__(self, inputs: Arrays) -> dict[str, NDArray[Any]]:
@@ -82,21 +84,13 @@ class Network:
                     self._running.popitem(last=False)[1].close()
                 self._running[key] = Running(self.session, self._device, dict(key))
             self._running.move_to_end(key)
-            return self._running[key](given)
+            found: dict[str, NDArray[Any]] = counted_call(self._used, self._running[key])(given)
+            return found
 
     def close(self) -> None:
         """Free its memory; the session stays its owner's. Again is harmless."""
         while self._running:
             self._running.popitem()[1].close()
-
-
-@dataclass(frozen=True)
-class Used:
-    """A network that ran, for `run.json`."""
-
-    model: str
-    graph: str
-    origin: Origin
 
 
 class Networks:
@@ -119,6 +113,7 @@ class Networks:
         self._options, self._size, self._files, self._notify = options, size, files, notify
         self._watch = watch
         self.used: list[Used] = []
+        self.devices: list[str] = []
 
     def own(self) -> "Networks":
         """The same for one pass, which notes what it used."""
@@ -165,7 +160,10 @@ class Networks:
             InputError, MissingError, EngineError: see `open_graph`.
         """
         with self.sessions(model, *kinds, stage=stage) as (device, sessions), ExitStack() as stack:
-            found = {kind: Network(session, device) for kind, session in sessions.items()}
+            found = {
+                kind: Network(session, device, self.used_of(model, kind))
+                for kind, session in sessions.items()
+            }
             for network in found.values():
                 stack.callback(network.close)
             yield found
@@ -183,10 +181,34 @@ class Networks:
                 found[kind] = stack.enter_context(session)
                 for sentence in notices:
                     self._notify(sentence)
-                self.used.append(Used(model, kind, session.origin))
+                self.used.append(Used(stage, model, kind, session.origin))
+            self.note_device(f"{device.name} ({device.title})")
             if self._watch is not None:
                 device, found = self._watch.opened(stage, model, device, found, start_s)
             yield device, found
+
+    @contextmanager
+    def counted_sessions(
+        self, model: str, *kinds: str, stage: str
+    ) -> Iterator[tuple[Device, dict[str, Session]]]:
+        """As `sessions`, for who puts each run on a stream: they are timed by events there."""
+        with self.sessions(model, *kinds, stage=stage) as (device, sessions):
+            counted = {
+                kind: CountedSession(session, device, self.used_of(model, kind))
+                for kind, session in sessions.items()
+            }
+            yield device, dict(counted)
+            for session in counted.values():
+                session.settle()
+
+    def used_of(self, model: str, graph: str) -> Used:
+        """What counts the runs of a graph that was opened last."""
+        return next(one for one in reversed(self.used) if (one.model, one.graph) == (model, graph))
+
+    def note_device(self, name: str) -> None:
+        """Something ran there, for `run.json`."""
+        if name not in self.devices:
+            self.devices.append(name)
 
     def _session(self, kind: str, file: Path, device: Device, stage: str) -> tuple[Session, list[str]]:
         options = self._options

@@ -17,10 +17,12 @@ class PassRecord:
     """One pass' part.
 
     Attributes:
-        networks: what ran in it: model, graph, file, library, provider, precision.
+        networks: what ran in it: stage, model, graph, file, library, provider, precision; how often, and
+            the seconds of all runs, of which `at_once` go side by side.
         frames: of the clip, whose shots this run did; those of an earlier run are not counted.
         run_s: seconds of this run in which it worked, decoding and files included; side by side, passes add
             up to more than the run.
+        networks_s: of these, how long networks ran; in the matte's pass the host works meanwhile.
     """
 
     name: str
@@ -28,6 +30,7 @@ class PassRecord:
     networks: list[dict[str, Any]] = field(default_factory=list)
     frames: int = 0
     run_s: float = 0.0
+    networks_s: float = 0.0
 
 
 @dataclass
@@ -38,6 +41,7 @@ class ChainRecord:
         frames: of the results.
         computed: of these, the ones that differ from the frame before.
         choices: what each stage was to use.
+        device: where networks ran; ``null (...)``: nowhere, layers are made up and times predicted.
         without: by stage number, why it has no result.
         recomposition: how well the layers give the frames back; see `runtime.layers`.
         fps: frames over the time this run took.
@@ -62,6 +66,11 @@ class ChainRecord:
     recomposition: dict[str, Any] | None = None
     notices: list[str] = field(default_factory=list)
     schema: int = SCHEMA
+
+    @property
+    def networks_s(self) -> float:
+        """Of all passes."""
+        return sum(one.networks_s for one in self.passes)
 
     def write(self, folder: Path) -> None:
         """Write `run.json`, whole or not at all. Raises OutputError."""

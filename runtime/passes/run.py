@@ -69,7 +69,10 @@ def process_chain(
     files = cache(files)  # to find a model's graphs its weights are hashed: once a run is enough
     with open_source(options.input, threads=options.cores, rate=options.rate) as source:
         clip, notices = source.info, list(source.notices)
-    if tools is NETWORKS:
+    predicts = options.device == "null" and tools is NETWORKS
+    if predicts:
+        tools = _stand_ins(options, choices, notices)
+    elif tools is NETWORKS:
         require_models(choices, options.stages, files)
     output.prepare(options.output, needed_bytes=clip.width * clip.height * 16)
     record = ChainRecord(
@@ -89,6 +92,9 @@ def process_chain(
         take_up(options, passes, progress)
         for sentence in notices:
             tell(sentence)
+        if predicts:  # at once: whatever becomes of this run, nobody is to take what it leaves for results
+            record.device = "null"
+            record.write(options.output)
         with _recorded(record, options):
             networks = Networks(
                 options, size=(clip.height, clip.width), files=files, notify=tell, watch=watch
@@ -126,11 +132,33 @@ def _check(options: ProcessOptions) -> None:
     if unknown := [stage for stage in options.stages if stage not in FOLDERS]:
         raise InputError(f"--stages {unknown[0]}: no such stage; use {', '.join(FOLDERS)}")
     check_device(options.device, latencies=options.latencies)
-    if options.device == "null":
-        raise InputError("--device null: it has no results that a next stage could read; use 2a, 2b and 2c")
     finish.check_format(options.format)
     output.check(options.output, options.input, overwrite=True, resume=True)
+    output.check_device(options.output, options.device)
     check_needs(options.output, options.stages)
+
+
+def _stand_ins(options: ProcessOptions, choices: Choices, notices: list[str]) -> Tools:
+    """What stands in for networks, and in `notices` what that means.
+
+    Raises InputError: the latencies can't be read, or say nothing of a network that would run.
+    """
+    from trt_anime.runtime.devices.latencies import Latencies, load_latencies
+    from trt_anime.runtime.passes.stand_in import check_latencies, stand_ins
+
+    if options.latencies is None:
+        notices.append(
+            "device null without --latencies: networks take no time, so this is the host's work alone; what"
+            " is written is made up, and no result"
+        )
+        return stand_ins(Latencies())
+    latencies = load_latencies(options.latencies)
+    check_latencies(latencies, choices, options.stages)
+    notices.append(
+        f"device null: times are predicted for {latencies.gpu}, by {options.latencies}; what is written is"
+        " made up, and no result"
+    )
+    return stand_ins(latencies)
 
 
 class _Run:
@@ -151,6 +179,8 @@ class _Run:
         self._options, self._choices, self._record, self._progress = options, choices, record, progress
         self._networks, self._notify, self._track = networks, notify, track
         self._clip_identity = input_identity(clip) | versions() | {"held frames": _held(options)}
+        if options.device == "null":
+            self._clip_identity |= {"device": "null"}
         self._context = Context(
             options=options,
             choices=choices,

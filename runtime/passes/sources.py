@@ -24,6 +24,7 @@ from trt_anime.runtime.media.frames import Pixels
 from trt_anime.runtime.passes import finders
 from trt_anime.runtime.passes.choices import NONE
 from trt_anime.runtime.passes.context import Context
+from trt_anime.runtime.passes.counting import counted_call
 from trt_anime.runtime.passes.finders import Finder, box_masks
 from trt_anime.runtime.passes.matte import matte
 from trt_anime.runtime.passes.networks import Network
@@ -31,6 +32,7 @@ from trt_anime.runtime.passes.segment import Segment
 from trt_anime.runtime.passes.tools import Tools
 from trt_anime.runtime.plates.filling import Fill, fill_simple
 from trt_anime.runtime.sessions.api import Session
+from trt_anime.runtime.temporal.aot_arrays import Run
 from trt_anime.runtime.temporal.xmem.options import MemoryOptions
 
 
@@ -92,16 +94,20 @@ def propagator(context: Context) -> Iterator[Propagator]:
             yield SamPropagator(masks)
     elif chosen.method == "xmem":
         with (
-            context.networks.sessions(chosen.model, stage="3") as (device, sessions),
+            context.networks.counted_sessions(chosen.model, stage="3") as (device, sessions),
             XmemPropagator(
                 sessions, device, options=MemoryOptions(memorise_every=chosen.memory_frames)
             ) as follower,
         ):
             yield _at_size(follower, sessions["key"], context)
     else:
+
+        def counted(graph: str, run: Run) -> Run:
+            return counted_call(context.networks.used_of(chosen.model, graph), run)
+
         with (
             context.networks.sessions(chosen.model, stage="3") as (device, sessions),
-            graphs_from_sessions(sessions, device) as graphs,
+            graphs_from_sessions(sessions, device, counted=counted) as graphs,
         ):
             by_aot = AotPropagator(graphs, gap=chosen.memory_frames)
             yield _at_size(by_aot, sessions["encode"], context)
@@ -145,7 +151,8 @@ def annotator(context: Context) -> Iterator[Annotator]:
 def _captioner(context: Context, model: str) -> Iterator[Captioner]:
     files = context.networks.files(model)
     height, width = context.clip.height, context.clip.width
-    with context.networks.sessions(model, "vision", "prefill", "step", stage="4") as (device, sessions):
+    kinds = ("vision", "prefill", "step")
+    with context.networks.counted_sessions(model, *kinds, stage="4") as (device, sessions):
         captioner = Captioner(
             sessions["vision"],
             sessions["prefill"],

@@ -42,6 +42,7 @@ class Tally:
         frames: written.
         computed: pictures that went through the stages; the other frames were held.
         stage_s: by stage number, on the device.
+        batches: that went through the stages.
     """
 
     frames: int = 0
@@ -51,3 +52,4 @@ class Tally:
     submit_s: float = 0.0
     encode_s: float = 0.0
     stage_s: dict[str, float] = field(default_factory=dict)
+    batches: int = 0

@@ -152,6 +152,7 @@ class Flow:
         seconds_of = self._program.collect(batch.slot)
         self._recorder.did(WAIT_RESULTS, start, frame=batch.pictures[0].stamps[0].index)
         self._recorder.collected(batch)
+        self._tally.batches += 1
         for number, seconds in seconds_of.items():
             self._tally.stage_s[number] = self._tally.stage_s.get(number, 0.0) + seconds
 

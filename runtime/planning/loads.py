@@ -1,9 +1,26 @@
-"""Which graphs a chain runs and how often: the one place that says what a preset means to the planner."""
+"""Which graphs a chain runs and how often, by the choices and passes that the chain itself goes by."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from trt_anime.errors import InputError
+from trt_anime.runtime.effects import EffectPrompt
+from trt_anime.runtime.passes.choices import NONE, PRESETS, Annotation, Choices, Segmentation, Tracking
+from trt_anime.runtime.passes.graphs import CAPTION_TOKENS, CHARACTERS, GraphUse, graphs_of
+from trt_anime.runtime.planning.known import COSTS
+
+STAGES = ("1", "2a", "2b", "2c", "3", "4")
+
+# What only a clip could tell: frames of a shot, and how many of them stand for it in stage 4.
+SHOT_FRAMES = 72
+DESCRIBED = 3
+
+ASSUMED = (
+    f"assumed: shots of {SHOT_FRAMES} frames with {CHARACTERS} characters, one effect, {DESCRIBED} frames"
+    f" of each shot described in {CAPTION_TOKENS} words"
+)
+
+_EFFECT = EffectPrompt(text="glow")
 
 
 @dataclass(frozen=True)
@@ -21,56 +38,75 @@ class Load:
     every: float = 1.0
 
 
-# Frames between key frames, and between those that a network with a memory remembers.
-_KEY, _MEMORY = 24, 5
-
-# Model -> its graphs that run for frames. What runs once a film, such as a text's network, isn't here.
-# Holes that no frame of a shot shows are filled once a shot: as often as there are key frames.
-_LOADS: dict[str, tuple[Load, ...]] = {
-    "u2netp": (Load("2a", "u2netp", "matte"),),
-    "modnet": (Load("2a", "modnet", "matte"),),
-    "isnet-anime": (Load("2a", "isnet-anime", "matte"),),
-    "mobile-sam": (
-        Load("1", "mobile-sam", "image", _KEY),
-        Load("1", "mobile-sam", "mask", _KEY),
-    ),
-    "mask2former-tiny": (Load("1", "mask2former-tiny", "segment", _KEY),),
-    "clipseg": (Load("2b", "clipseg", "effects"),),
-    "migan": (Load("2c", "migan", "inpaint", _KEY),),
-    "lama": (Load("2c", "lama", "inpaint", _KEY),),
-    "xmem": (
-        Load("3", "xmem", "key"),
-        Load("3", "xmem", "read"),
-        Load("3", "xmem", "decode"),
-        Load("3", "xmem", "merge"),
-        Load("3", "xmem", "value", _MEMORY),
-    ),
-    "clip-b32": (Load("4", "clip-b32", "embed", _KEY),),
-    "dinov2-s": (Load("4", "dinov2-s", "embed", _KEY),),
-    "dinov2-b": (Load("4", "dinov2-b", "embed", _KEY),),
-}
-
-# The networks of each preset that are counted; `--models` names others.
-_PRESETS: dict[str, tuple[str, ...]] = {
-    "fast": ("u2netp", "mobile-sam", "clipseg", "migan"),
-    "balanced": ("u2netp", "mobile-sam", "clipseg", "lama", "xmem", "clip-b32", "dinov2-s"),
-    "quality": ("isnet-anime", "mask2former-tiny", "clipseg", "lama", "xmem", "clip-b32", "dinov2-b"),
-}
-PRESETS = tuple(_PRESETS)
-
-
 def loads_of_preset(preset: str) -> list[Load]:
     """Raises InputError: no such preset."""
-    if preset not in _PRESETS:
-        raise InputError(f"--preset {preset}: no such preset; use {', '.join(_PRESETS)}")
-    return loads_of(_PRESETS[preset])
+    if preset not in PRESETS:
+        raise InputError(f"--preset {preset}: no such preset; use {', '.join(PRESETS)}")
+    return loads_of_choices(PRESETS[preset], STAGES)
 
 
 def loads_of(models: Sequence[str]) -> list[Load]:
-    """Graphs of these networks by stage. Raises InputError: the planner doesn't know one."""
-    if unknown := [model for model in models if model not in _LOADS]:
-        raise InputError(
-            f"--models {unknown[0]}: the planner doesn't know how often it runs; use {', '.join(_LOADS)}"
-        )
-    found = [load for model in dict.fromkeys(models) for load in _LOADS[model]]
+    """Graphs of these networks by stage, each as a chain would use it.
+
+    Raises InputError: none of a model's graphs was counted.
+    """
+    known: dict[str, list[str]] = {}
+    for cost in COSTS:
+        known.setdefault(cost.model, []).append(cost.graph)
+    if unknown := [model for model in models if model not in known]:
+        raise InputError(f"--models {unknown[0]}: was not counted; use {', '.join(sorted(known))}")
+    found = [load for model in dict.fromkeys(models) for load in loads_of_graphs(model, known[model])]
     return sorted(found, key=lambda load: load.stage)
+
+
+def loads_of_graphs(model: str, graphs: Iterable[str]) -> list[Load]:
+    """What a chain would run of a network that has these graphs; nothing where no stage uses such."""
+    names = set(graphs)
+    for graph, (stage, chosen) in _AS.items():
+        if graph in names:
+            return [load for load in loads_of_choices(chosen(model), [stage]) if load.model == model]
+    return []
+
+
+def loads_of_choices(choices: Choices, stages: Sequence[str]) -> list[Load]:
+    """Graphs that run for frames, by stage; what runs once a film, as networks of texts do, is left out."""
+    wanted = replace(choices, effects=replace(choices.effects, prompts=(_EFFECT,)))
+    return [
+        Load(use.stage, use.model, use.graph, _frames(use, choices) / use.times)
+        for use in graphs_of(wanted, stages)
+        if use.per != "film"
+    ]
+
+
+def _frames(use: GraphUse, choices: Choices) -> float:
+    """From one that it runs for to the next."""
+    return {
+        "fresh frame": 1.0,
+        "key frame": float(choices.segmentation.key_every),
+        "remembered frame": float(choices.tracking.memory_frames),
+        "shot": float(SHOT_FRAMES),
+        "described frame": SHOT_FRAMES / DESCRIBED,
+    }[use.per]
+
+
+def _with(**parts: object) -> Choices:
+    return replace(PRESETS["balanced"], **parts)  # type: ignore[arg-type]
+
+
+_USUAL = PRESETS["balanced"]
+# By a graph that only networks for this stage have: the choices with such a network.
+_AS: dict[str, tuple[str, Callable[[str], Choices]]] = {
+    "matte": ("2a", lambda model: _with(characters=replace(_USUAL.characters, model=model))),
+    "segment": ("1", lambda model: _with(segmentation=Segmentation(method="mask2former", model=model))),
+    "image": ("1", lambda model: _with(segmentation=Segmentation(method="sam", model=model))),
+    "effects": ("2b", lambda model: _with(effects=replace(_USUAL.effects, models=(model,)))),
+    "detect": (
+        "2b",
+        lambda model: _with(effects=replace(_USUAL.effects, method="grounded-sam", models=(model, NONE))),
+    ),
+    "inpaint": ("2c", lambda model: _with(plates=replace(_USUAL.plates, model=model))),
+    "key": ("3", lambda model: _with(tracking=Tracking(method="xmem", model=model))),
+    "encode": ("3", lambda model: _with(tracking=Tracking(method="aot", model=model))),
+    "embed": ("4", lambda model: _with(annotation=Annotation(embeddings=model))),
+    "vision": ("4", lambda model: _with(annotation=Annotation(captions=model))),
+}

@@ -10,14 +10,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from trt_anime.errors import InputError
+from trt_anime.errors import InputError, MissingError
 from trt_anime.runtime.planning.ceilings import Ceiling, Precision, same_card
 from trt_anime.runtime.planning.costs import Cost, find
-from trt_anime.runtime.planning.loads import Load
+from trt_anime.runtime.planning.loads import ASSUMED, Load
 from trt_anime.runtime.planning.profiles import Profile
 
 # Bytes of a number, as a share of FP32's. Pictures go through graphs in FP32 around the network.
 _WIDTH: dict[str, float] = {"fp32": 1.0, "fp16": 0.5, "int8": 0.25}
+WHOLE_STAGE = "whole stage"
 # Of the driver, its context and the libraries.
 _CONTEXT_BYTES = 6e8
 # Frames under way at once, each with its inputs and layers on the device.
@@ -54,6 +55,7 @@ class Forecast:
 
     Attributes:
         gpus: how many the goal needs; 0: its memory is too small for the chain.
+        uncounted: stage, model and graph of what would run too, but is in no figure.
         notes: sentences that belong to the figures.
     """
 
@@ -65,6 +67,7 @@ class Forecast:
     memory_bytes: float
     gpus: int
     notes: tuple[str, ...]
+    uncounted: tuple[str, ...] = ()
 
     @property
     def frame_s(self) -> float:
@@ -100,20 +103,26 @@ def forecast(
 
     Raises:
         InputError: the profile is of another GPU or size.
-        MissingError: a graph was not counted.
+        MissingError: no graph was counted.
     """
     known, notes = list(costs), _notes(ceiling)
     measured = _fitting(profile, ceiling, height) if profile else {}
     lines = [
-        Line(stage, "whole stage", 1.0, seconds, None, "measured")
+        Line(stage, WHOLE_STAGE, 1.0, seconds, None, "measured")
         for stage, seconds in measured.items()
         if any(load.stage == stage for load in loads)
     ]
-    lines += [
-        _line(load, find(known, load.model, load.graph), ceiling, height, precision)
-        for load in loads
-        if load.stage not in measured
-    ]
+    uncounted = []
+    for load in loads:
+        if load.stage not in measured:
+            try:
+                lines.append(_graph_line(load, known, ceiling, height, precision, profile))
+            except MissingError:
+                if len(loads) == 1:
+                    raise
+                uncounted.append(f"{load.stage} {load.model} {load.graph}")
+    if uncounted:
+        notes.append(f"not counted: {', '.join(uncounted)}; the chain takes longer, and more memory")
     if profile:
         notes += _profile_notes(profile, lines, precision)
     memory = _memory([line for line in lines if line.memory_bytes is not None], height)
@@ -128,6 +137,7 @@ def forecast(
         memory,
         max(math.ceil(fps * frame_s - 1e-9), 1) if fits else 0,
         tuple(notes),
+        tuple(uncounted),
     )
 
 
@@ -156,6 +166,25 @@ def _seconds(cost: Cost, ceiling: Ceiling, precision: Precision) -> float:
         math_s = work.flops / (rate * ceiling.math_share)
         total += max(math_s, bytes_s, work.count * ceiling.kernel_s)
     return total
+
+
+def _graph_line(
+    load: Load,
+    costs: Sequence[Cost],
+    ceiling: Ceiling,
+    height: int,
+    precision: Precision,
+    profile: Profile | None,
+) -> Line:
+    """Measured where the profile has the graph, else predicted. Raises MissingError: neither can be."""
+    run_s = profile.graph_s.get(f"{load.stage} {load.model} {load.graph}") if profile else None
+    if run_s is None:
+        return _line(load, find(costs, load.model, load.graph), ceiling, height, precision)
+    try:
+        memory = _line(load, find(costs, load.model, load.graph), ceiling, height, precision).memory_bytes
+    except MissingError:
+        memory = None
+    return Line(load.stage, f"{load.model} {load.graph}", load.every, run_s, memory, "measured")
 
 
 def _line(load: Load, costs: Sequence[Cost], ceiling: Ceiling, height: int, precision: Precision) -> Line:
@@ -191,11 +220,12 @@ def _notes(ceiling: Ceiling) -> list[str]:
         f"predicted from rates {ceiling.source}, of which {ceiling.math_share:.0%} of the arithmetic and"
         f" {ceiling.copy_share:.0%} of the memory's speed are assumed to be reached",
         "every frame is computed; decoding, encoding and reuse of held frames are not in it",
+        ASSUMED,
     ]
 
 
 def _profile_notes(profile: Profile, lines: Sequence[Line], precision: str) -> list[str]:
-    used = [line.stage for line in lines if line.basis == "measured"]
+    used = list(dict.fromkeys(line.stage for line in lines if line.basis == "measured"))
     if not used:
         return [f"{profile.source}: has none of these stages, so nothing of it is used"]
     notes = [f"measured: stages {', '.join(used)}, by {profile.source}, of {profile.gpu}"]

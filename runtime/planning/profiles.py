@@ -18,6 +18,7 @@ class Profile:
         gpu: its name.
         source: the file, and what it is.
         stage_s: seconds a frame, by the stage's number.
+        graph_s: seconds a run, by stage, model and graph, such as ``3 xmem key``.
         height: of the frames it holds for; None where the file doesn't say.
         precision: by the stage's number, where the file says.
     """
@@ -27,6 +28,7 @@ class Profile:
     stage_s: dict[str, float]
     height: int | None = None
     precision: dict[str, str] = field(default_factory=dict)
+    graph_s: dict[str, float] = field(default_factory=dict)
 
 
 def load_profile(path: Path) -> Profile:
@@ -40,7 +42,26 @@ def load_profile(path: Path) -> Profile:
     if isinstance(values, dict) and "stages" in values and "computed" in values:
         return _of_run(path, values)
     latencies = load_latencies(path)
-    return Profile(latencies.gpu, f"{path.name}, latencies", dict(latencies.seconds_per_run or {}))
+    seconds = dict(latencies.seconds_per_run or {})
+    graphs = {name: seconds.pop(name) for name in list(seconds) if " " in name}
+    if isinstance(values, dict) and "passes" in values:
+        return _of_chain(path, values, graphs)
+    return Profile(latencies.gpu, f"{path.name}, latencies", seconds, graph_s=graphs)
+
+
+def _of_chain(path: Path, values: dict[str, Any], graph_s: dict[str, float]) -> Profile:
+    rows = [row for one in values["passes"] for row in one["networks"]]
+    precision = {str(row["stage"]): str(row["origin"]["precision"]) for row in rows if row["runs"]}
+    gpu = _gpu(path, str(values["device"]))
+    source = f"{path.name}, a run of {values.get('computed')} frames"
+    return Profile(gpu, source, {}, int(values["input"]["height"]), precision, graph_s)
+
+
+def _gpu(path: Path, device: str) -> str:
+    name = re.fullmatch(r"cuda:\d+ \((.+)\)", device)
+    if name is None:
+        raise InputError(f"{path}: that run was on {device}, which says nothing of a GPU; give one's run")
+    return name[1]
 
 
 def _of_run(path: Path, values: dict[str, Any]) -> Profile:
@@ -52,10 +73,8 @@ def _of_run(path: Path, values: dict[str, Any]) -> Profile:
         height = int(values["input"]["height"])
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: is no run.json of this release ({error!r}); run again") from error
-    name = re.fullmatch(r"cuda:\d+ \((.+)\)", device)
     if values.get("status") != "done" or computed <= 0:
         raise InputError(f"{path}: that run computed no frames, or wasn't done; give one that was")
-    if name is None:
-        raise InputError(f"{path}: that run was on {device}, which says nothing of a GPU; give one's run")
+    gpu = _gpu(path, device)
     seconds = {stage: run_s / computed for stage, run_s in stages.items()}
-    return Profile(name[1], f"{path.name}, a run of {computed} frames", seconds, height, precision)
+    return Profile(gpu, f"{path.name}, a run of {computed} frames", seconds, height, precision)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from trt_anime.errors import InputError
+from trt_anime.runtime import output
 from trt_anime.runtime.media.frames import FrameSource, Pixels
 from trt_anime.runtime.media.reader import open_source
 from trt_anime.runtime.output import RECORD
@@ -30,14 +31,21 @@ class Results:
     record: dict[str, Any]
 
     @classmethod
-    def open(cls, folder: Path) -> "Results":
-        """Raises InputError: no run wrote this folder."""
+    def open(cls, folder: Path, *, made_up: bool = False) -> "Results":
+        """Args:
+            made_up: take what a run on device null left, too, which is no result.
+
+        Raises InputError: no run wrote this folder, or one on device null did.
+        """
         try:
-            return cls(folder, json.loads((folder / RECORD).read_text(encoding="utf-8")))
+            found = cls(folder, json.loads((folder / RECORD).read_text(encoding="utf-8")))
         except (OSError, ValueError) as error:
             raise InputError(
                 f"{folder}: holds no readable {RECORD}; give a folder that `trt-anime process` wrote"
             ) from error
+        if not made_up and output.is_made_up(folder):
+            raise InputError(output.made_up(folder))
+        return found
 
     @property
     def size(self) -> tuple[int, int]:

@@ -1,9 +1,6 @@
 """The planner's error is told as it was found."""
 
-import json
 from typing import Any
-
-import pytest
 
 from benchmarks import graph_costs, planner_error
 from trt_anime.runtime.planning.known import COSTS
@@ -39,13 +36,6 @@ def test_errors_are_of_the_median_run() -> None:
     assert "Off by 35 % in the median, by 50 % at worst" in text
     assert "130 GFLOP/s of a matrix product and 20 GB/s" in text
     assert "not quiet" not in text and "not quiet" in planner_error.document(FOUND | {"others": 0.5})
-
-
-@pytest.mark.skipif(not planner_error.FINDINGS.is_file(), reason="nothing is kept yet")
-def test_the_table_is_made_of_the_findings() -> None:
-    """Edited by hand, or not written again after the findings changed, it fails."""
-    findings = json.loads(planner_error.FINDINGS.read_text(encoding="utf-8"))
-    assert planner_error.TABLE.read_text(encoding="utf-8") == planner_error.document(findings)
 
 
 def test_the_table_of_costs_is_as_its_command_writes_it() -> None:

@@ -61,3 +61,16 @@ def test_what_cannot_be_planned_is_said_in_a_sentence(
         main(["plan", *words])
     assert left.value.code == 2
     assert f"error: {message}" in capsys.readouterr().err
+
+
+def test_what_was_planned_becomes_latencies_for_a_prediction(tmp_path: Path, capsys: Capture) -> None:
+    from trt_anime.runtime.devices.latencies import load_latencies
+    from trt_anime.runtime.passes.choices import PRESETS
+    from trt_anime.runtime.passes.stand_in import check_latencies
+
+    path = tmp_path / "l4.json"
+    told("--gpu", "l4", "--preset", "balanced", "--latencies-out", str(path), capsys=capsys)
+    latencies = load_latencies(path)
+    assert latencies.gpu == "l4, predicted"
+    check_latencies(latencies, PRESETS["balanced"], ("1", "2a", "2b", "2c", "3", "4"))
+    assert latencies.seconds_per_run and 0 < latencies.seconds_per_run["3 xmem key"] < 0.1

@@ -376,3 +376,23 @@ def test_help_needs_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", HELP], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "--batch-size" in done.stdout
+
+
+def test_a_prediction_is_called_one_and_needs_no_network(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    latencies = tmp_path / "l.json"
+    seconds = {stage: 0.001 for stage in ("1", "2a", "2c", "3")}
+    latencies.write_text(json.dumps({"schema": 1, "gpu": "a GPU", "seconds_per_run": seconds}))
+    words = ["process", str(film(tmp_path / "clip.mp4")), "-o", str(tmp_path / "out"), "--end-stage", "3"]
+    words += ["--preset", "fast", "--device", "null", "--latencies", str(latencies)]
+    with pytest.raises(SystemExit) as left:
+        main(words)
+    text = capfd.readouterr()
+    assert not left.value.code, text.err
+    lines = text.out.splitlines()
+    assert lines[0].startswith(f"{tmp_path / 'out'}: predicted: 12 frames, ") and "FPS)" in lines[0]
+    names = [line.split()[0] for line in lines[2:]]
+    assert names[:3] == ["matte", "segment", "track"] and "all" in names
+    assert lines[-1].strip() == "what lies there is made up, and no result"
+    assert "note: device null: times are predicted for a GPU" in text.err

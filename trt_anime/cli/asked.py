@@ -32,7 +32,10 @@ Characters = Annotated[
 Plate = Annotated[str | None, typer.Option(help="One plate a shot, or also one a frame  [default: frame]")]
 Model = Annotated[str | None, typer.Option(help="Network of stage 2a  [default: u2netp]")]
 Graph = Annotated[Path | None, typer.Option(help="Stage graph (ONNX) to use, for stage 2a alone.")]
-Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda:0 or null (no work)  [default: auto]")]
+Device = Annotated[
+    str | None,
+    typer.Option(help="auto, cpu, cuda:0, or null: predicts, computes nothing  [default: auto]"),
+]
 Provider = Annotated[
     str | None, typer.Option(help="auto, onnxruntime, openvino or tensorrt  [default: auto]")
 ]
@@ -43,7 +46,8 @@ AllowCpuNodes = Annotated[
     bool, typer.Option("--allow-cpu-nodes", help="Let the CPU run what ONNX Runtime's CUDA can't.")
 ]
 Latencies = Annotated[
-    Path | None, typer.Option(help="Profile that --device null replays: how fast would that GPU be?")
+    Path | None,
+    typer.Option(help="run.json, profile or latencies that --device null replays: how fast there?"),
 ]
 Format = Annotated[str | None, typer.Option(help="png, png16, ffv1, prores, webm or exr  [default: png]")]
 Preset = Annotated[str | None, typer.Option(help="fast, balanced or quality  [default: balanced]")]
@@ -126,11 +130,11 @@ def stages_asked(
 
 
 def is_frame_by_frame(options: "ProcessOptions", graph: Path | None) -> bool:
-    """Whether it is stage 2a alone, which needs no other, or stages that compute nothing.
+    """Whether it is stage 2a alone, which needs no other.
 
     Raises InputError: `graph` was given for other stages.
     """
-    if options.stages == ("2a",) or options.device == "null":
+    if options.stages == ("2a",):
         return True
     if graph:
         raise InputError(f"--graph {graph}: goes with --stages 2a; other stages take theirs by name")

@@ -33,6 +33,10 @@ def plan(
         Path | None,
         typer.Option("--profile", help="Measured on that GPU: a latencies file, or a run's run.json."),
     ] = None,
+    latencies_out: Annotated[
+        Path | None,
+        typer.Option("--latencies-out", help="Write a file for `process --device null --latencies`."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The same as JSON.")] = False,
 ) -> None:
     """Predict time, frames per second, memory and the number of GPUs. Needs neither GPU nor network."""
@@ -52,6 +56,8 @@ def plan(
         fps=fps,
         profile=load_profile(profile) if profile else None,
     )
+    if latencies_out:
+        _write_latencies(latencies_out, found)
     print(json.dumps(_plain(found), indent=2)) if as_json else _tell(found)
 
 
@@ -60,7 +66,7 @@ def _tell(found: "Forecast") -> None:
         [
             line.stage,
             line.what,
-            "each frame" if line.every == 1 else f"1 in {line.every:g}",
+            _often(line.every),
             f"{1000 * line.run_s:.2f}",
             f"{1000 * line.frame_s:.2f}",
             "-" if line.memory_bytes is None else f"{line.memory_bytes / 1e6:.0f}",
@@ -79,6 +85,25 @@ def _tell(found: "Forecast") -> None:
         print("predicted: its memory is too small for the chain; take fewer networks or another GPU")
     for note in found.notes:
         print(f"note: {note}")
+
+
+def _often(every: float) -> str:
+    return "each frame" if every == 1 else f"1 in {every:g}" if every > 1 else f"{1 / every:g} a frame"
+
+
+def _write_latencies(path: Path, found: "Forecast") -> None:
+    """Raises InputError: a whole stage's time, which says nothing of one run. OutputError."""
+    from trt_anime.files import write_text
+    from trt_anime.runtime.planning.prediction import WHOLE_STAGE
+
+    if whole := [line.stage for line in found.lines if line.what == WHOLE_STAGE]:
+        raise InputError(
+            f"--latencies-out {path}: the profile has stage {', '.join(whole)} as a whole; leave it"
+            " out, or give the run.json of a run over several stages"
+        )
+    seconds = {f"{line.stage} {line.what}": line.run_s for line in found.lines}
+    values = {"schema": 1, "gpu": f"{found.gpu}, {found.basis}", "seconds_per_run": seconds}
+    write_text(path, json.dumps(values, indent=2) + "\n")
 
 
 def _plain(found: "Forecast") -> dict[str, Any]:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from trt_anime.runtime.record import RunRecord
 
 
+_NO_RESULT = "what lies there is made up, and no result"
+
+
 def process(
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="A video, or a folder of frames.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the layers and run.json.")],
@@ -108,7 +111,7 @@ def _processed(settings: "Settings", run: dict[str, Any], graph: Path | None) ->
 
 
 def _frame_by_frame(options: "ProcessOptions", settings: "Settings", graph: Path | None) -> str:
-    """Stage 2a alone, which needs no other; or stages that compute nothing."""
+    """Stage 2a alone, which needs no other."""
     from trt_anime.cli.progress import progress
     from trt_anime.runtime.process import process_clip
 
@@ -124,12 +127,28 @@ def _notify(sentence: str) -> None:
     print(f"note: {sentence}", file=sys.stderr, flush=True)
 
 
+def _predicted(record: "ChainRecord") -> list[str]:
+    """A table: of each pass, and of what comes before and after all, what networks and the rest take."""
+    from trt_anime.cli.table import table
+
+    passes = [(one.name, one.run_s, one.networks_s) for one in record.passes]
+    others = max(record.elapsed_s - sum(seconds for _, seconds, _ in passes), 0.0)
+    rows = [*passes, ("look, previews", others, 0.0), ("all", record.elapsed_s, record.networks_s)]
+    head = ["predicted for", "seconds", "networks", "host beside them"]
+    cells = [
+        [name, f"{run:.1f}", f"{waited:.1f}", f"{max(run - waited, 0):.1f}"] for name, run, waited in rows
+    ]
+    return [f"  {line}" for line in table(head, cells).splitlines()]
+
+
 def _summary(record: "RunRecord") -> str:
     held = record.frames - record.computed
     parts = [f"{record.frames} frames"]
     parts += [f"{held} of them held"] if held else []
     parts += [f"{record.resumed} of them from before"] if record.resumed else []
     speed = f"{', '.join(parts)} in {record.elapsed_s:.1f} s ({record.fps:.2f} FPS)"
+    if record.device.startswith("null"):
+        speed = f"predicted: {speed}; {_NO_RESULT}"
     return "\n".join(f"{output}: {speed}" for output in record.outputs)
 
 
@@ -138,6 +157,8 @@ def _chain_summary(record: "ChainRecord", output: Path) -> str:
     speed = (
         f"{record.frames} frames, {held} of them held, in {record.elapsed_s:.1f} s ({record.fps:.2f} FPS)"
     )
+    if record.device.startswith("null"):
+        return "\n".join([f"{output}: predicted: {speed}", *_predicted(record), f"  {_NO_RESULT}"])
     lines = [f"{output}: {speed}", *(f"  {path}" for path in record.outputs)]
     lines += [f"  stage {stage}: {reason}" for stage, reason in record.without.items()]
     if record.recomposition:

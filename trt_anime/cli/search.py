@@ -31,10 +31,13 @@ def search(
 ) -> None:
     """Find frames of an annotated clip by a text or by a picture."""
     from trt_anime.runtime.annotation.store import read_annotation
+    from trt_anime.runtime.output import is_made_up, made_up
     from trt_anime.runtime.results.places import ANNOTATION
 
     if (image is None) == (not (text or "").strip()):
         raise InputError("give a text to search for, or --image with a picture: one of the two")
+    if is_made_up(output):
+        raise InputError(made_up(output))
     annotation = read_annotation(output / ANNOTATION)
     hits, by = _by_image(annotation, image, top) if image else _by_text(annotation, text or "", top)
     print(_as_json(hits, by) if as_json else _as_table(hits))

@@ -1,6 +1,6 @@
 """Characters followed by AOT or DeAOT."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 
 import numpy as np
@@ -14,7 +14,7 @@ from trt_anime.runtime.devices.api import Device, Shape
 from trt_anime.runtime.sessions.api import Session
 from trt_anime.runtime.sessions.running import Running
 from trt_anime.runtime.temporal.aot import AotGraphs, AotTracker
-from trt_anime.runtime.temporal.aot_arrays import ArrayGraphs
+from trt_anime.runtime.temporal.aot_arrays import ArrayGraphs, Run
 
 STAGES = ("encode", "refer", "propagate", "decode", "memorise")
 MERGE = "merge"  # the stage of graphs that follow more objects than one pass can
@@ -59,8 +59,16 @@ class AotPropagator:
 
 
 @contextmanager
-def graphs_from_sessions(sessions: Mapping[str, Session], device: Device) -> Iterator[ArrayGraphs]:
+def graphs_from_sessions(
+    sessions: Mapping[str, Session],
+    device: Device,
+    *,
+    counted: Callable[[str, Run], Run] = lambda graph, run: run,
+) -> Iterator[ArrayGraphs]:
     """The graphs of one model at one size, on any device.
+
+    Args:
+        counted: given a graph's name and what runs it, gives what runs it from then on.
 
     Raises:
         MissingError: a stage is lacking, or memory.
@@ -73,7 +81,7 @@ def graphs_from_sessions(sessions: Mapping[str, Session], device: Device) -> Ite
         )
     with ExitStack() as stack:
         runs = {
-            name: stack.enter_context(Running(session, device, _fixed(session)))
+            name: counted(name, stack.enter_context(Running(session, device, _fixed(session))))
             for name, session in sessions.items()
         }
         slots, layers, tokens, channels = _fixed(sessions["propagate"])["long"]

@@ -1,11 +1,13 @@
 """The `null` device's arithmetic of time, exact on a clock that jumps."""
 
 import threading
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from trt_anime.errors import EngineError, InputError, MissingError
 from trt_anime.runtime.devices.api import CpuDevice, Memory, Tensor
@@ -290,3 +292,24 @@ def test_makes_no_threads() -> None:
     before = threading.active_count()
     overlapped_s(3, 2)
     assert threading.active_count() == before
+
+
+def test_what_comes_out_is_an_answer_to_what_was_copied_in_last() -> None:
+    def answer(given: NDArray[Any], out: NDArray[Any]) -> None:
+        out[...] = given + 1
+
+    with NullDevice(clock=SimulatedClock(), answer=answer) as device:
+        stream = device.stream(name="all")
+        sent, taken = (tensor(device, name, is_pinned=True) for name in ("sent", "taken"))
+        frame, rgba = tensor(device, "frame"), tensor(device, "rgba")
+        with device.capture(stream=stream) as captured:
+            device.run(never, reads=[frame], writes=[rgba], stream=stream, name="2a")
+        graph = captured()
+        for value in (3, 8):
+            with device.writing(sent) as array:
+                array[...] = value
+            device.copy(frame, sent, stream=stream)
+            graph.launch(stream=stream)
+            device.copy(taken, rgba, stream=stream)
+            with device.reading(taken) as array:
+                assert set(array.tolist()) == {value + 1}

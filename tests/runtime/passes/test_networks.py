@@ -43,6 +43,11 @@ def test_what_ran_is_in_the_record(film: Film, graph: Path, tmp_path: Path) -> N
     (network,) = matte.networks
     assert network["origin"]["file"] == str(graph)
     assert network["origin"]["precision"] == "fp32"
+    assert (network["stage"], network["runs"]) == ("2a", record.computed)
+    assert network["run_s"] > 0 and matte.networks_s == pytest.approx(
+        network["run_s"] / network["at_once"], abs=1e-3
+    )
+    assert record.device.startswith("cpu (")
 
 
 def test_a_stage_alone_goes_on_from_a_run_of_all(film: Film, graph: Path, tmp_path: Path) -> None:

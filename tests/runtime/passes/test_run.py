@@ -132,7 +132,7 @@ def test_only_networks_of_the_stages_that_run_are_needed() -> None:
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"device": "null"}, "has no results that a next stage could read"),
+        ({"device": "gpu"}, "--device gpu: no such device"),
         ({"format": "png16"}, "of several stages layers come as png, ffv1"),
     ],
 )

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from trt_anime.errors import InputError, MissingError
+from trt_anime.runtime.effects import EffectPrompt
+from trt_anime.runtime.passes.choices import PRESETS
 from trt_anime.runtime.planning.ceilings import Ceiling, measured_cpu, published, same_card
 from trt_anime.runtime.planning.costs import Cost, Work
 from trt_anime.runtime.planning.known import COSTS
-from trt_anime.runtime.planning.loads import PRESETS, Load, loads_of, loads_of_preset
+from trt_anime.runtime.planning.loads import STAGES, Load, loads_of, loads_of_graphs, loads_of_preset
 from trt_anime.runtime.planning.prediction import Forecast, forecast, run_s
 from trt_anime.runtime.planning.profiles import Profile, load_profile
 
@@ -185,11 +187,58 @@ def test_this_cpu_has_ceilings() -> None:
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_every_preset_is_made_of_graphs_in_the_table(preset: str) -> None:
+def test_a_preset_has_the_networks_that_the_chain_would_run(preset: str) -> None:
+    choices = PRESETS[preset]
+    prompted = replace(choices, effects=replace(choices.effects, prompts=(EffectPrompt(text="glow"),)))
     loads = loads_of_preset(preset)
+    assert {load.model for load in loads} == set(prompted.models(STAGES))
+    keys = {load.every for load in loads if load.graph in ("segment", "image") and load.stage == "1"}
+    assert keys == {choices.segmentation.key_every}, "as often as the choices say"
+    values = {load.every for load in loads if load.graph == "value"}
+    assert values <= {choices.tracking.memory_frames}
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_what_of_a_preset_was_not_counted_is_said(preset: str) -> None:
     known = {(each.model, each.graph) for each in COSTS}
-    missing = {load.model for load in loads if (load.model, load.graph) not in known}
-    assert not missing
+    loads = loads_of_preset(preset)
+    missing = [load for load in loads if (load.model, load.graph) not in known]
+    found = forecast(loads, COSTS, published("l4"), height=1080, precision="fp16", fps=25)
+    assert found.uncounted == tuple(f"{one.stage} {one.model} {one.graph}" for one in missing)
+    assert any(note.startswith("not counted: ") for note in found.notes) == bool(missing)
+    assert preset == "quality" or not missing
+
+
+def test_a_network_by_its_name_runs_as_it_would_in_a_chain() -> None:
+    by_name = loads_of(["xmem", "u2netp"])
+    balanced = {load for load in loads_of_preset("balanced") if load.model in ("xmem", "u2netp")}
+    assert set(by_name) == balanced
+    assert [load.graph for load in loads_of_graphs("sam", ("image", "mask"))] == ["image", "mask"]
+    assert loads_of_graphs("odd", ("nothing",)) == []
+
+
+def test_graphs_of_a_chains_run_stand_in_place_of_predicted_ones(tmp_path: Path) -> None:
+    row = {"stage": "2a", "model": "u2netp", "graph": "matte", "runs": 4, "run_s": 0.04, "at_once": 1}
+    record = {
+        "schema": 3,
+        "choices": {},
+        "computed": 4,
+        "device": "cuda:0 (NVIDIA L4)",
+        "input": {"height": 1080},
+        "passes": [{"networks": [row | {"origin": {"precision": "fp16"}}]}],
+    }
+    (tmp_path / "run.json").write_text(json.dumps(record))
+    profile = load_profile(tmp_path / "run.json")
+    loads = loads_of(["u2netp", "migan"])
+    found = forecast(loads, COSTS, published("l4"), height=1080, precision="fp16", fps=25, profile=profile)
+    by_graph = {line.what: line for line in found.lines}
+    assert by_graph["u2netp matte"].basis == "measured"
+    assert by_graph["u2netp matte"].run_s == pytest.approx(0.01)
+    assert by_graph["migan inpaint"].basis == found.basis == "predicted"
+    record["device"] = "cpu (AMD)"
+    (tmp_path / "run.json").write_text(json.dumps(record))
+    with pytest.raises(InputError, match="says nothing of a GPU"):
+        load_profile(tmp_path / "run.json")
 
 
 def test_unknown_names_are_refused() -> None:
