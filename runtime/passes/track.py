@@ -2,6 +2,7 @@
 
 import base64
 import zlib
+from collections import deque
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,7 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from trt_anime.runtime.characters.births import Seen, looked_back
 from trt_anime.runtime.characters.following import KeySchedule, Known, Tracked, track_shot
+from trt_anime.runtime.characters.found import Frame
 from trt_anime.runtime.characters.identity import People, Presence, Presences, relabelled
 from trt_anime.runtime.characters.looks import Look
 from trt_anime.runtime.characters.propagation import Propagator
@@ -47,8 +50,8 @@ class _Film:
         frames = KeyFrames(context, self._segment, before)
         presences = Presences()
         drafts = context.folder / places.WORK / "3"
-        for item, one in self._followed(shot, frames, people):
-            presences.note(one.index, len(shot.shown_at(one.index)), item[1], one.ids)
+        for frame, one in self._followed(shot, frames, people):
+            presences.note(one.index, len(shot.shown_at(one.index)), frame, one.ids)
             write_frame(drafts, [one.index], one.ids)
         found = {number: _lasting(presence) for number, presence in presences.found.items()}
         known = [track.id for track in people.tracks] if shot.continues else []
@@ -61,19 +64,24 @@ class _Film:
         ids = sorted({number for number in table.values() if number})
         return Made(files, {"segments": frames.facts, "people": rows, "known": known, "ids": ids})
 
-    def _followed(self, shot: Shot, frames: KeyFrames, people: People) -> Iterator[tuple[Item, Tracked]]:
+    def _followed(self, shot: Shot, frames: KeyFrames, people: People) -> Iterator[tuple[Frame, Tracked]]:
         """Each fresh frame with its characters, numbered as in this shot."""
         schedule = KeySchedule(every=self._context.choices.segmentation.key_every)
-        last: list[Item] = []
+        coming: deque[Item] = deque()
 
         def noted() -> Iterator[Item]:
             for item in frames.watching(items(self._context, shot)):
-                last[:] = [item]
+                coming.append(item)
                 yield item
 
-        known = self._known(shot, people)
-        for one in track_shot(noted(), frames, self._propagator, schedule, known=known):
-            yield last[0], one
+        def seen() -> Iterator[Seen]:
+            known = self._known(shot, people)
+            for one in track_shot(noted(), frames, self._propagator, schedule, known=known):
+                _, frame, matte = coming[-1]
+                yield Seen(frame, matte, one)
+
+        for one in looked_back(seen(), schedule):
+            yield coming.popleft()[1], one
 
     def _known(self, shot: Shot, people: People) -> Known | None:
         """The frame before a shot that goes on where another was parted."""
