@@ -108,7 +108,7 @@ def stages_asked(
     """
     from trt_anime.runtime.results.places import FOLDERS
 
-    if stages is None and not (start or end) and (graph or settings.device == "null"):
+    if stages is None and not (start or end) and graph:
         return ("2a",)
     if stages is not None:
         if start or end:
@@ -167,8 +167,8 @@ def _words(listed: str | None) -> list[str] | None:
 
 
 def _check_prompts(settings: "Settings", stages: tuple[str, ...]) -> None:
-    """Raises InputError: stage 2b has nothing to look for and is to compute something."""
-    if not settings.stage2b.effect_prompts and settings.device != "null":
+    """Raises InputError: stage 2b has nothing to look for."""
+    if not settings.stage2b.effect_prompts:
         raise InputError(
             f"--stages {','.join(stages)}: stage 2b has nothing to look for; add --effects 'glow, fire' or"
             " `stage2b.effect_prompts`"
