@@ -156,7 +156,9 @@ def _chosen(span: Tensor, options: RefineOptions) -> Tensor:
     scores = peak.flatten(1)
     wanted = int(torch.ceil(torch.tensor(scores.shape[1]) * torch.tensor(options.capacity)))
     count = min(max(wanted, LEAST_TILES), scores.shape[1], MOST_TILES)
-    chosen = torch.zeros_like(scores).scatter(1, scores.topk(count).indices, 1.0)
+    # Of equals, those that come first: as TopK of ONNX is defined, and `Tensor.topk` isn't.
+    order = scores.argsort(dim=1, descending=True, stable=True)
+    chosen = torch.zeros_like(scores).scatter(1, order[:, :count], 1.0)
     return chosen.view_as(peak)
 
 
