@@ -123,6 +123,7 @@ class Work:
         )
         parts = (chosen.calibration, chosen.validation)
         inputs = [[reading.inputs_for(frame) for frame in frames] for frames in parts]
+        del reading  # and the sessions in it
         calibrator = None
         if not is_written(source):
             whole = Source(graph, source.info, _whole(source), *inputs)
