@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trt_anime import __version__, typed
-from trt_anime.cli.calibrate.frames import candidates, chosen_frames
+from trt_anime.cli.calibrate.frames import Chosen, candidates, chosen_frames
 from trt_anime.cli.calibrate.speed import cpu_speeds
 from trt_anime.cli.calibrate.written import is_written, written
 from trt_anime.engines.builder import StageGraph, stage_graph_from_file
@@ -92,6 +92,10 @@ class Work:
         """Inputs of a graph for one of the frames that it is judged on. Raises what `prepare` raises."""
         return self._opened(graph).validation[0]
 
+    def close(self) -> None:
+        """Give back what is kept of the last graph, which may be large; it is read again when needed."""
+        self._open = None
+
     def _earlier(self, graph: Path, precision: str, form: Form) -> TypedGraph | None:
         if self._again:
             return None
@@ -106,6 +110,16 @@ class Work:
             return self._open
         self._open = None  # frees what may be large
         source = stage_graph_from_file(graph)
+        chosen, inputs = self._frames(graph, source)
+        calibrator = None
+        if not is_written(source):
+            whole = Source(graph, source.info, _whole(source), *inputs)
+            calibrator = Calibrator(whole, say=self._say, search=self._search)
+        self._open = _Opened(source, calibrator, chosen.facts, inputs[1])
+        return self._open
+
+    def _frames(self, graph: Path, source: StageGraph) -> "tuple[Chosen, list[list[Mapping[str, Any]]]]":
+        """The frames, and the graph's inputs for those to calibrate on and those to judge by."""
         before = [stage_graph_from_file(path) for path in self._before.get(graph, ())]
         reading = _reading([*before, source])
         if self._candidates is None:
@@ -122,14 +136,7 @@ class Work:
             f" {len(chosen.validation)} others to judge by"
         )
         parts = (chosen.calibration, chosen.validation)
-        inputs = [[reading.inputs_for(frame) for frame in frames] for frames in parts]
-        del reading  # and the sessions in it
-        calibrator = None
-        if not is_written(source):
-            whole = Source(graph, source.info, _whole(source), *inputs)
-            calibrator = Calibrator(whole, say=self._say, search=self._search)
-        self._open = _Opened(source, calibrator, chosen.facts, inputs[1])
-        return self._open
+        return chosen, [[reading.inputs_for(frame) for frame in frames] for frames in parts]
 
     def _installed(
         self,
