@@ -28,7 +28,7 @@ def document(findings: Mapping[str, Any]) -> str:
         "## Models",
         _models(models),
         "Export: seconds until the graphs are written, and the most memory that its process held beyond"
-        " what it held with PyTorch loaded. Times: of the weights' size, for weights of 300 MB and more; the"
+        " what it held with PyTorch loaded. Times: of the weights' size, from 300 MB on; the"
         " libraries' own 0.2 to 0.5 GB are all that counts in smaller ones. Compared: the same memory with"
         " the comparison with PyTorch, which holds both networks' values.",
         *_machines(models),

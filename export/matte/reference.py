@@ -33,7 +33,7 @@ class MatteReference(nn.Module):
         height, width = frame.shape[1:3]
         picture = frame.permute(0, 3, 1, 2).float()
         picture = F.pad(picture, (0, -width % TILE, 0, -height % TILE), mode="replicate")
-        matte = _matte(self.network(_network_input(picture, self.rule)), picture, self.rule)
+        matte = _matte(self.network(network_input(picture, self.rule)), picture, self.rule)
         rgba = _refined(picture, matte, self.options)
         return rgba[:, :, :height, :width].permute(0, 2, 3, 1).to(torch.uint8)
 
@@ -53,7 +53,8 @@ def _content_size(picture: Tensor, rule: SizeRule) -> tuple[int, int]:
     )
 
 
-def _network_input(picture: Tensor, rule: Preprocess) -> Tensor:
+def network_input(picture: Tensor, rule: Preprocess) -> Tensor:
+    """float32 [B,3,H,W], RGB, 0..255 -> what the network reads of it."""
     size = _content_size(picture, rule.size_rule)
     ratios = [have // want for have, want in zip(picture.shape[2:], size, strict=True)]
     boxes = [SHRINK[min(ratio, len(SHRINK) - 1)] for ratio in ratios]
