@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch import Tensor
 
-# Of the logits on an example: one pixel in fifteen is on the other side of 0, and few are near it.
+# Of the logits on an example: few pixels are near 0, and one in fifteen is on its other side.
 MEAN, DEVIATION = 9.0, 6.0
 
 
-def decide(layers: Sequence[Any], logits: "Tensor", slope: float = 1.0) -> None:
-    """Give logits that end in these layers `MEAN` and `DEVIATION`; changes the layers' weights.
+def decide(layers: Sequence[Any], logits: "Tensor", *, mean: float = MEAN, slope: float = 1.0) -> None:
+    """Give logits that end in these layers that mean, and `DEVIATION`; changes the layers' weights.
 
     Args:
         layers: with `weight` and `bias`; the logits are linear in them.
@@ -23,7 +23,7 @@ def decide(layers: Sequence[Any], logits: "Tensor", slope: float = 1.0) -> None:
         slope: what the logits gain on average when 1 is added to the biases.
     """
     factor = DEVIATION / float(logits.std())
-    shift = (MEAN - float(logits.mean()) * factor) / slope
+    shift = (mean - float(logits.mean()) * factor) / slope
     for layer in layers:
         layer.weight.data *= factor
         layer.bias.data *= factor
