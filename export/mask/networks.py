@@ -10,7 +10,7 @@ from torch import nn
 
 from trt_anime.errors import ExportError
 from trt_anime.export.parts import OPSET
-from trt_anime.export.tracing import BATCH, quiet_exporter
+from trt_anime.export.tracing import BATCH, model_of, quiet_exporter
 
 # Most boxes of a frame.
 PROMPTS = torch.export.Dim("prompts", min=1, max=256)
@@ -93,7 +93,7 @@ def _exported(
             f"{networks.name}: torch.onnx.export gave up ({reason}); report it with --debug"
         ) from error
     assert program is not None
-    return program.model_proto
+    return model_of(program)
 
 
 def _takes_any_number(module: nn.Module) -> bool:
