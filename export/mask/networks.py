@@ -1,6 +1,6 @@
 """A network that is asked with boxes, in the three parts that the stage graphs are made of."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import onnx
@@ -52,6 +52,11 @@ class MaskNetworks:
     tables: PromptTables
     side: int
     maps: dict[str, tuple[int, int, int]]
+
+
+def without_weights(networks: MaskNetworks) -> MaskNetworks:
+    """All that is said of networks, once they were exported: what they are made of can be given back."""
+    return replace(networks, encoder=nn.Identity(), decoder=nn.Identity())
 
 
 def onnx_of_encoder(networks: MaskNetworks) -> onnx.ModelProto:

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from trt_anime.export.catalogue import Model
 from trt_anime.export.mask.check import example
@@ -46,7 +46,7 @@ def _decide(network: Any, row: Model) -> None:
     networks = parts_of(network, row)
     reference: MaskReference = MaskReference(networks, row.recipe_as(Masking))
     frame, boxes = example()
-    layers = [mlp.proj_out for mlp in network.mask_decoder.output_hypernetworks_mlps]
+    layers = [_last(mlp) for mlp in network.mask_decoder.output_hypernetworks_mlps]
     with torch.no_grad():
         maps = reference.image(torch.from_numpy(frame))
         prompts = reference.prompts(torch.from_numpy(boxes), (frame.shape[1], frame.shape[2]))
@@ -55,6 +55,12 @@ def _decide(network: Any, row: Model) -> None:
             layer.bias.data += 1
         more = networks.decoder(*maps, prompts)[0]
         decide(layers, more, slope=float((more - logits).mean()))
+
+
+def _last(mlp: Any) -> nn.Linear:
+    """In the library's classes, and in ours."""
+    last: nn.Linear = mlp.proj_out if hasattr(mlp, "proj_out") else mlp.layers[-1]
+    return last
 
 
 def _value(name: str, tensor: Tensor, generator: torch.Generator) -> Tensor:
