@@ -116,8 +116,8 @@ def parts_of(model: Any, row: Model) -> "MaskNetworks":
     """Of the catalogue row's network, which goes to eval mode."""
     from trt_anime.export.mask import mobile, sam, sam2
 
-    modules = {"mobile_sam": mobile, "sam_vit_b": sam}
-    networks = modules.get(row.architecture, sam2).networks_of(model, row.name)
+    modules: dict[str, Any] = {"mobile_sam": mobile, "sam_vit_b": sam}
+    networks: MaskNetworks = modules.get(row.architecture, sam2).networks_of(model, row.name)
     assert networks.side == row.recipe_as(Masking).side
     return networks
 
