@@ -1,12 +1,11 @@
 """One model, from its weights to engines: what was found on the way."""
 
 import math
-import os
 import resource
 import statistics
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,47 +57,42 @@ class HalfProof:
 
 @dataclass(frozen=True)
 class GraphProof:
-    """One stage graph. `difference`: from PyTorch, in words; empty where it holds no network.
-    `build_cpu_s`: what the process of an engine took of all cores, on average, its start included."""
+    """One stage graph. `build_cpu_s`: what the process of an engine took of all cores, on average, its
+    start included."""
 
     name: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     parameters: int
     size_bytes: int
-    difference: str
     latency_s: float
     half: HalfProof
     engines: tuple[EngineProof, ...] = ()
     build_cpu_s: float = 0.0
 
 
-@dataclass(frozen=True)
-class Proof:
-    """A model: `real` weights or random ones; memory is the most that its export took."""
-
-    model: str
-    stage: str
-    licence: str
-    real: bool
-    checkpoint_bytes: int
-    export_s: float
-    export_memory_bytes: int
-    graphs: tuple[GraphProof, ...] = field(default_factory=tuple)
-
-
 def proof_of(model: str, *, engines: bool) -> dict[str, Any]:
-    """`Proof` as JSON takes it. In a process of its own, or the memory isn't the model's; its weights are
-    in the store."""
-    import torch  # noqa: F401 - the export's memory is that of the model, without the library's
-
+    """What is known of a model and, graph by graph, a `GraphProof`, as JSON takes it; it is exported."""
     row = catalogue.get(model)
-    before, start = _memory_bytes(), time.monotonic()
-    made = graphs.export(model)
-    seconds, memory = time.monotonic() - start, _memory_bytes() - before
-    paths = [graph.path for graph in made.graphs]
+    work = _work(model)
+    proofs = [_graph_proof(model, name, path, work, engines) for name, path in graphs.ensure(model).items()]
+    facts = {"model": model, "stage": row.stage, "licence": row.licence, "real": model in REAL}
+    return facts | {"graphs": [asdict(proof) for proof in proofs]}
+
+
+def engines_of(model: str) -> dict[str, Any]:
+    """The engines alone, by graph: their fields of `GraphProof`. FP16 graphs are those that are there."""
+    work = _work(model)
+    return {
+        name: _built(model, path, "fp16" if _half(path, work)[1] else "fp32")
+        for name, path in graphs.ensure(model).items()
+    }
+
+
+def _work(model: str) -> Work:
     _few_frames()
-    work = Work(
+    paths = [*graphs.ensure(model).values()]
+    return Work(
         [CLIP],
         before={path: paths[:number] for number, path in enumerate(paths)},
         seed=0,
@@ -107,46 +101,35 @@ def proof_of(model: str, *, engines: bool) -> dict[str, Any]:
         say=lambda words: print(words, flush=True),
         search=model in REAL,
     )
-    proofs = [_graph_proof(model, graph, work, engines) for graph in made.graphs]
-    return asdict(
-        Proof(
-            model=model,
-            stage=row.stage,
-            licence=row.licence,
-            real=model in REAL,
-            checkpoint_bytes=made.checkpoint.stat().st_size,
-            export_s=seconds,
-            export_memory_bytes=memory,
-            graphs=tuple(proofs),
-        )
-    )
 
 
-def _graph_proof(model: str, graph: graphs.Graph, work: Work, engines: bool) -> GraphProof:
-    print(f"{model} {graph.name}", flush=True)
-    loaded = onnx.load(graph.path, load_external_data=False)
-    half, typed = _half(graph.path, work)
-    precision: Precision = "fp16" if typed else "fp32"
-    before = _children_cpu_s()
-    built = tuple(_engines(model, graph.path, precision)) if engines else ()
-    cpu_s = (_children_cpu_s() - before) / max(len(built), 1)
-    return GraphProof(
-        name=graph.name,
-        inputs=tuple(_signature(loaded.graph.input)),
-        outputs=tuple(_signature(loaded.graph.output)),
-        parameters=sum(math.prod(tensor.dims) for tensor in loaded.graph.initializer),
-        size_bytes=_size_bytes(graph.path, loaded),
-        difference=str(graph.difference or ""),
-        latency_s=_latency_s(graph.path, work),
+def _graph_proof(model: str, name: str, path: Path, work: Work, engines: bool) -> GraphProof:
+    print(f"{model} {name}", flush=True)
+    half, typed = _half(path, work)
+    latency_s = _latency_s(path, work)
+    work.close()  # what engines are built of needs the memory
+    shell = onnx.load(path, load_external_data=False)
+    proof = GraphProof(
+        name=name,
+        inputs=tuple(_signature(shell.graph.input)),
+        outputs=tuple(_signature(shell.graph.output)),
+        parameters=sum(math.prod(tensor.dims) for tensor in shell.graph.initializer),
+        size_bytes=_size_bytes(path, shell),
+        latency_s=latency_s,
         half=half,
-        engines=built,
-        build_cpu_s=cpu_s,
     )
+    del shell
+    return replace(proof, **_built(model, path, "fp16" if typed else "fp32")) if engines else proof
+
+
+def _built(model: str, path: Path, precision: Precision) -> dict[str, Any]:
+    before = _children_cpu_s()
+    built = tuple(_engines(model, path, precision))
+    return {"engines": built, "build_cpu_s": (_children_cpu_s() - before) / max(len(built), 1)}
 
 
 def _half(path: Path, work: Work) -> tuple[HalfProof, TypedGraph | None]:
-    shell = onnx.load(path, load_external_data=False)
-    if not weight_files(shell, path) and _size_bytes(path, shell) > _TYPED_BYTES:
+    if path.stat().st_size > _TYPED_BYTES:
         return HalfProof(error="too large for one ONNX file, so it isn't typed"), None
     try:
         typed = work.typed(path, "fp16", "tensorrt")
@@ -213,9 +196,3 @@ def _children_cpu_s() -> float:
     """What processes that this one has waited for took of the cores."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
-
-
-def _memory_bytes() -> int:
-    """The most that this process has held until now."""
-    scale = 1 if os.uname().sysname == "Darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale

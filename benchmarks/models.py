@@ -13,6 +13,8 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -54,46 +56,74 @@ MODELS = (
 )
 
 
+# In processes of their own, which end with their memory.
+_STEPS = {"export": ("weights", "export", "comparison"), "engines": ("engines",)}
+_ALL_STEPS = (*_STEPS["export"], "graphs")
+_PACKAGES = ("trt-anime", "onnxruntime", "torch", "transformers", "nvidia-modelopt", "tensorrt_rtx_cu13")
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     given = _parser().parse_args(arguments)
-    if given.child:
-        return _child(given)
+    if given.step:
+        return _step(given)
     failed = [name for name in given.names or MODELS if not _proved(name, given)]
     for name in failed:
         print(f"error: {name}: see above")
     return 1 if failed else 0
 
 
-def _child(given: argparse.Namespace) -> int:
+def _step(given: argparse.Namespace) -> int:
+    from benchmarks import model_export, model_proof, model_weights
+
     [name] = given.names
-    if given.child == "weights":
-        from benchmarks.model_weights import bring_weights
-
-        bring_weights(catalogue.get(name))
-    else:
-        from benchmarks.model_proof import proof_of
-
-        write_text(Path(given.child), json.dumps(proof_of(name, engines=not given.no_engines)))
+    steps: dict[str, Callable[[], object]] = {
+        "weights": lambda: str(model_weights.bring_weights(catalogue.get(name))),
+        "export": lambda: model_export.export_of(name),
+        "comparison": lambda: model_export.comparison_of(name),
+        "graphs": lambda: model_proof.proof_of(name, engines=not given.no_engines),
+        "engines": lambda: {"engines": model_proof.engines_of(name)},
+    }
+    write_text(given.result, json.dumps(steps[given.step](), default=asdict))
     return 0
 
 
 def _proved(name: str, given: argparse.Namespace) -> bool:
-    """One model in processes of its own, which end with their memory; what was found is kept at once."""
+    """One model; what was found is kept at once."""
+    where = {"on": machine.cpu(), "with": machine.versions(_PACKAGES)}
+    found = _findings().get(name, {}) if given.only else {}
+    if given.only and any(found.get(key) != value for key, value in where.items()):
+        print(f"{name} wasn't measured on this machine with these versions; leave out --only")
+        return False
+    for step in _STEPS.get(given.only, _ALL_STEPS):
+        result = _result_of(step, name, given)
+        if result is None:
+            return False
+        found |= result if isinstance(result, dict) else {}
+    entry = merged(found | where | {"measured": machine.now()})
+    entry["code"] = SUBJECTS["models"].code(entry)
+    records.keep("models", dict(sorted((_findings() | {name: entry}).items())))
+    return True
+
+
+def _result_of(step: str, name: str, given: argparse.Namespace) -> Any:
     environment = os.environ | {"TRT_ANIME_HOME": str(given.home.resolve())}
     with tempfile.TemporaryDirectory() as folder:
-        result = Path(folder) / "proof.json"
-        for child in ("weights", str(result)):
-            command = [sys.executable, "-m", "benchmarks.models", name, "--child", child]
-            command += ["--no-engines"] if given.no_engines else []
-            if subprocess.run(command, env=environment, check=False).returncode:
-                return False
-        proof = json.loads(result.read_text(encoding="utf-8"))
-    packages = ("trt-anime", "onnxruntime", "torch", "transformers", "nvidia-modelopt", "tensorrt_rtx_cu13")
-    proof |= {"measured": machine.now(), "on": machine.cpu(), "with": machine.versions(packages)}
-    proof["code"] = SUBJECTS["models"].code(proof)
-    records.keep("models", dict(sorted((_findings() | {name: proof}).items())))
-    return True
+        result = Path(folder) / "result.json"
+        command = [sys.executable, "-m", "benchmarks.models", name, "--step", step, "--result", str(result)]
+        command += ["--no-engines"] if given.no_engines else []
+        if subprocess.run(command, env=environment, check=False).returncode:
+            return None
+        return json.loads(result.read_text(encoding="utf-8"))
+
+
+def merged(found: dict[str, Any]) -> dict[str, Any]:
+    """With what was found graph by graph in the graphs' own rows."""
+    differences, engines = found.pop("differences", {}), found.pop("engines", {})
+    for graph in found["graphs"]:
+        graph["difference"] = differences.get(graph["name"], graph.get("difference", ""))
+        graph |= engines.get(graph["name"], {})
+    return found
 
 
 def _findings() -> dict[str, Any]:
@@ -110,7 +140,11 @@ def _parser() -> argparse.ArgumentParser:
         "--home", type=Path, default=Path("out/models"), help="where weights, graphs and engines are kept"
     )
     parser.add_argument("--no-engines", action="store_true", help="build none")
-    parser.add_argument("--child", help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--only", choices=_STEPS, help="measure this alone anew, of models that are in the table"
+    )
+    parser.add_argument("--step", help=argparse.SUPPRESS)
+    parser.add_argument("--result", type=Path, help=argparse.SUPPRESS)
     return parser
 
 

@@ -20,6 +20,7 @@ from trt_anime.calibration.shares import precision_share
 from trt_anime.calibration.switches import Float8, Half, Int8, Rounding, Switchboard, layers_of
 from trt_anime.calibration.typing_network import network_in
 from trt_anime.errors import EngineError
+from trt_anime.hollow import fill, hollow, weights_of
 from trt_anime.stage import StageInfo
 from trt_anime.typed import Form, Kept
 
@@ -100,11 +101,11 @@ class Calibrator:
         Raises EngineError: the graph has no part named as the network.
         """
         self._source, self._say, self._search = source, say, search
-        self._network = onnx.shape_inference.infer_shapes(network_of(source.model))
         before = run_with_onnxruntime(before_network(source.model))
         self._inputs: Inputs = [before(frame) for frame in source.calibration]
         self._exact: Arrays | None = None  # the network's outputs on the first frame, nothing rounded
-        self._reference = remembered(run_with_onnxruntime(source.model))
+        self._reference = answers(run_with_onnxruntime(source.model), source.validation)
+        self._network = _with_shapes(network_of(source.model))
         self._ranges: dict[Form, dict[Method, dict[str, Range]]] = {}
         self._islands: dict[str, str] | None = None
 
@@ -230,16 +231,17 @@ def _rounding(precision: str, form: Form, ranges: Ranges | None) -> Rounding:
     return Float8(ranges) if precision == "fp8" else Int8(ranges, symmetric=form == "tensorrt")
 
 
-def remembered(run: Run) -> Run:
-    """FP32 is the same for every attempt."""
-    known: dict[int, Arrays] = {}
+def answers(run: Run, frames: Sequence[Arrays]) -> Run:
+    """What `run` gives for these frames, and nothing else: FP32 is the same for every attempt, and what
+    computes it can be given back."""
+    known = {id(frame): run(frame) for frame in frames}
+    return lambda frame: known[id(frame)]
 
-    def remembered(inputs: Arrays) -> Arrays:
-        if id(inputs) not in known:
-            known[id(inputs)] = run(inputs)
-        return known[id(inputs)]
 
-    return remembered
+def _with_shapes(network: onnx.ModelProto) -> onnx.ModelProto:
+    result = onnx.shape_inference.infer_shapes(hollow(network))
+    fill(result, weights_of(network))
+    return result
 
 
 def _rows(kept: Mapping[str, str]) -> tuple[Kept, ...]:

@@ -4,6 +4,7 @@ import onnx
 from onnx import TensorProto, numpy_helper
 
 from trt_anime.errors import EngineError
+from trt_anime.hollow import hollow
 
 _FLOAT, _FLOAT16 = TensorProto.FLOAT, TensorProto.FLOAT16
 
@@ -52,7 +53,7 @@ class Wiring:
 
 def element_types(model: onnx.ModelProto) -> dict[str, int]:
     """Value -> ONNX element type, where it can be inferred."""
-    graph = onnx.shape_inference.infer_shapes(model).graph
+    graph = onnx.shape_inference.infer_shapes(hollow(model)).graph
     types = {tensor.name: tensor.data_type for tensor in graph.initializer}
     values = (*graph.input, *graph.value_info, *graph.output)
     return types | {value.name: value.type.tensor_type.elem_type for value in values}

@@ -7,7 +7,7 @@ import logging
 import os
 import re
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from math import prod
 from pathlib import Path
@@ -15,16 +15,20 @@ from typing import Any
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import TensorProto
+from onnx.numpy_helper import from_array
 
 from trt_anime.calibration.casting import element_types
-from trt_anime.calibration.ranges import Inputs
+from trt_anime.calibration.ranges import Inputs, Values
 from trt_anime.errors import EngineError, MissingError
+from trt_anime.hollow import fill, hollow, weights_of
 
-# Above it a step of FP16 is half a unit and more: AutoCast keeps nodes with such values in FP32.
+Array = NDArray[Any]
+
+# Above it a step of FP16 is half a unit and more: nodes with such values stay in FP32.
 LARGEST_VALUE = 512.0
-# AutoCast keeps every value of the network of each frame for a moment: as many frames as fit into these
-# bytes, and no more than that.
+# Every value of the network is in memory for a moment: as many frames as would fit into these bytes.
 MOST_BYTES = 2_000_000_000
 MOST_FRAMES = 3
 
@@ -34,8 +38,10 @@ def fp16_from_fp32(
 ) -> onnx.ModelProto:
     """The same network in FP16; inputs and outputs stay FP32, behind casts.
 
-    FP32 stay the nodes named in `islands`, nodes that ONNX doesn't define for FP16 and, where `inputs` are
-    given, nodes that read or give values above `LARGEST_VALUE` on them. Q/DQ that is in the network stays.
+    FP32 stay the nodes named in `islands`, nodes that ONNX doesn't define for FP16, nodes that read
+    constants beyond FP16 and, where `inputs` are given, nodes that read or give values above
+    `LARGEST_VALUE` on them. Q/DQ that is in the network stays. AutoCast doesn't see the weights, of which
+    it would make ten copies.
 
     Args:
         network: as `network_of` gives it, or the same with Q/DQ.
@@ -47,25 +53,75 @@ def fp16_from_fp32(
         MissingError: ModelOpt isn't installed.
     """
     convert = _autocast()
+    weights = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in weights_of(network)}
     with tempfile.TemporaryDirectory() as name, _silence():
-        folder = Path(name)
-        onnx.save(network, folder / "network.onnx")
-        options: dict[str, Any] = {"data_max": np.inf}
-        if inputs and (count := frames_that_fit(network, inputs[0])):
-            frames = _written(inputs[:count], folder / "inputs")
-            options = {"data_max": LARGEST_VALUE, "calibration_data": str(frames)}
+        path = Path(name) / "network.onnx"
+        onnx.save(hollow(network), path)
         try:
+            kept = {*islands, *_too_large(network, weights, inputs or ())}
             typed: onnx.ModelProto = convert(
-                str(folder / "network.onnx"),
-                nodes_to_exclude=[f"{re.escape(node)}$" for node in islands],
+                str(path),
+                nodes_to_exclude=[f"{re.escape(node)}$" for node in kept],
                 keep_io_types=True,
-                **options,
+                data_max=np.inf,
             )
             onnx.checker.check_model(typed, full_check=True)
         except Exception as error:  # AutoCast raises bare ones, the checker its own
             line = " ".join(str(error).split())[:300]
             raise EngineError(f"FP16: AutoCast can't type the network ({line})") from error
+    _put_back(typed, weights)
     return typed
+
+
+def _too_large(network: onnx.ModelProto, weights: Mapping[str, Array], inputs: Inputs) -> list[str]:
+    """Nodes that read or give what FP16 is too small or too coarse for."""
+    most = np.finfo(np.float16).max
+    large = {
+        name for name, values in weights.items() if values.dtype == np.float32 and _reach(values) > most
+    }
+    if inputs and (count := frames_that_fit(network, inputs[0])):
+        every = Values(hollow(network), _floating(network))
+        for frame in inputs[:count]:
+            found = every.of({**frame, **weights})
+            large |= {name for name, values in found.items() if _reach(values) > LARGEST_VALUE}
+    return [node.name for node in network.graph.node if not large.isdisjoint((*node.input, *node.output))]
+
+
+def _floating(network: onnx.ModelProto) -> list[str]:
+    """Names of the FP32 values that nodes give, and of the network's inputs."""
+    graph = onnx.shape_inference.infer_shapes(hollow(network), data_prop=True).graph
+    single = {
+        value.name
+        for value in (*graph.value_info, *graph.output)
+        if value.type.tensor_type.elem_type == TensorProto.FLOAT
+    }
+    made = [name for node in graph.node for name in node.output if name in single]
+    return made + [
+        value.name for value in network.graph.input if value.type.tensor_type.elem_type == TensorProto.FLOAT
+    ]
+
+
+def _reach(values: Array) -> float:
+    return max(float(values.max(initial=0)), -float(values.min(initial=0)))
+
+
+def _put_back(typed: onnx.ModelProto, weights: Mapping[str, Array]) -> None:
+    """The weights, in FP16 where they are read so, in place of the inputs that stood for them."""
+    inner: dict[str, str] = {}
+    nodes = []
+    for node in typed.graph.node:
+        if node.op_type == "Cast" and node.input[0] in weights:
+            inner[node.output[0]] = node.input[0]
+        else:
+            nodes.append(node)
+    halves = {name: f"{name}/half" for name in inner.values()}
+    for node in nodes:
+        node.input[:] = [halves[inner[name]] if name in inner else name for name in node.input]
+    del typed.graph.node[:]
+    typed.graph.node.extend(nodes)
+    with np.errstate(over="ignore"):
+        tensors = [from_array(weights[name].astype(np.float16), half) for name, half in halves.items()]
+    fill(typed, [*tensors, *(from_array(values, name) for name, values in weights.items())])
 
 
 def frames_that_fit(network: onnx.ModelProto, inputs: Mapping[str, Any]) -> int:
@@ -74,10 +130,9 @@ def frames_that_fit(network: onnx.ModelProto, inputs: Mapping[str, Any]) -> int:
     Args:
         inputs: of one frame.
     """
-    model = onnx.ModelProto()
-    model.CopyFrom(network)
+    model = hollow(network)
     del model.graph.value_info[:]  # was inferred for a free size
-    for value in model.graph.input:
+    for value in (value for value in model.graph.input if value.name in inputs):
         for dimension, size in zip(value.type.tensor_type.shape.dim, inputs[value.name].shape, strict=True):
             dimension.dim_value = size
     values = onnx.shape_inference.infer_shapes(model, data_prop=True).graph.value_info
@@ -108,13 +163,6 @@ def _autocast() -> Callable[..., Any]:
             ) from error
     G_LOGGER.severity = G_LOGGER.ERROR  # it prints its warnings
     return convert_to_mixed_precision  # type: ignore[no-any-return]
-
-
-def _written(inputs: Sequence[Any], folder: Path) -> Path:
-    folder.mkdir()
-    for number, arrays in enumerate(inputs):
-        np.savez(folder / f"{number:04}.npz", **arrays)
-    return folder
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import onnx
 
 from trt_anime.errors import EngineError
+from trt_anime.hollow import hollow
 from trt_anime.stage import NETWORK
 
 
@@ -60,10 +61,10 @@ def with_network(stage: onnx.ModelProto, network: onnx.ModelProto) -> onnx.Model
     parts = _parts(stage.graph)
     inside = _own_names(network.graph, taken=parts.names_outside)
     read = _read(parts.outside).keys() | {value.name for value in stage.graph.output}
-    result = onnx.ModelProto()
-    result.CopyFrom(stage)
-    for field in ("node", "initializer", "value_info"):
+    result = hollow(stage)
+    for field in ("node", "initializer", "value_info", "input"):
         result.graph.ClearField(field)
+    result.graph.input.extend(stage.graph.input)
     result.graph.node.extend(_in_order([*parts.before, *inside.node, *parts.after]))
     result.graph.initializer.extend(tensor for name, tensor in parts.constants.items() if name in read)
     result.graph.initializer.extend(inside.initializer)
@@ -165,7 +166,7 @@ def _model(
     outputs: list[str],
     constants: Mapping[str, onnx.TensorProto],
 ) -> onnx.ModelProto:
-    inferred = onnx.shape_inference.infer_shapes(stage, data_prop=True).graph
+    inferred = onnx.shape_inference.infer_shapes(hollow(stage), data_prop=True).graph
     values = {value.name: value for value in (*inferred.input, *inferred.value_info, *inferred.output)}
     for name in (*inputs, *outputs):
         if name not in values:

@@ -48,7 +48,7 @@ def value_ranges(
         raise InputError("calibration frames: there are none; choose a longer clip")
     if all(_is_flat(array) for arrays in inputs for array in arrays.values()):
         raise InputError("calibration frames: they show nothing; choose a clip with characters in it")
-    values = _Values(network, list(dict.fromkeys(names)))
+    values = Values(network, list(dict.fromkeys(names)))
     extremes = _extremes(values, inputs)
     histograms = _histograms(values, inputs, extremes)
     return {
@@ -76,8 +76,8 @@ def up_to_half(scales: NDArray[np.float32] | np.float32) -> NDArray[np.float32]:
     return np.where(half < scales, np.nextafter(half, np.float16(np.inf)), half).astype(np.float32)
 
 
-class _Values:
-    """The network with these values as outputs."""
+class Values:
+    """The network with these FP32 values as outputs; of what is its input already, the input."""
 
     def __init__(self, network: onnx.ModelProto, names: list[str]) -> None:
         from onnxruntime import InferenceSession
@@ -101,7 +101,7 @@ class _Values:
         return found | {name: arrays[name] for name in self._given}
 
 
-def _extremes(values: _Values, inputs: Inputs) -> dict[str, Range]:
+def _extremes(values: Values, inputs: Inputs) -> dict[str, Range]:
     found: dict[str, Range] = {}
     for arrays in inputs:
         for name, array in values.of(arrays).items():
@@ -123,7 +123,7 @@ def _is_flat(array: NDArray[Any]) -> bool:
 
 
 def _histograms(
-    values: _Values, inputs: Inputs, extremes: Mapping[str, Range]
+    values: Values, inputs: Inputs, extremes: Mapping[str, Range]
 ) -> dict[str, NDArray[np.int64]]:
     counts = {name: np.zeros(_BINS, np.int64) for name in extremes}
     for arrays in inputs:

@@ -57,10 +57,21 @@ def onnx_from_inputs(
             verbose=False,
         )
     assert program is not None
-    model = program.model_proto
-    del program
-    gc.collect()  # what the exporter made points at itself, and at the weights
+    model = model_of(program)
     _require_free(model, {input: axes for input, (_, axes) in inputs.items()}, name)
+    return model
+
+
+def model_of(program: torch.onnx.ONNXProgram) -> onnx.ModelProto:
+    """The graph that was exported; the program is of no use after it.
+
+    The exporter's rewriting rules hold the last graph that they looked at, so to the end of the process: it
+    loses its weights, which are the module's.
+    """
+    model = program.model_proto
+    for value in program.model.graph.initializers.values():
+        value.const_value = None
+    gc.collect()  # what the exporter made points at itself
     return model
 
 

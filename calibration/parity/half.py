@@ -10,6 +10,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from trt_anime.calibration.operators import MOVES
+from trt_anime.hollow import hollow
 
 
 def has_half(model: onnx.ModelProto) -> bool:
@@ -77,8 +78,8 @@ def _rounding(node: onnx.NodeProto, half: set[str], inner: dict[str, str]) -> li
 
 
 def _half_values(model: onnx.ModelProto) -> set[str]:
-    graph = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
-    values = (*graph.input, *graph.value_info, *graph.output)
+    graph = onnx.shape_inference.infer_shapes(hollow(model), data_prop=True).graph
+    values = (*model.graph.input, *graph.value_info, *graph.output)
     return {value.name for value in values if value.type.tensor_type.elem_type == TensorProto.FLOAT16}
 
 

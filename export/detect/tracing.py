@@ -19,7 +19,7 @@ from trt_anime.export.detect.text import PromptNetwork
 from trt_anime.export.detect.vision import INPUTS, DetectNetwork
 from trt_anime.export.parts import OPSET
 from trt_anime.export.recipes.detect import Detection
-from trt_anime.export.tracing import BATCH, exporting
+from trt_anime.export.tracing import BATCH, exporting, model_of
 
 
 def onnx_from_text(network: GroundingDinoForObjectDetection, rule: Detection, name: str) -> onnx.ModelProto:
@@ -91,7 +91,7 @@ def _exported(
         )
     assert program is not None
     _tidy(program.model)
-    return program.model_proto
+    return model_of(program)
 
 
 def _tidy(model: ir.Model) -> None:

@@ -1,6 +1,6 @@
 """A network that is asked with boxes, in the three parts that the stage graphs are made of."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import onnx
@@ -10,7 +10,7 @@ from torch import nn
 
 from trt_anime.errors import ExportError
 from trt_anime.export.parts import OPSET
-from trt_anime.export.tracing import BATCH, quiet_exporter
+from trt_anime.export.tracing import BATCH, model_of, quiet_exporter
 
 # Most boxes of a frame.
 PROMPTS = torch.export.Dim("prompts", min=1, max=256)
@@ -54,6 +54,11 @@ class MaskNetworks:
     maps: dict[str, tuple[int, int, int]]
 
 
+def without_weights(networks: MaskNetworks) -> MaskNetworks:
+    """All that is said of networks, once they were exported: what they are made of can be given back."""
+    return replace(networks, encoder=nn.Identity(), decoder=nn.Identity())
+
+
 def onnx_of_encoder(networks: MaskNetworks) -> onnx.ModelProto:
     """Input ``image``; outputs ``found_...`` for each map; opset 20, batch free. Raises ExportError."""
     image = torch.zeros(2, 3, networks.side, networks.side)
@@ -93,7 +98,7 @@ def _exported(
             f"{networks.name}: torch.onnx.export gave up ({reason}); report it with --debug"
         ) from error
     assert program is not None
-    return program.model_proto
+    return model_of(program)
 
 
 def _takes_any_number(module: nn.Module) -> bool:

@@ -100,19 +100,24 @@ def networks_from_checkpoint(row: Model, path: Path) -> "MaskNetworks":
 
     Raises CheckpointError, and MissingError where the library isn't installed.
     """
-    from trt_anime.export.mask import layouts, mobile, sam, sam2
+    from trt_anime.export.mask import layouts
     from trt_anime.export.networks.loading import load_checkpoint
 
     model: Any = network_of(row.architecture)
     if row.architecture == "mobile_sam":
         load_checkpoint(model, path)
-        networks = mobile.networks_of(model, row.name)
-    elif row.architecture == "sam_vit_b":
-        load_checkpoint(model, path, renamed=layouts.sam_names)
-        networks = sam.networks_of(model, row.name)
     else:
-        load_checkpoint(model, path, renamed=layouts.sam2_names)
-        networks = sam2.networks_of(model, row.name)
+        sam = row.architecture == "sam_vit_b"
+        load_checkpoint(model, path, renamed=layouts.sam_names if sam else layouts.sam2_names)
+    return parts_of(model, row)
+
+
+def parts_of(model: Any, row: Model) -> "MaskNetworks":
+    """Of the catalogue row's network, which goes to eval mode."""
+    from trt_anime.export.mask import mobile, sam, sam2
+
+    modules: dict[str, Any] = {"mobile_sam": mobile, "sam_vit_b": sam}
+    networks: MaskNetworks = modules.get(row.architecture, sam2).networks_of(model, row.name)
     assert networks.side == row.recipe_as(Masking).side
     return networks
 

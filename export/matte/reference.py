@@ -33,7 +33,7 @@ class MatteReference(nn.Module):
         height, width = frame.shape[1:3]
         picture = frame.permute(0, 3, 1, 2).float()
         picture = F.pad(picture, (0, -width % TILE, 0, -height % TILE), mode="replicate")
-        matte = _matte(self.network(_network_input(picture, self.rule)), picture, self.rule)
+        matte = _matte(self.network(network_input(picture, self.rule)), picture, self.rule)
         rgba = _refined(picture, matte, self.options)
         return rgba[:, :, :height, :width].permute(0, 2, 3, 1).to(torch.uint8)
 
@@ -53,7 +53,8 @@ def _content_size(picture: Tensor, rule: SizeRule) -> tuple[int, int]:
     )
 
 
-def _network_input(picture: Tensor, rule: Preprocess) -> Tensor:
+def network_input(picture: Tensor, rule: Preprocess) -> Tensor:
+    """float32 [B,3,H,W], RGB, 0..255 -> what the network reads of it."""
     size = _content_size(picture, rule.size_rule)
     ratios = [have // want for have, want in zip(picture.shape[2:], size, strict=True)]
     boxes = [SHRINK[min(ratio, len(SHRINK) - 1)] for ratio in ratios]
@@ -156,7 +157,9 @@ def _chosen(span: Tensor, options: RefineOptions) -> Tensor:
     scores = peak.flatten(1)
     wanted = int(torch.ceil(torch.tensor(scores.shape[1]) * torch.tensor(options.capacity)))
     count = min(max(wanted, LEAST_TILES), scores.shape[1], MOST_TILES)
-    chosen = torch.zeros_like(scores).scatter(1, scores.topk(count).indices, 1.0)
+    # Of equals, those that come first: as TopK of ONNX is defined, and `Tensor.topk` isn't.
+    order = scores.argsort(dim=1, descending=True, stable=True)
+    chosen = torch.zeros_like(scores).scatter(1, order[:, :count], 1.0)
     return chosen.view_as(peak)
 
 

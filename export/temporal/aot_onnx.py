@@ -11,7 +11,7 @@ from trt_anime.errors import ExportError
 from trt_anime.export.networks.aot.network import ObjectTracker
 from trt_anime.export.temporal.aot_shape import MOST_OBJECTS, AotShape
 from trt_anime.export.temporal.aot_stages import Decode, Encode, Memorise, Merge, Propagate, Refer
-from trt_anime.export.tracing import exporting
+from trt_anime.export.tracing import exporting, model_of
 from trt_anime.limits import unbuildable
 from trt_anime.stage import NETWORK, StageInfo
 
@@ -149,7 +149,7 @@ def _exported(step: Step, name: str) -> onnx.ModelProto:
             verbose=False,
         )
     assert program is not None
-    model = program.model_proto
+    model = model_of(program)
     model.graph.name, model.producer_name, model.ir_version = name, "trt-anime", IR_VERSION
     del model.graph.value_info[:]  # would be wrong once the network is typed to less
     _name_nodes(model.graph)

@@ -2,7 +2,7 @@
 
 import json
 
-from benchmarks.models import FINDINGS, MODELS, TABLE
+from benchmarks.models import FINDINGS, MODELS, TABLE, merged
 from benchmarks.models_table import document
 from trt_anime.export.catalogue import CATALOGUE
 
@@ -51,9 +51,10 @@ FOUND = {
         "stage": "temporal",
         "licence": "MIT",
         "real": False,
-        "checkpoint_bytes": 23_000_000,
+        "checkpoint_bytes": 623_000_000,
         "export_s": 12.6,
-        "export_memory_bytes": 51_000_000,
+        "export_memory_bytes": 1_051_000_000,
+        "comparison_memory_bytes": 2_345_000_000,
         "measured": "2026-11-25T23:00Z",
         "on": "a CPU",
         "with": "versions",
@@ -67,14 +68,22 @@ FOUND = {
 
 def test_each_finding_has_its_cell() -> None:
     text = document(FOUND)
-    assert "| toy | temporal | MIT | random | 23.0 | 13 | 51 | 2026-11-25T23:00Z |\n" in text
+    cells = "toy | temporal | MIT | random | 623.0 | 13 | 1051 | 1.7 | 2345 | 2026-11-25T23:00Z"
+    assert f"| {cells} |\n" in text
     assert "\ntoy: a CPU. versions.\n" in text
     assert "| toy key | 5.7 | max 1, p99 0, mean 0 of 255 | 22.9 | 123 |" in text
     assert "| toy key | relative_error 0.123 % (limit 1) | none |" in text
     assert "| **relative_error 3.2 % (limit 1), too far** | 4: a, b, c and 1 more |" in text
-    cells = ["it has no such product", *["–"] * 2, "4.2 / 12.3", *["–"] * 2]  # noqa: RUF001
-    assert f"| toy key | fp16 | {' | '.join(cells)} |" in text
+    built = ["it has no such product", *["–"] * 2, "4.2 / 12.3", *["–"] * 2]  # noqa: RUF001
+    assert f"| toy key | fp16 | {' | '.join(built)} |" in text
     assert "**toy merge**: `frame uint8[batch,height,width,3]` → `key float32[10,4]`" in text
+
+
+def test_engines_built_anew_take_the_place_of_the_old() -> None:
+    rows = [graph("key"), graph("merge")]
+    key, merge = merged({"graphs": rows, "engines": {"merge": {"engines": [], "build_cpu_s": 1}}})["graphs"]
+    assert key == graph("key")
+    assert merge == graph("merge", engines=[], build_cpu_s=1)
 
 
 def test_the_table_is_made_of_the_findings() -> None:

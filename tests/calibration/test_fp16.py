@@ -112,6 +112,50 @@ def test_constants_that_no_half_can_hold_stay_single() -> None:
     assert "net/scaled" in nodes_in_fp32(fp16_from_fp32(model))
 
 
+@pytest.mark.parametrize("islands", [(), ("net/deep",), ("net/wide", "net/y")], ids=str)
+@pytest.mark.parametrize("model", [pictures(), tokens()], ids=["pictures", "tokens"])
+def test_weights_come_back_as_they_were(
+    model: onnx.ModelProto, islands: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """AutoCast sees none of them; these are small, so that it sees all of them otherwise."""
+    inputs = examples(model, 2)
+    seen = fp16_from_fp32(model, islands=islands, inputs=inputs)
+    monkeypatch.setattr("trt_anime.hollow._LARGE_BYTES", 64)
+    unseen = fp16_from_fp32(model, islands=islands, inputs=inputs)
+    assert nodes_in_fp32(unseen) == nodes_in_fp32(seen)
+    assert [value.name for value in unseen.graph.input] == [value.name for value in seen.graph.input]
+    size, other = (sum(tensor.ByteSize() for tensor in typed.graph.initializer) for typed in (unseen, seen))
+    assert abs(size - other) < 200  # names
+    for frame in inputs:
+        for name, values in outputs(seen, frame).items():
+            np.testing.assert_array_equal(outputs(unseen, frame)[name], values)
+
+
+def test_a_weight_read_in_both_types_is_there_in_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trt_anime.hollow._LARGE_BYTES", 64)
+    random = np.random.default_rng(0)
+    model = network(
+        node("MatMul", "x w", "first"),
+        node("MatMul", "first w", "y"),
+        weights={"w": random.standard_normal((32, 32)).astype(np.float32)},
+        x=("batch", 32),
+        y=("batch", 32),
+    )
+    typed = fp16_from_fp32(model, islands=["net/first"])
+    assert nodes_in_fp32(typed) == ("net/first",)
+    assert [tensor.data_type for tensor in typed.graph.initializer] == [
+        TensorProto.FLOAT16,
+        TensorProto.FLOAT,
+    ]
+
+
+def test_a_large_weight_that_no_half_can_hold_stays_single(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trt_anime.hollow._LARGE_BYTES", 2)
+    model = large()
+    model.graph.initializer[0].CopyFrom(onnx.numpy_helper.from_array(np.array(-1e6, np.float32), "factor"))
+    assert "net/scaled" in nodes_in_fp32(fp16_from_fp32(model))
+
+
 @pytest.mark.parametrize("precision", ["int8", "fp8"])
 def test_qdq_stays(precision: str) -> None:
     model = tokens()

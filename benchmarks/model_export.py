@@ -1,0 +1,41 @@
+"""What the export of one model takes, without the comparison with PyTorch and with it."""
+
+import resource
+import sys
+import time
+from typing import Any
+
+from trt_anime.export import catalogue, graphs
+
+
+def export_of(model: str) -> dict[str, Any]:
+    """Seconds and memory until its graphs are written. In a process of its own, or the memory isn't the
+    model's; its weights are in the store."""
+    import torch  # noqa: F401 - the export's memory is that of the model, without the library's
+
+    for path in (graphs.existing(catalogue.get(model)) or {}).values():
+        path.unlink()
+    before, start = memory_bytes(), time.monotonic()
+    graphs.ensure(model)
+    return {"export_s": time.monotonic() - start, "export_memory_bytes": memory_bytes() - before}
+
+
+def comparison_of(model: str) -> dict[str, Any]:
+    """Memory of an export that is compared with PyTorch, and the differences by graph, in words; in a
+    process of its own, too."""
+    import torch  # noqa: F401
+
+    before = memory_bytes()
+    made = graphs.export(model)
+    memory = memory_bytes() - before
+    return {
+        "comparison_memory_bytes": memory,
+        "checkpoint_bytes": made.checkpoint.stat().st_size,
+        "differences": {graph.name: str(graph.difference or "") for graph in made.graphs},
+    }
+
+
+def memory_bytes() -> int:
+    """The most that this process has held until now."""
+    scale = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale
