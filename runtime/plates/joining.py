@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import cv2
 import numpy as np
@@ -24,6 +25,7 @@ COVERS = 8
 """Of 255: the least alpha with which the near sheet spoils the far one."""
 _SHARPER = 2
 _CLOSE = 12.0
+_LEAST = 0.01
 _BOX = (7, 7)
 _MISREGISTERED = 0.3
 _NOISE = 18.0
@@ -88,8 +90,8 @@ def joined(frames: Frames, near: Motions, far: Motions, cover: Cover, rounds: in
     assert layout is not None, "the caller has seen to it"
     pair: Pair | None = None
     for _ in range(rounds):
-        hiding = cover if pair is None else pair.cover
-        behind = _continued(gathered(lambda hiding=hiding: _covered(frames, hiding), far))
+        uncovered = partial(_covered, frames, cover if pair is None else pair.cover)
+        behind = _continued(gathered(uncovered, far))
         pair = Pair(behind, near_of(frames, near, layout, behind, pair.near if pair else None))
     assert pair is not None
     return _sharpened(frames, near, pair)
@@ -113,8 +115,8 @@ def _sharpened(frames: Frames, motions: Motions, pair: Pair) -> Pair:
     """What frames show differently goes into the sheets, into each as much as it shows: back-projection."""
     far, near = pair.far, pair.near
     behind = far.canvas.astype(np.float32)
-    alpha = near.canvas[..., 3].astype(np.float32) / 255
-    front = np.dstack([near.canvas[..., :3].astype(np.float32) * alpha[..., None], alpha])
+    alpha = near.canvas[..., 3:] / np.float32(255)
+    front = np.concatenate([near.canvas[..., :3] * alpha, alpha], axis=2).astype(np.float32)
     for _ in range(_SHARPER):
         sums = [np.zeros((*plane.shape[:2], 4), np.float32) for plane in (behind, front)]
         for seen, row in used(frames, motions):
@@ -122,15 +124,19 @@ def _sharpened(frames: Frames, motions: Motions, pair: Pair) -> Pair:
             for total, part, matrices in zip(sums, parts, (far.matrices, near.matrices), strict=True):
                 window = window_of(matrices[row], motions.size, total.shape[:2])
                 total[window] += to_canvas(part, matrices[row], window)
-        for plane, total in zip((behind, front), sums, strict=True):
-            weight = total[..., 3:]
-            change = np.divide(total[..., :3], weight, out=np.zeros_like(total[..., :3]), where=weight > 1e-2)
-            plane[..., :3] += change
+        behind += _mean_of(sums[0])
+        front[..., :3] += _mean_of(sums[1])
         np.clip(behind, 0, 255, out=behind)
         np.clip(front[..., :3], 0, 255 * front[..., 3:], out=front[..., :3])
     canvas = np.rint(behind).astype(np.uint8)
     sharp = straight(np.ascontiguousarray(front[..., :3]), np.ascontiguousarray(front[..., 3]))
     return Pair(replace(far, canvas=canvas), replace(near, canvas=sharp))
+
+
+def _mean_of(total: Floats) -> Floats:
+    """[h,w,3], from [h,w,4]: weighted sums and the weight."""
+    weight = total[..., 3:]
+    return np.asarray(np.where(weight > _LEAST, total[..., :3] / np.maximum(weight, _LEAST), 0), np.float32)
 
 
 def _missed(

@@ -44,7 +44,7 @@ class _Sums:
         self.own_own = np.zeros(size, np.float32)
 
     def add(self, window: Window, own: Pixels, far: Pixels, weights: Floats) -> None:
-        """own, far: uint8 [h,w,3] in the window. weights: float32 [h,w,2]: where far is known, and shown."""
+        """own, far: uint8 [h,w,3] in the window. weights: float32 [h,w,2]: far is known there; it shows."""
         weight, one, other = weights[..., 0], own.astype(np.float32), far.astype(np.float32)
         self.count[window] += weight
         self.shown[window] += weights[..., 1]
@@ -75,17 +75,18 @@ def near_of(frames: Frames, near: Motions, layout: Layout, far: Plate, before: S
         known = seen_from(far.seen, far.matrices[row], near.size) > 0
         weights = np.dstack([weight * np.where(known, np.float32(1), np.float32(_GUESS)), weight])
         whole = to_canvas(np.full(near.size, 255, np.uint8), matrix, window) >= _ALL
-        sums.add(
-            window,
-            *(to_canvas(p, matrix, window, cv2.INTER_CUBIC, cv2.BORDER_REPLICATE) for p in (own, behind)),
-            np.where(whole[..., None], to_canvas(weights, matrix, window), np.float32(0)),
+        weights = np.where(whole[..., None], to_canvas(weights, matrix, window), np.float32(0))
+        pictures = (
+            to_canvas(plane, matrix, window, cv2.INTER_CUBIC, cv2.BORDER_REPLICATE)
+            for plane in (own, behind)
         )
+        sums.add(window, *pictures, weights)
     return _solved(sums, layout)
 
 
 def _solved(sums: _Sums, layout: Layout) -> Sheet:
     count = np.maximum(sums.count, 1e-3)
-    own, far = sums.own / count[..., None], sums.far / count[..., None]
+    own, far = (np.asarray(total / count[..., None], np.float32) for total in (sums.own, sums.far))
     spread = np.maximum(sums.far_far - count * _dot(far, far), 0)
     shared = sums.far_own - count * _dot(far, own)
     apart = np.maximum(sums.far_far - 2 * sums.far_own + sums.own_own, 0) / (3 * count)

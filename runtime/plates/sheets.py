@@ -30,6 +30,11 @@ class Sheet:
         """uint8 [h,w,4]: the canvas with its colours times alpha."""
         return premultiplied(self.canvas)
 
+    @cached_property
+    def colours(self) -> Pixels:
+        """uint8 [h,w,3]: the canvas without alpha."""
+        return np.ascontiguousarray(self.canvas[..., :3])
+
     def view(self, row: int, size: tuple[int, int]) -> Pixels:
         """uint8 [H,W,4], premultiplied: the sheet as the frame of that row shows it."""
         return from_canvas(self.premultiplied, self.matrices[row], size)
@@ -38,7 +43,9 @@ class Sheet:
 def premultiplied(rgba: Pixels) -> Pixels:
     """uint8 [h,w,4]: colours times alpha."""
     *colours, alpha = cv2.split(rgba)
-    return np.asarray(cv2.merge([*(cv2.multiply(c, alpha, scale=1 / 255) for c in colours), alpha]), np.uint8)
+    return np.asarray(
+        cv2.merge([*(cv2.multiply(c, alpha, scale=1 / 255) for c in colours), alpha]), np.uint8
+    )
 
 
 def straight(colour: NDArray[np.float32], alpha: NDArray[np.float32]) -> Pixels:
