@@ -5,6 +5,8 @@ Behind a pixel of the near sheet each frame has another place of the far one. Ov
 triangulation (Smith & Blinn, SIGGRAPH 1996), here with as many backgrounds as there are frames.
 """
 
+from functools import partial
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -76,11 +78,10 @@ def near_of(frames: Frames, near: Motions, layout: Layout, far: Plate, before: S
         weights = np.dstack([weight * np.where(known, np.float32(1), np.float32(_GUESS)), weight])
         whole = to_canvas(np.full(near.size, 255, np.uint8), matrix, window) >= _ALL
         weights = np.where(whole[..., None], to_canvas(weights, matrix, window), np.float32(0))
-        pictures = (
-            to_canvas(plane, matrix, window, cv2.INTER_CUBIC, cv2.BORDER_REPLICATE)
-            for plane in (own, behind)
+        moved = partial(
+            to_canvas, matrix=matrix, window=window, how=cv2.INTER_CUBIC, border=cv2.BORDER_REPLICATE
         )
-        sums.add(window, *pictures, weights)
+        sums.add(window, moved(own), moved(behind), weights)
     return _solved(sums, layout)
 
 
@@ -93,7 +94,9 @@ def _solved(sums: _Sums, layout: Layout) -> Sheet:
     alike = np.exp(-apart / (2 * _ALIKE**2))
     pull = 3 * _NOISE**2 * np.maximum(sums.count, _FEW)
     through = np.clip((shared + pull * alike) / (spread + pull), 0, 1)
-    told = np.maximum(spread / (spread + pull), 1 - alike) * np.minimum(sums.count, 1)
+    known = np.clip((sums.count / np.maximum(sums.shown, 1e-3) - _GUESS) / (1 - _GUESS), 0, 1)
+    told = np.maximum(spread / (spread + pull), np.maximum(1 - alike, alike * known))
+    told *= np.minimum(sums.count, 1)
     through = _where_told(through, np.clip(1.5 * told - 0.25, 0, 1).astype(np.float32))
     alpha = np.clip((1 - through - _FAINT) / (1 - 2 * _FAINT), 0, 1).astype(np.float32)
     colour = np.clip(own - (1 - alpha)[..., None] * far, 0, 255 * alpha[..., None])
