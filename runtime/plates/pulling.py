@@ -5,6 +5,7 @@ Behind a pixel of the near sheet each frame has another place of the far one. Ov
 triangulation (Smith & Blinn, SIGGRAPH 1996), here with as many backgrounds as there are frames.
 """
 
+from dataclasses import dataclass, fields
 from functools import partial
 
 import cv2
@@ -31,19 +32,35 @@ _GUESS = 0.1
 _FEW = 4.0
 _FAINT = 0.04
 _ALL = 250
+_SHOWN = 0.5
+_BAND = 64
 
 
+@dataclass(frozen=True)
 class _Sums:
-    """Over the frames, at each pixel of the near canvas; 56 bytes a pixel."""
+    """Over the frames, at each pixel of the near canvas, float32 [h,w] or [h,w,3]; 44 bytes a pixel.
 
-    def __init__(self, size: tuple[int, int]) -> None:
-        self.count = np.zeros(size, np.float32)  # frames that show it, less where the far sheet is a guess
-        self.shown = np.zeros(size, np.float32)
-        self.far = np.zeros((*size, 3), np.float32)
-        self.own = np.zeros((*size, 3), np.float32)
-        self.far_far = np.zeros(size, np.float32)
-        self.far_own = np.zeros(size, np.float32)
-        self.own_own = np.zeros(size, np.float32)
+    Attributes:
+        count: frames that show it, less where the far sheet is a guess; shown: the same without that.
+        far, own: what lies behind it, and what the frames show.
+        far_far, far_own, own_own: their products, over all colours.
+    """
+
+    count: Floats
+    shown: Floats
+    far: Floats
+    own: Floats
+    far_far: Floats
+    far_own: Floats
+    own_own: Floats
+
+    @classmethod
+    def none(cls, size: tuple[int, int]) -> "_Sums":
+        depths = ((), (), (3,), (3,), (), (), ())
+        return cls(*(np.zeros((*size, *depth), np.float32) for depth in depths))
+
+    def some(self, rows: slice) -> "_Sums":
+        return _Sums(*(getattr(self, field.name)[rows] for field in fields(self)))
 
     def add(self, window: Window, own: Pixels, far: Pixels, weights: Floats) -> None:
         """own, far: uint8 [h,w,3] in the window. weights: float32 [h,w,2]: far is known there; it shows."""
@@ -65,7 +82,7 @@ def near_of(frames: Frames, near: Motions, layout: Layout, far: Plate, before: S
         far: of the far sheet; where `seen` is 0 it may be a guess.
         before: as it was found so far; what a frame shows quite otherwise hardly counts.
     """
-    sums = _Sums(layout.size)
+    sums = _Sums.none(layout.size)
     for seen, row in used(frames, near):
         matrix = layout.matrices[row]
         window = window_of(matrix, near.size, layout.size)
@@ -86,8 +103,24 @@ def near_of(frames: Frames, near: Motions, layout: Layout, far: Plate, before: S
 
 
 def _solved(sums: _Sums, layout: Layout) -> Sheet:
-    count = np.maximum(sums.count, 1e-3)
+    bands = [slice(top, top + _BAND) for top in range(0, layout.size[0], _BAND)]
+    slopes = [_slopes(sums.some(band)) for band in bands]
+    through = _where_told(*(np.concatenate(planes) for planes in zip(*slopes, strict=True)))
+    canvas = np.concatenate([_coloured(sums.some(band), through[band]) for band in bands])
+    seen = np.where(sums.shown >= _SHOWN, np.uint8(255), np.uint8(0))
+    return Sheet(canvas, seen, layout.matrices)
+
+
+def _means(sums: _Sums) -> tuple[Floats, Floats, Floats]:
+    """Count, own and far."""
+    count = np.maximum(sums.count, np.float32(1e-3))
     own, far = (np.asarray(total / count[..., None], np.float32) for total in (sums.own, sums.far))
+    return count, own, far
+
+
+def _slopes(sums: _Sums) -> tuple[Floats, Floats]:
+    """[h,w], 0..1: how much of the far sheet comes through, and how surely that can be told."""
+    count, own, far = _means(sums)
     spread = np.maximum(sums.far_far - count * _dot(far, far), 0)
     shared = sums.far_own - count * _dot(far, own)
     apart = np.maximum(sums.far_far - 2 * sums.far_own + sums.own_own, 0) / (3 * count)
@@ -97,13 +130,16 @@ def _solved(sums: _Sums, layout: Layout) -> Sheet:
     known = np.clip((sums.count / np.maximum(sums.shown, 1e-3) - _GUESS) / (1 - _GUESS), 0, 1)
     told = np.maximum(spread / (spread + pull), np.maximum(1 - alike, alike * known))
     told *= np.minimum(sums.count, 1)
-    through = _where_told(through, np.clip(1.5 * told - 0.25, 0, 1).astype(np.float32))
-    alpha = np.clip((1 - through - _FAINT) / (1 - 2 * _FAINT), 0, 1).astype(np.float32)
+    return through, np.clip(1.5 * told - 0.25, 0, 1)
+
+
+def _coloured(sums: _Sums, through: Floats) -> Pixels:
+    """uint8 [h,w,4]: RGBA, straight alpha."""
+    _, own, far = _means(sums)
+    alpha = np.clip((1 - through - _FAINT) / (1 - 2 * _FAINT), 0, 1)
+    alpha[sums.shown < _SHOWN] = 0
     colour = np.clip(own - (1 - alpha)[..., None] * far, 0, 255 * alpha[..., None])
-    seen = sums.shown >= 0.5
-    alpha[~seen], colour[~seen] = 0, 0
-    canvas = straight(np.asarray(colour, np.float32), alpha)
-    return Sheet(canvas, np.where(seen, np.uint8(255), np.uint8(0)), layout.matrices)
+    return straight(colour, alpha)
 
 
 def _where_told(through: Floats, told: Floats) -> Floats:
