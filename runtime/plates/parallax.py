@@ -34,6 +34,7 @@ _APART = 0.01
 _SHARE = 0.06
 _OFTEN = 0.75
 """Each sheet must show on this share of the visible background, in this share of the frames."""
+_EDGE = 4
 _PAYS = 0.6
 """What is left of the squared error that a single sheet makes of frames it was not made of."""
 _TRUNCATED = 900.0
@@ -185,13 +186,19 @@ def _error(small: _Small, made: Plate | Pair) -> float:
 
 
 def _both_show(small: _Small, pair: Pair) -> bool:
+    """Both in the frame and along its edge: what never reaches the edge is a thing, and no sheet."""
     enough = 0
     for seen in small.seen:
-        row = small.motions.place(seen.index)
-        alpha = pair.near.view(row, small.motions.size)[..., 3][visible(seen.hidden) > 0]
-        near = float((alpha >= 128).mean()) if alpha.size else 0.0
-        enough += _SHARE <= near <= 1 - _SHARE
+        alpha = pair.near.view(small.motions.place(seen.index), small.motions.size)[..., 3]
+        open_ = visible(seen.hidden) > 0
+        edge = open_.copy()
+        edge[_EDGE:-_EDGE, _EDGE:-_EDGE] = False
+        enough += all(_SHARE <= _share_of(alpha[part]) <= 1 - _SHARE for part in (open_, edge))
     return enough >= _OFTEN * len(small.seen)
+
+
+def _share_of(alpha: Pixels) -> float:
+    return float((alpha >= 128).mean()) if alpha.size else 0.0
 
 
 def _enlarged(rough: Pair, seen: Seen) -> Pixels:

@@ -162,9 +162,10 @@ def test_a_box_that_a_mask_missed_in_a_few_frames_is_no_sheet() -> None:
     assert same(made(frames), single(frames))
 
 
-def test_somebody_small_whom_all_masks_missed_is_no_sheet() -> None:
+@pytest.mark.parametrize("size", [44, 90])
+def test_a_thing_that_all_masks_missed_is_no_sheet(size: int) -> None:
     def frames() -> Iterator[Seen]:
         for seen in PAN.frames():
-            yield replace(seen, rgb=with_a_box(seen.index, (260 - 15 * seen.index, 90), 44))
+            yield replace(seen, rgb=with_a_box(seen.index, (220 - 14 * seen.index, 60), size))
 
     assert same(made(frames), single(frames))
