@@ -13,7 +13,7 @@ from trt_anime.runtime.media.frames import Pixels
 from trt_anime.runtime.passes.context import Context, Made, OfShot, heat_folder
 from trt_anime.runtime.passes.finders import folder_of
 from trt_anime.runtime.passes.streams import Writers
-from trt_anime.runtime.plates.files import plate_name, write_plate
+from trt_anime.runtime.plates.files import write_plate
 from trt_anime.runtime.plates.filling import Fill
 from trt_anime.runtime.plates.making import plates_of
 from trt_anime.runtime.plates.plate import Plate
@@ -34,9 +34,7 @@ def _plate(context: Context, fill: Fill, shot: Shot) -> Made:
     files: list[Path] = []
     folder = context.folder / places.PLATES
     for plate in plates_of(partial(_seen, context, shot), fill):
-        write_plate(folder, shot.number, plate)
-        name = plate_name(shot.number, plate.piece)
-        files += [folder / f"{name}{ending}" for ending in (".png", "_seen.png", ".json")]
+        files += write_plate(folder, shot.number, plate)
         if context.choices.plates.layout == "frame":
             files += _views(context, shot, plate, folder)
     return Made(files)

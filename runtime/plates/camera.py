@@ -38,6 +38,8 @@ class Row(NamedTuple):
     gain: NDArray[np.float64]
     offset: NDArray[np.float64]
     sure: float
+    apart: float = 0.0
+    """Share of the telling places in view that moved otherwise."""
 
 
 class Known(NamedTuple):
@@ -132,7 +134,7 @@ class Camera:
             self._add(Known(successor, samples_of(colours), gain, offset, shown))
         self._free, self._speed, self._last = found.free, inverse(self._last) @ matrix, matrix
         sure = min(1.0, (found.distinct - POOR) / (GOOD - POOR)) * min(1.0, fit.count / (4 * FEWEST))
-        return Row(seen.index, matrix, gain, offset, max(sure, 0.01))
+        return Row(seen.index, matrix, gain, offset, max(sure, 0.01), 1 - fit.support)
 
     def _fit(self, pyramid: tuple[Level, ...], expected: Matrix) -> Found:
         """The first start that leads to agreement, or the best of all."""

@@ -30,13 +30,16 @@ _LEAST_CONTEXT = 48
 _SEAM_BLUR = 1.5
 
 
-def filled(plate: Plate, fill: Fill) -> Plate:
+def filled(plate: Plate, fill: Fill, places: Mask | None = None) -> Plate:
     """The plate without holes; `seen` and all pixels that were seen are left unchanged.
 
     Each hole that some frame shows is cut out with half its size around it, at least 48 pixels. The hole
     that `fill` gets is 4 pixels wider than the real one: by how far its answer misses the known colours
     there, it is shifted, smoothly over the whole hole. Where no frame looks is only filled plainly.
     Holds about 110 bytes a pixel of the canvas.
+
+    Args:
+        places: bool [h,w], where holes are worth more than plain colours; everywhere if None.
     """
     hole = plate.seen == 0
     if not hole.any():
@@ -45,6 +48,8 @@ def filled(plate: Plate, fill: Fill) -> Plate:
     plain = smoothly_filled(plate.canvas.astype(np.float32), known)
     canvas = np.where(hole[..., None], np.clip(np.rint(plain), 0, 255).astype(np.uint8), plate.canvas)
     wanted = hole & _shown(plate)
+    if places is not None:
+        wanted &= places
     for window in _windows(wanted):
         part = wanted[window]
         answer = _without_seam(canvas[window], part, known[window], fill)

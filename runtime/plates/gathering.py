@@ -11,7 +11,7 @@ from trt_anime.runtime.media.frames import Pixels
 from trt_anime.runtime.plates.layout import Layout, layout_of, scale_of
 from trt_anime.runtime.plates.motions import Motions
 from trt_anime.runtime.plates.plate import Plate
-from trt_anime.runtime.plates.seen import Floats, Frames, Matrix, Seen, visible
+from trt_anime.runtime.plates.seen import Floats, Frames, Matrix, Seen, shown
 from trt_anime.runtime.plates.smooth import smoothly_filled
 from trt_anime.runtime.plates.warping import from_canvas, to_canvas, window_of
 
@@ -65,12 +65,12 @@ def _medians(frames: Frames, motions: Motions, layout: Layout) -> tuple[Pixels, 
     for seen, row in used(frames, motions):
         matrix = layout.matrices[row]
         window = window_of(matrix, motions.size, layout.size)
-        shown = to_canvas(visible(seen.hidden), matrix, window) >= _ALL
-        slots = _slots(count[window], float(chance.random()), shown)
-        count[window] += shown & (count[window] < 65535)
+        here = to_canvas(shown(seen), matrix, window) >= _ALL
+        slots = _slots(count[window], float(chance.random()), here)
+        count[window] += here & (count[window] < 65535)
         if slots.min() >= _KEPT:
             continue
-        rgb = _in_common_light(seen.rgb, motions, row)
+        rgb = in_common_light(seen.rgb, motions, row)
         picture = to_canvas(rgb, matrix, window, cv2.INTER_CUBIC)
         for slot in np.unique(slots[slots < _KEPT]):
             cv2.copyTo(picture, (slots == slot).view(np.uint8), samples[(slot, *window)])
@@ -107,9 +107,9 @@ def _sharpened(frames: Frames, motions: Motions, layout: Layout, canvas: Pixels,
     only_shifts = bool((layout.matrices[:, :, :2] == np.eye(3)[:, :2]).all())
     for _ in range(1 if only_shifts else _ROUNDS):
         total = np.zeros((*layout.size, 4), np.float32)
-        for shown, row in used(frames, motions, every):
+        for frame, row in used(frames, motions, every):
             matrix = layout.matrices[row]
-            change = _difference(plate, shown, motions, row, matrix)
+            change = _difference(plate, frame, motions, row, matrix)
             window = window_of(matrix, motions.size, layout.size)
             cv2.add(total[window], to_canvas(change, matrix, window), total[window])
         weight = total[..., 3:]
@@ -121,16 +121,17 @@ def _sharpened(frames: Frames, motions: Motions, layout: Layout, canvas: Pixels,
 def _difference(plate: Floats, seen: Seen, motions: Motions, row: int, matrix: Matrix) -> Floats:
     """float32 [H,W,4]: what to add to the plate's view, times its weight; and the weight."""
     view = from_canvas(plate, matrix, motions.size)
-    change = cv2.subtract(_in_common_light(seen.rgb, motions, row), view, dtype=cv2.CV_32F)
+    change = cv2.subtract(in_common_light(seen.rgb, motions, row), view, dtype=cv2.CV_32F)
     far = cv2.transform(cv2.multiply(change, change), np.full((1, 3), 1 / (2 * _CLOSE**2), np.float32))
     detail = 1 / max(1.0, scale_of(matrix, motions.size)) * float(min(1.0, motions.gains[row].min()))
     near = np.divide(np.float32(detail), far + np.float32(1))
     weight = near * near
-    weight[visible(seen.hidden) == 0] = 0
+    weight[shown(seen) == 0] = 0
     return np.asarray(cv2.merge([*(cv2.multiply(part, weight) for part in cv2.split(change)), weight]))
 
 
-def _in_common_light(rgb: Pixels, motions: Motions, row: int) -> Pixels:
+def in_common_light(rgb: Pixels, motions: Motions, row: int) -> Pixels:
+    """uint8 [H,W,3]: the frame of that row as it is in the plate's light."""
     gain, offset = motions.gains[row], motions.offsets[row]
     if (gain == 1).all() and (offset == 0).all():
         return rgb

@@ -44,9 +44,16 @@ class Motions:
 
 
 def motions_of(frames: Frames) -> Motions:
+    """As `followed`, only the motions."""
+    return followed(frames)[0]
+
+
+def followed(frames: Frames) -> tuple[Motions, float]:
     """Register a shot's frames on each other, in one pass over them; at least one frame.
 
     Holds a frame in three sizes for each stretch of the background, and at most 48 of them.
+
+    Returns the motions, and the share of telling places that moved otherwise, on average.
     """
     camera = Camera()
     rows = [camera.follow(seen) for seen in frames()]
@@ -57,7 +64,8 @@ def motions_of(frames: Frames) -> Motions:
         np.array([row.gain for row in rows]), np.array([row.offset for row in rows]), sure
     )
     matrices = np.array([row.matrix for row in rows])
-    return Motions(camera.size, tuple(row.frame for row in rows), matrices, gains, offsets, sure)
+    motions = Motions(camera.size, tuple(row.frame for row in rows), matrices, gains, offsets, sure)
+    return motions, float(np.mean([row.apart for row in rows]))
 
 
 def _in_common_light(

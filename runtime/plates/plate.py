@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from trt_anime.runtime.media.frames import Pixels
 from trt_anime.runtime.plates.motions import Motions
 from trt_anime.runtime.plates.seen import margin, visible
+from trt_anime.runtime.plates.sheets import Sheet, laid_over
 from trt_anime.runtime.plates.warping import from_canvas, to_canvas
 
 _NOISE = (4, 10)  # levels by which a frame differs from its plate: no more than noise, and clearly more
@@ -25,6 +26,8 @@ class Plate:
         motions: of the shot's fresh frames.
         matrices: float64 [N,3,3], from each frame's pixels (x, y, 1) to the canvas's.
         piece: from 1; above 1 where the shot goes over more than one canvas can hold.
+        sheets: none, or the far and the near sheet of a background with parallax. Views are made of them,
+            and the canvas shows both as they lie for the frames that have a place in their middle.
     """
 
     canvas: Pixels
@@ -32,6 +35,7 @@ class Plate:
     motions: Motions
     matrices: NDArray[np.float64]
     piece: int = 1
+    sheets: tuple[Sheet, ...] = ()
 
     def view(self, index: int) -> Pixels:
         """uint8 [H,W,3]: the background as fresh frame `index` shows it.
@@ -43,7 +47,7 @@ class Plate:
             KeyError: it is not one of the plate's fresh frames.
         """
         place = self.motions.place(index)
-        picture = from_canvas(self.canvas, self.matrices[place], self.motions.size)
+        picture = self.plain_view(place)
         gain, offset = self.motions.gains[place], self.motions.offsets[place]
         if (gain == 1).all() and (offset == 0).all():
             return np.array(picture)
@@ -51,11 +55,23 @@ class Plate:
         table = np.clip(np.rint(steps), 0, 255).astype(np.uint8)
         return np.asarray(cv2.LUT(picture, table[None]), np.uint8)
 
+    def plain_view(self, row: int) -> Pixels:
+        """uint8 [H,W,3]: the view of the frame in a row of `motions`, in the plate's light."""
+        size = self.motions.size
+        if not self.sheets:
+            return from_canvas(self.canvas, self.matrices[row], size)
+        far, near = self.sheets
+        behind = from_canvas(far.colours, far.matrices[row], size)
+        return laid_over(near.view(row, size), behind)
+
     def holes(self, index: int) -> Pixels:
         """uint8 [H,W]: 255 where `view` shows what no frame has shown, else 0. Raises KeyError."""
-        matrix = self.matrices[self.motions.place(index)]
-        invented = 255 - seen_from(self.seen, matrix, self.motions.size)
-        return np.asarray(invented, np.uint8)
+        row, size = self.motions.place(index), self.motions.size
+        if not self.sheets:
+            return np.asarray(255 - seen_from(self.seen, self.matrices[row], size), np.uint8)
+        far, near = (255 - seen_from(one.seen, one.matrices[row], size) for one in self.sheets)
+        far[self.sheets[1].view(row, size)[..., 3] >= _ALL] = 0
+        return np.maximum(far, near)
 
     def behind(self, index: int, rgb: Pixels, hidden: Pixels) -> Pixels:
         """uint8 [H,W,3]: `view`, with the frame's own pixels where the background shows and is another.

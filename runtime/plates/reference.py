@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trt_anime.runtime.media.frames import Pixels
-from trt_anime.runtime.plates.seen import Floats, Matrix, Seen, visible
+from trt_anime.runtime.plates.seen import Floats, Matrix, Seen, shown
 
 SMALLEST_SIDE = 44
 BLOCKS = (8, 8, 4, 4)
@@ -83,7 +83,7 @@ def normalising(shape: tuple[int, ...]) -> Matrix:
 def pyramid_of(seen: Seen) -> tuple[Level, ...]:
     """Finest first, each half as large; pixel (x, y) of one is (2x, 2y) of the one before."""
     grey = cv2.GaussianBlur(cv2.cvtColor(seen.rgb, cv2.COLOR_RGB2GRAY).astype(np.float32), (0, 0), 0.8)
-    level = Level(np.asarray(grey, np.float32), visible(seen.hidden))
+    level = Level(np.asarray(grey, np.float32), shown(seen))
     levels = [level]
     while min(level.grey.shape) >= 2 * SMALLEST_SIDE:
         grey = cv2.pyrDown(level.grey)

@@ -24,11 +24,14 @@ class Seen:
         index: zero-based, of the clip.
         rgb: uint8 [H,W,3], RGB.
         hidden: uint8 [H,W], 0 where all of the background shows, 255 where none: character or effect.
+        covered: uint8 [H,W], 255 where another sheet of the background covers the one in question; None
+            where it is the only one.
     """
 
     index: int
     rgb: Pixels
     hidden: Pixels
+    covered: Pixels | None = None
 
 
 Frames = Callable[[], Iterator[Seen]]
@@ -50,3 +53,9 @@ def visible(hidden: Pixels) -> Pixels:
     radius = margin(hidden.shape[0])
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
     return np.asarray(255 - cv2.dilate(hiding(hidden), disc), np.uint8)
+
+
+def shown(seen: Seen) -> Pixels:
+    """uint8 [H,W]: 255 where the sheet in question shows and can be trusted, else 0."""
+    open_ = visible(seen.hidden)
+    return open_ if seen.covered is None else np.asarray(cv2.subtract(open_, seen.covered), np.uint8)

@@ -26,11 +26,18 @@ def window_of(matrix: Matrix, size: tuple[int, int], canvas: tuple[int, int]) ->
     return slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0]))
 
 
-def to_canvas(picture: Picture, matrix: Matrix, window: Window, how: int = cv2.INTER_LINEAR) -> Picture:
+def to_canvas(
+    picture: Picture,
+    matrix: Matrix,
+    window: Window,
+    how: int = cv2.INTER_LINEAR,
+    border: int = cv2.BORDER_CONSTANT,
+) -> Picture:
     """A frame's picture as it lies in the window; 0 where the frame is not.
 
     Args:
         how: OpenCV's interpolation, where it does not lie on whole pixels.
+        border: OpenCV's, for what lies outside of the frame.
     """
     rows, columns = window[0].stop - window[0].start, window[1].stop - window[1].start
     local = np.array([[1, 0, -window[1].start], [0, 1, -window[0].start], [0, 0, 1]]) @ matrix
@@ -40,8 +47,8 @@ def to_canvas(picture: Picture, matrix: Matrix, window: Window, how: int = cv2.I
     if whole is not None:
         how = cv2.INTER_NEAREST
     if np.array_equal(local[2], (0, 0, 1)):
-        return np.asarray(cv2.warpAffine(picture, local[:2], (columns, rows), flags=how))
-    return np.asarray(cv2.warpPerspective(picture, local, (columns, rows), flags=how))
+        return np.asarray(cv2.warpAffine(picture, local[:2], (columns, rows), flags=how, borderMode=border))
+    return np.asarray(cv2.warpPerspective(picture, local, (columns, rows), flags=how, borderMode=border))
 
 
 def from_canvas(canvas: Picture, matrix: Matrix, size: tuple[int, int]) -> Picture:
