@@ -21,7 +21,7 @@ from benchmarks.precision_models import SYNTHETIC, stage_graph_of
 from benchmarks.precision_report import SHOWN, document
 from benchmarks.quality_frames import ARTS, Case
 from trt_anime.calibration import calibrator
-from trt_anime.calibration.calibrator import remembered
+from trt_anime.calibration.calibrator import answers
 from trt_anime.calibration.parity import compare, run_with_onnxruntime
 from trt_anime.cli.calibrate import frames
 from trt_anime.cli.calibrate.work import Work
@@ -106,7 +106,7 @@ def _against_truth(graph: Path, graphs: dict[Kind, TypedGraph], per_shot: int) -
     truths = [truth for art in ARTS for truth in Case(art, "720p").truths(per_shot)]
     inputs = [{"frame": truth.frame[None]} for truth in truths]
     exact = [truth.alpha[None] for truth in truths]
-    reference = remembered(run_with_onnxruntime(graph))
+    reference = answers(run_with_onnxruntime(graph), inputs)
     return {
         kind: compare(
             reference,
