@@ -97,6 +97,27 @@ def planner(read: Read) -> str:
     return f"off by {found[1]}, {found[2]} at worst"
 
 
+def null_chain(read: Read) -> str:
+    from benchmarks.null_chain import document
+
+    record = read("null_chain")
+    found = re.search(r"([\d.]+ FPS measured, [\d.]+ predicted): off by (\S+ %) in the", document(record))
+    if found is None:
+        raise LookupError("its page doesn't sum up")
+    return f"{found[1]}, off by {found[2]}{_unless_quiet(record)}"
+
+
+def synthetic_chain(read: Read) -> str:
+    record = read("synthetic_chain")
+    first = record["runs"][0]
+    differing = len(record["differ_again"]) + len(record["differ_killed"])
+    same = f"{differing} files differ" if differing else "the same bytes"
+    return (
+        f"{first['fps']:.2f} FPS, {first['peak_bytes'] / 1e9:.1f} GB; run twice, and killed in"
+        f" {len(record['killed_in'])} passes and resumed: {same}{_unless_quiet(record)}"
+    )
+
+
 def int8(read: Read) -> str:
     small, large = ({row["way"]: row for row in _int8(read, size)} for size in ("720p", "1080p"))
     way = "INT8, ONNX Runtime"
@@ -215,6 +236,8 @@ FIGURES: dict[str, Callable[[Read], str]] = {
     "profile": profile,
     "profile-cost": profile_cost,
     "planner": planner,
+    "null-chain": null_chain,
+    "synthetic-chain": synthetic_chain,
     "int8": int8,
     "int8-table": int8_table,
     "openvino": openvino,

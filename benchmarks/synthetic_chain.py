@@ -5,7 +5,7 @@
 Preset `balanced` with an effect and a captioner. Weights are real where a package registry has them, else
 random ones in the published layout, which take the same time and memory but find nothing sensible. It runs
 twice undisturbed, and once killed in the middle of every pass and resumed each time; all three have to
-leave the same bytes. Every number in what they leave has to be finite. About 20 minutes on 2 cores that do
+leave the same bytes. Every number in what they leave has to be finite. About 10 minutes on 2 cores that do
 nothing else.
 """
 
@@ -34,7 +34,7 @@ from benchmarks.tables import markdown
 from trt_anime.errors import TrtAnimeError
 
 COMMAND = "python -m benchmarks.synthetic_chain --write"
-SIZE, FRAMES = "640x360", 24
+SIZE, FRAMES = "640x360", 12
 KILLED_IN = ("matte", "segment", "track", "find", "plate", "effects", "characters", "check", "annotate")
 # They say when and how long, and what is done for who resumes.
 _OF_THE_RUN = ("run.json", "passes.jsonl")
