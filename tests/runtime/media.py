@@ -133,3 +133,20 @@ def read_png(path: Path) -> Pixels:
 def tree(folder: Path) -> list[str]:
     """Every file below a folder, relative; empty when there is none."""
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def noisy_clip(path: Path, frames: int, options: dict[str, str] | None = None) -> Path:
+    """MPEG-4 of noise, 64x48: its packets are large enough to be damaged."""
+    noise = [np.random.default_rng(i).integers(0, 256, (48, 64, 3), np.uint8) for i in range(frames)]
+    return write_clip(path, noise, codec="mpeg4", pixel_format="yuv420p", options=options)
+
+
+def damage(clip: Path, packet: int) -> None:
+    """Change bytes in the middle of a packet; its frame can still be decoded, after a fashion."""
+    with av.open(str(clip)) as container:
+        found = [one for one in container.demux(video=0) if one.size][packet]
+    assert found.pos is not None
+    data = bytearray(clip.read_bytes())
+    for at in range(found.pos + found.size // 2, found.pos + found.size // 2 + 30):
+        data[at] ^= 0x5A
+    clip.write_bytes(data)

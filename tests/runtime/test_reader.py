@@ -3,13 +3,12 @@
 from fractions import Fraction
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 import pytest
 from av.video.reformatter import ColorRange, Colorspace
 
-from tests.runtime.media import Pixels, picture, write_clip, write_image, write_images
+from tests.runtime.media import Pixels, damage, noisy_clip, picture, write_clip, write_image, write_images
 from trt_anime.errors import InputError, TrtAnimeError
 from trt_anime.runtime.media.frames import Frame, FrameSource, Stamp
 from trt_anime.runtime.media.images import natural_key
@@ -281,15 +280,8 @@ def test_cut_files_give_their_frames_first(tmp_path: Path) -> None:
 
 
 def test_damage_before_the_start_is_counted(tmp_path: Path) -> None:
-    noisy = [np.random.default_rng(i).integers(0, 256, (48, 64, 3), np.uint8) for i in range(12)]
-    clip = write_clip(tmp_path / "c.avi", noisy, codec="mpeg4", pixel_format="yuv420p")
-    with av.open(str(clip)) as container:
-        packet = [packet for packet in container.demux(video=0) if packet.size][5]
-    assert packet.pos is not None
-    data = bytearray(clip.read_bytes())
-    for at in range(packet.pos + packet.size // 2, packet.pos + packet.size // 2 + 30):
-        data[at] ^= 0x5A
-    clip.write_bytes(data)
+    clip = noisy_clip(tmp_path / "c.avi", 12)
+    damage(clip, packet=5)
     notices = []
     for start in (0, 9):
         with open_source(clip) as source:
