@@ -40,7 +40,7 @@ def latencies(path: Path, **seconds: float) -> Path:
 
 
 def predict(film: Film, folder: Path, choices: Choices, *stages: str, **more: Any) -> ChainRecord:
-    named = {"latencies": latencies(folder / "l.json", **STAGES_S)} | more
+    named: dict[str, Any] = {"latencies": latencies(folder / "l.json", **STAGES_S)} | more
     return film.run(folder / "out", *stages, choices=choices, tools=NETWORKS, device="null", **named)
 
 

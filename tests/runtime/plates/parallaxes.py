@@ -30,7 +30,7 @@ def wood() -> NDArray[np.float32]:
             cv2.ellipse(cover, leaf, (9, 5), float(rng.uniform(0, 180)), 0, 360, 255, -1, cv2.LINE_AA)
     alpha = cv2.GaussianBlur(cover, (0, 0), 0.7).astype(np.float32) / 255
     colours = painting(5).astype(np.float32)
-    return np.dstack([colours * alpha[..., None], alpha])
+    return np.dstack([colours * alpha[..., None], alpha]).astype(np.float32)
 
 
 @cache
