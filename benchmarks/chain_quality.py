@@ -8,7 +8,6 @@ options, prints only.
 
 import argparse
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +18,12 @@ from benchmarks import records
 from benchmarks.chain_report import Film, document
 from benchmarks.chain_scores import shot_scores
 from samples.film import FilmOptions, write_film
-from samples.oracle import PROMPT, Oracle
+from samples.oracle import CHOICES, Oracle, no_files
 from samples.scene import Scene, SceneOptions
 from trt_anime.errors import TrtAnimeError
 from trt_anime.files import write_bytes
 from trt_anime.runtime.media.frames import Pixels
 from trt_anime.runtime.options import ProcessOptions
-from trt_anime.runtime.passes.choices import NONE, PRESETS, Choices
-from trt_anime.runtime.passes.networks import ModelFiles
 from trt_anime.runtime.passes.run import process_chain
 from trt_anime.runtime.plates.filling import Fill, fill_simple
 from trt_anime.runtime.results.planes import write_frame
@@ -76,23 +73,12 @@ def _content(given: argparse.Namespace, *, sheets: bool) -> dict[str, Any]:
     }
 
 
-def choices() -> Choices:
-    """Nothing that needs a network: the truth stands in for those."""
-    fast = PRESETS["fast"]
-    return replace(
-        fast,
-        segmentation=replace(fast.segmentation, method="matte", model=NONE),
-        effects=replace(fast.effects, prompts=(PROMPT,)),
-        plates=replace(fast.plates, model=NONE),
-    )
-
-
 def _measured(scene: Scene, kind: str, fill: Fill) -> tuple[Film, Pixels]:
     with tempfile.TemporaryDirectory() as folder:
         clip, output = _clip(scene, kind, Path(folder)), Path(folder) / "out"
         oracle = Oracle(scene, fill)
         options = ProcessOptions(input=clip, output=output, stages=STAGES, preset="fast")
-        record = process_chain(options, choices(), files=_no_files, tools=oracle.tools())
+        record = process_chain(options, CHOICES, files=no_files, tools=oracle.tools())
         seconds = {one.name: one.run_s for one in record.passes}
         results = Results.open(output)
         film = Film(scene.options.art, kind, record.frames, shot_scores(results, oracle), seconds)
@@ -115,10 +101,6 @@ def _write_sheet(art: str, sheet: Pixels) -> None:
     small = cv2.resize(sheet, None, fx=0.75, fy=0.75, interpolation=cv2.INTER_AREA)
     _, data = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 88])
     write_bytes(DOCS / "images" / f"chain_quality_{art}.jpg", data.tobytes())
-
-
-def _no_files(model: str) -> ModelFiles:
-    raise AssertionError(f"nobody needs the files of {model}")
 
 
 def _fill() -> tuple[Fill, str]:

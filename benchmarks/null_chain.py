@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import machine
-from benchmarks.records import facts, is_to_be_kept, keep, offer_writing
+from benchmarks.records import facts, is_to_be_kept, keep, measured_on, offer_writing
 from benchmarks.rembg_report import QUIET
 from benchmarks.tables import Spread, markdown
 from trt_anime.errors import TrtAnimeError
@@ -96,8 +96,7 @@ def document(found: Mapping[str, Any]) -> str:
     parts = [
         "# The whole chain on `--device null`, against a run",
         f"*Written by `{COMMAND}`; don't edit.*",
-        f"{found['date']}, {found['machine']}, {found['threads']} used. {found['versions']}. Other programs"
-        f" took {100 * found['others']:.0f} % of the CPU time.",
+        measured_on(found),
         *([f"**{_LOADED}**"] if found["others"] > QUIET else []),
         f"`trt-anime process --device null --latencies run.json` has predicted a run of which it knew the"
         f" networks' times and nothing else: preset `fast`, stages {', '.join(STAGES)}, {found['frames']}"

@@ -134,10 +134,7 @@ def document(found: Mapping[str, Any]) -> str:
         statistics.median(row[name] for row in found["rows"]) / 1e9
         for name in ("flops_per_s", "bytes_per_s")
     )
-    where = (
-        f"{found['date']}, {found['machine']}, {found['threads']} used. {found['versions']}. Other programs"
-        f" took {100 * found['others']:.0f} % of the CPU time."
-    )
+    where = records.measured_on(found)
     how = (
         "`trt-anime plan` adds up, over the operators of a graph, what their arithmetic or their bytes need"
         " at least. Here the ceilings are this CPU's, measured just before each graph: in the median"

@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -20,12 +20,10 @@ from benchmarks.footage import CLIP
 from benchmarks.machine import OtherLoad
 from benchmarks.records import facts, is_to_be_kept, keep, offer_writing
 from samples.film import FilmOptions, write_film
-from samples.oracle import PROMPT, Oracle
+from samples.oracle import CHOICES, Oracle, no_files
 from samples.scene import Scene, SceneOptions
 from trt_anime.export import graphs
 from trt_anime.runtime.options import ProcessOptions
-from trt_anime.runtime.passes.choices import NONE, PRESETS, Choices
-from trt_anime.runtime.passes.networks import ModelFiles
 from trt_anime.runtime.passes.run import process_chain
 from trt_anime.runtime.process import process_clip
 from trt_anime.runtime.profiling.bootstrap import change
@@ -142,8 +140,8 @@ def _chain_seconds(oracle: Oracle, clip: Path, recorder: ChainRecorder | None) -
     with recorder or nullcontext():
         record = process_chain(
             options,
-            _choices(),
-            files=_no_files,
+            CHOICES,
+            files=no_files,
             tools=oracle.tools(),
             track=recorder.track if recorder else _untracked,
             watch=recorder,
@@ -154,22 +152,8 @@ def _chain_seconds(oracle: Oracle, clip: Path, recorder: ChainRecorder | None) -
 _STAGES = ("1", "2a", "2b", "2c", "3", "4")
 
 
-def _choices() -> Choices:
-    fast = PRESETS["fast"]
-    return replace(
-        fast,
-        segmentation=replace(fast.segmentation, method="matte", model=NONE),
-        effects=replace(fast.effects, prompts=(PROMPT,)),
-        plates=replace(fast.plates, model=NONE),
-    )
-
-
 def _untracked(title: str, total: int | None) -> AbstractContextManager[Callable[[int], None]]:
     return nullcontext(lambda count: None)
-
-
-def _no_files(model: str) -> ModelFiles:
-    raise AssertionError(f"nobody needs the files of {model}")
 
 
 def cost(device: str, pairs: int) -> Cost:

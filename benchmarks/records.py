@@ -74,6 +74,14 @@ def facts(command: str, packages: Sequence[str]) -> Content:
     }
 
 
+def measured_on(content: Mapping[str, Any]) -> str:
+    """The sentence that a page begins with; for records that name `threads` and `others`."""
+    return (
+        f"{content['date']}, {content['machine']}, {content['threads']} used. {content['versions']}. Other"
+        f" programs took {100 * content['others']:.0f} % of the CPU time."
+    )
+
+
 def offer_writing(parser: argparse.ArgumentParser) -> None:
     """For commands whose figures other programs disturb: they keep nothing unless they are told to."""
     parser.add_argument(

@@ -26,7 +26,7 @@ import numpy as np
 
 from benchmarks import machine
 from benchmarks.model_weights import REAL
-from benchmarks.records import facts, is_to_be_kept, keep, offer_writing
+from benchmarks.records import facts, is_to_be_kept, keep, measured_on, offer_writing
 from benchmarks.rembg_report import QUIET
 from benchmarks.sequential import HOME
 from benchmarks.synthetic_run import Job
@@ -153,8 +153,7 @@ def document(found: Mapping[str, Any]) -> str:
     parts = [
         "# The whole chain, a network in every stage",
         f"*Written by `{COMMAND}`; don't edit.*",
-        f"{found['date']}, {found['machine']}, {found['threads']} used. {found['versions']}. Other programs"
-        f" took {100 * found['others']:.0f} % of the CPU time.",
+        measured_on(found),
         *(["**The machine was not quiet: don't quote these times.**"] if found["others"] > QUIET else []),
         f"Preset `balanced` with an effect and a captioner{left_out}, {found['frames']} frames of"
         f" {found['size']}, {found['computed']} of them not like the one before. Two runs took {elapsed}"

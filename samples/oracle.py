@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -13,7 +13,9 @@ from samples.arrays import U8
 from samples.scene import GroundTruth, Scene
 from trt_anime.runtime.characters.found import Found, Frame, Matte, found_of
 from trt_anime.runtime.effects import EffectPrompt, Heat
+from trt_anime.runtime.passes.choices import NONE, PRESETS
 from trt_anime.runtime.passes.context import Context, matte_folder
+from trt_anime.runtime.passes.networks import ModelFiles
 from trt_anime.runtime.passes.sources import NETWORKS
 from trt_anime.runtime.passes.tools import Tools
 from trt_anime.runtime.plates.filling import Fill, fill_simple
@@ -22,6 +24,20 @@ from trt_anime.runtime.results.planes import write_frame
 # What CLIPSeg sees of a frame, in pixels a side: its heat is as coarse.
 HEAT_SIDE = 352
 PROMPT = EffectPrompt(text="glow", threshold=0.0)
+
+_FAST = PRESETS["fast"]
+# What goes with the truth: no network but those whose answers it gives.
+CHOICES = replace(
+    _FAST,
+    segmentation=replace(_FAST.segmentation, method="matte", model=NONE),
+    effects=replace(_FAST.effects, prompts=(PROMPT,)),
+    plates=replace(_FAST.plates, model=NONE),
+)
+
+
+def no_files(model: str) -> ModelFiles:
+    """For a run in which the truth stands in for every network."""
+    raise AssertionError(f"nobody needs the files of {model}")
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ def open_device(name: str, *, latencies: Path | None = None) -> Device:
     if name == "null":
         from trt_anime.runtime.devices.latencies import load_latencies
         from trt_anime.runtime.devices.null import NullDevice
-        from trt_anime.runtime.figures import Walk
+        from trt_anime.runtime.made_up import Walk
 
         return NullDevice(load_latencies(latencies) if latencies else None, answer=Walk())
     from trt_anime.runtime.devices.cuda_device import CudaDevice

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trt_anime.errors import InputError
-from trt_anime.runtime import figures
+from trt_anime.runtime import made_up
 from trt_anime.runtime.annotation.networks import PictureEncoder, TextEncoder, unit
 from trt_anime.runtime.annotation.tools import Tools as Annotator
 from trt_anime.runtime.annotation.vocabulary import VOCABULARY, read_vocabulary
@@ -195,7 +195,7 @@ class _Lights:
         prompts = self._effects.prompts
         with self._waits.running("effects" if self._effects.method == "clipseg" else "detect", rgb):
             size = (rgb.shape[0], rgb.shape[1])
-            planes = np.stack([figures.glow_of(index + 16 * turn, size) for turn in range(len(prompts))])
+            planes = np.stack([made_up.glow_of(index + 16 * turn, size) for turn in range(len(prompts))])
         if self._effects.method == "grounded-sam":
             self._waits.run("image")
             for _ in prompts:
@@ -238,7 +238,7 @@ class _StandIns:
                 return asked.segment(frame, matte)
             with waits.running("segment", frame):
                 size = (frame.shape[0], frame.shape[1])
-                return found_of(matte_parts(figures.alpha_of(index, size) if matte is None else matte))
+                return found_of(matte_parts(made_up.alpha_of(index, size) if matte is None else matte))
 
         yield segment
 
@@ -267,7 +267,7 @@ class _StandIns:
 
         def painted(rgb: Pixels, hole: Pixels) -> Pixels:
             with waits.running("inpaint", rgb):
-                return figures.invented(rgb)
+                return made_up.invented(rgb)
 
         yield fill_simple if context.choices.plates.model == NONE else painted
 

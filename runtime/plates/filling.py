@@ -12,7 +12,7 @@ from trt_anime.runtime.plates.layout import corners_of
 from trt_anime.runtime.plates.plate import Plate
 from trt_anime.runtime.plates.sampling import mapped
 from trt_anime.runtime.plates.seen import Floats
-from trt_anime.runtime.plates.smooth import smoothly_filled
+from trt_anime.runtime.plates.smooth import plainly_filled, smoothly_filled
 from trt_anime.runtime.plates.warping import Window
 
 Mask = NDArray[np.bool_]
@@ -44,9 +44,8 @@ def filled(plate: Plate, fill: Fill, places: Mask | None = None) -> Plate:
     hole = plate.seen == 0
     if not hole.any():
         return plate
+    canvas = plainly_filled(plate.canvas, hole)
     known = (~hole).astype(np.float32)
-    plain = smoothly_filled(plate.canvas.astype(np.float32), known)
-    canvas = np.where(hole[..., None], np.clip(np.rint(plain), 0, 255).astype(np.uint8), plate.canvas)
     wanted = hole & _shown(plate)
     if places is not None:
         wanted &= places

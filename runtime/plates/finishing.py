@@ -5,16 +5,14 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from trt_anime.runtime.media.frames import Pixels
 from trt_anime.runtime.plates.filling import Fill, Mask, filled
 from trt_anime.runtime.plates.joining import COVERS, Pair
 from trt_anime.runtime.plates.layout import layout_of
 from trt_anime.runtime.plates.motions import Motions
 from trt_anime.runtime.plates.plate import Plate
 from trt_anime.runtime.plates.sampling import mapped
-from trt_anime.runtime.plates.seen import Floats
 from trt_anime.runtime.plates.sheets import Sheet
-from trt_anime.runtime.plates.smooth import smoothly_filled
+from trt_anime.runtime.plates.smooth import plainly_filled, smoothly_filled
 from trt_anime.runtime.plates.warping import to_canvas, window_of
 
 _ALL = 250
@@ -88,12 +86,4 @@ def _composed(plate: Plate) -> Plate:
             moved = to_canvas(plane, matrix, window, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE)
             cv2.copyTo(moved, closer, target[window])
     seen = np.where(seen >= _ALL, np.uint8(255), np.uint8(0))
-    return replace(plate, canvas=_continued(canvas, nearest), seen=seen)
-
-
-def _continued(canvas: Pixels, nearest: Floats) -> Pixels:
-    never = np.isinf(nearest)
-    if not never.any():
-        return canvas
-    plain = smoothly_filled(canvas.astype(np.float32), (~never).astype(np.float32))
-    return np.where(never[..., None], np.clip(np.rint(plain), 0, 255).astype(np.uint8), canvas)
+    return replace(plate, canvas=plainly_filled(canvas, np.isinf(nearest)), seen=seen)

@@ -15,7 +15,7 @@ from trt_anime.runtime.plates.plate import Plate
 from trt_anime.runtime.plates.pulling import near_of
 from trt_anime.runtime.plates.seen import Floats, Frames, Seen, visible
 from trt_anime.runtime.plates.sheets import Sheet, laid_over, straight
-from trt_anime.runtime.plates.smooth import smoothly_filled
+from trt_anime.runtime.plates.smooth import plainly_filled
 from trt_anime.runtime.plates.warping import from_canvas, to_canvas, window_of
 
 Cover = Callable[[Seen], Pixels]
@@ -91,7 +91,9 @@ def joined(frames: Frames, near: Motions, far: Motions, cover: Cover, rounds: in
     pair: Pair | None = None
     for _ in range(rounds):
         uncovered = partial(_covered, frames, cover if pair is None else pair.cover)
-        behind = _continued(gathered(uncovered, far))
+        behind = gathered(uncovered, far)
+        # Its holes stay marked as holes.
+        behind = replace(behind, canvas=plainly_filled(behind.canvas, behind.seen == 0))
         pair = Pair(behind, near_of(frames, near, layout, behind, pair.near if pair else None))
     assert pair is not None
     return _sharpened(frames, near, pair)
@@ -99,16 +101,6 @@ def joined(frames: Frames, near: Motions, far: Motions, cover: Cover, rounds: in
 
 def _covered(frames: Frames, cover: Cover) -> Iterator[Seen]:
     return (replace(seen, covered=cover(seen)) for seen in frames())
-
-
-def _continued(far: Plate) -> Plate:
-    """With holes filled plainly, but still marked as holes."""
-    hole = far.seen == 0
-    if not hole.any():
-        return far
-    plain = smoothly_filled(far.canvas.astype(np.float32), (~hole).astype(np.float32))
-    filled = np.clip(np.rint(plain), 0, 255).astype(np.uint8)
-    return replace(far, canvas=np.where(hole[..., None], filled, far.canvas))
 
 
 def _sharpened(frames: Frames, motions: Motions, pair: Pair) -> Pair:

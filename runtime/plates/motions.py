@@ -43,11 +43,6 @@ class Motions:
         return replace(self, frames=self.frames[places], **arrays)
 
 
-def motions_of(frames: Frames) -> Motions:
-    """As `followed`, only the motions."""
-    return followed(frames)[0]
-
-
 def followed(frames: Frames) -> tuple[Motions, float]:
     """Register a shot's frames on each other, in one pass over them; at least one frame.
 

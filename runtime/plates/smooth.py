@@ -2,7 +2,9 @@
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
+from trt_anime.runtime.media.frames import Pixels
 from trt_anime.runtime.plates.seen import Floats
 
 
@@ -23,3 +25,11 @@ def smoothly_filled(picture: Floats, known: Floats) -> Floats:
     coarse = smoothly_filled(np.asarray(below, np.float32), np.minimum(weight * 4, 1).astype(np.float32))
     up = cv2.resize(coarse, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR).reshape(picture.shape)
     return np.asarray(picture * share + up * (1 - share), np.float32)
+
+
+def plainly_filled(canvas: Pixels, hole: NDArray[np.bool_]) -> Pixels:
+    """uint8 [h,w,3]: the canvas, and in its holes, bool [h,w], what is around them."""
+    if not hole.any():
+        return canvas
+    plain = smoothly_filled(canvas.astype(np.float32), (~hole).astype(np.float32))
+    return np.where(hole[..., None], np.clip(np.rint(plain), 0, 255).astype(np.uint8), canvas)

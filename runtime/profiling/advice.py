@@ -1,8 +1,8 @@
 """What bounds a run and what to do about it: rules as data."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from trt_anime.runtime.pipeline import recorder
 from trt_anime.runtime.profiling.spans import STAGE
@@ -38,12 +38,26 @@ class Seen:
     clip: str
 
 
-@dataclass(frozen=True)
-class Rule:
-    """A sentence for those runs that `when` is true of; braces name fields of `Seen`."""
+S = TypeVar("S")
 
-    when: Callable[[Seen], bool]
+
+@dataclass(frozen=True)
+class Rule(Generic[S]):
+    """A sentence for those runs that `when` is true of; braces name fields of what it looks at."""
+
+    when: Callable[[S], bool]
     words: str
+
+
+def told(rules: Iterable[Rule[S]], seen: S, words: Mapping[str, Any]) -> list[str]:
+    """The sentences that are true, `words` put in for the braces."""
+    return [rule.words.format(**words) for rule in rules if rule.when(seen)]
+
+
+OTHERS = (
+    "Other programs kept {others:.1f} cores busy meanwhile: measure again on an idle machine before "
+    "acting on these figures."
+)
 
 
 # A resource that is busy less than this isn't the limit.
@@ -60,12 +74,8 @@ HEADLINES = {
     "latency": "Nothing is saturated: the busiest part works {busy:.0%} of the time, the rest is waiting.",
 }
 
-RULES = (
-    Rule(
-        lambda seen: seen.others > 0.1 * seen.cores,
-        "Other programs kept {others:.1f} cores busy meanwhile: measure again on an idle machine before "
-        "acting on these figures.",
-    ),
+RULES: tuple[Rule[Seen], ...] = (
+    Rule(lambda seen: seen.others > 0.1 * seen.cores, OTHERS),
     Rule(
         lambda seen: seen.bound == "compute" and seen.device == "cpu" and seen.precision == "fp32",
         "Calibrate for INT8: `trt-anime calibrate {model} --frames {clip} --precision int8`. It is used by "
@@ -137,7 +147,7 @@ def verdict(seen: Seen) -> dict[str, Any]:
         "bound": seen.bound,
         "busy": round(seen.busy, 4),
         "headline": HEADLINES[seen.bound].format(**words),
-        "next": [rule.words.format(**words) for rule in RULES if rule.when(seen)],
+        "next": told(RULES, seen, words),
     }
 
 

@@ -77,6 +77,14 @@ def test_the_reader_gives_what_is_there(tmp_path: Path, name: str) -> None:
     assert not isinstance(error, InputError)
 
 
+def require_equal(found: list[Frame], expected: list[Frame]) -> None:
+    """Stamps and pixels."""
+    assert [frame.stamp for frame in found] == [frame.stamp for frame in expected]
+    for frame, same in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(frame.rgb, same.rgb)
+        np.testing.assert_array_equal(frame.deep, same.deep)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_start_in_the_middle_changes_nothing(tmp_path: Path, name: str) -> None:
     clip = awkward(name, tmp_path)
@@ -86,10 +94,7 @@ def test_a_start_in_the_middle_changes_nothing(tmp_path: Path, name: str) -> Non
         with open_source(clip.path, deep=True) as later:
             later.start_at(start)
             found, error = collected(later)
-        assert [frame.stamp for frame in found] == [frame.stamp for frame in whole[start:]]
-        for frame, same in zip(found, whole[start:], strict=True):
-            np.testing.assert_array_equal(frame.rgb, same.rgb)
-            np.testing.assert_array_equal(frame.deep, same.deep)
+        require_equal(found, whole[start:])
         assert later.notices == source.notices
         assert str(error) == str(broken)
 
@@ -106,10 +111,7 @@ def test_a_start_at_a_landmark_changes_nothing(
         with open_source(clip.path, deep=True, landmarks=source.landmarks) as later:
             later.start_at(start)
             found, error = collected(later)
-        assert [frame.stamp for frame in found] == [frame.stamp for frame in whole[start:]]
-        for frame, same in zip(found, whole[start:], strict=True):
-            np.testing.assert_array_equal(frame.rgb, same.rgb)
-            np.testing.assert_array_equal(frame.deep, same.deep)
+        require_equal(found, whole[start:])
         assert (error is None) or str(error) == str(broken)
 
 

@@ -1,12 +1,12 @@
 """`trt-anime convert`: what people do next with a run's layers."""
 
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from trt_anime.cli.progress import note, progress
 from trt_anime.errors import InputError
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def convert(
         else:
             said = _videos(results, output, to.value, threads or usable_cores(), overwrite)
     except KeyboardInterrupt:
-        _notify("interrupted: nothing is left half-written")
+        note("interrupted: nothing is left half-written")
         raise typer.Exit(130) from None
     print(said)
 
@@ -101,7 +101,7 @@ def _kohya(results: "Results", output: Path, options: "TrainingOptions", overwri
 
     with _progress("training set", 2 * results.frames) as advance:
         counts = write_training_set(
-            results, output, options, overwrite=overwrite, notify=_notify, advance=advance
+            results, output, options, overwrite=overwrite, notify=note, advance=advance
         )
     made = ", ".join(f"{count} of {name}" for name, count in counts.items())
     return f"{output / 'dataset.toml'}: {sum(counts.values())} pictures ({made})"
@@ -111,7 +111,7 @@ def _coco(results: "Results", output: Path, overwrite: bool) -> str:
     from trt_anime.runtime.delivery.coco import FILE_NAME, write_coco
 
     with _progress("masks", results.frames) as advance:
-        count = write_coco(results, output, overwrite=overwrite, notify=_notify, advance=advance)
+        count = write_coco(results, output, overwrite=overwrite, notify=note, advance=advance)
     return f"{output / FILE_NAME}: {count} masks in {results.frames} frames"
 
 
@@ -128,7 +128,7 @@ def _preview(results: "Results", output: Path, threads: int, overwrite: bool) ->
 
     with _progress("preview", results.frames) as advance:
         made = write_previews(
-            results, output, threads=threads, overwrite=overwrite, notify=_notify, advance=advance
+            results, output, threads=threads, overwrite=overwrite, notify=note, advance=advance
         )
     return "\n".join(str(path) for path in made)
 
@@ -139,7 +139,7 @@ def _videos(results: "Results", output: Path, format: str, threads: int, overwri
 
     check_files(outputs_of(results, output, format), overwrite=overwrite)
     with _progress("layers", work_of(results)) as advance:
-        made = pack(results, output, format, threads=threads, notify=_notify, advance=advance)
+        made = pack(results, output, format, threads=threads, notify=note, advance=advance)
     return "\n".join(f"{path}: {results.frames} frames" for path in made)
 
 
@@ -151,10 +151,4 @@ def _numbers(text: str) -> list[int]:
 
 
 def _progress(title: str, total: int) -> "AbstractContextManager[Advance]":
-    from trt_anime.cli.progress import progress
-
     return progress(title, total=total, unit="frame")
-
-
-def _notify(sentence: str) -> None:
-    print(f"note: {sentence}", file=sys.stderr, flush=True)

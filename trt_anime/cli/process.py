@@ -1,12 +1,12 @@
 """`trt-anime process`."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from trt_anime.cli import asked
+from trt_anime.cli.progress import board, note, progress
 from trt_anime.errors import InputError
 
 if TYPE_CHECKING:
@@ -79,11 +79,11 @@ def process(
             "resume": resume,
             "overwrite": overwrite,
         }
-        wanted = asked.stages_asked(stages, start_stage, end_stage, settings, graph=graph, notify=_notify)
+        wanted = asked.stages_asked(stages, start_stage, end_stage, settings, graph=graph, notify=note)
         print(_processed(settings, {**run, "stages": wanted}, graph))
     except KeyboardInterrupt:
         kept = f"finished work is kept in {output}; --resume goes on with it"
-        _notify(f"interrupted: {kept if output.exists() else 'nothing was written yet'}")
+        note(f"interrupted: {kept if output.exists() else 'nothing was written yet'}")
         raise typer.Exit(130) from None
 
 
@@ -92,7 +92,6 @@ def _processed(settings: "Settings", run: dict[str, Any], graph: Path | None) ->
     from functools import partial
 
     from trt_anime.cli.choosing import choices_of, files_of, options_of
-    from trt_anime.cli.progress import board
 
     options = options_of(settings, **run)
     if asked.is_frame_by_frame(options, graph):
@@ -112,19 +111,14 @@ def _processed(settings: "Settings", run: dict[str, Any], graph: Path | None) ->
 
 def _frame_by_frame(options: "ProcessOptions", settings: "Settings", graph: Path | None) -> str:
     """Stage 2a alone, which needs no other."""
-    from trt_anime.cli.progress import progress
     from trt_anime.runtime.process import process_clip
 
     def track(total: int | None) -> "AbstractContextManager[Advance]":
         return progress("frames", total=total, unit="frame")
 
     return _summary(
-        process_clip(options, graph=asked.graph_asked(settings, graph), notify=_notify, track=track)
+        process_clip(options, graph=asked.graph_asked(settings, graph), notify=note, track=track)
     )
-
-
-def _notify(sentence: str) -> None:
-    print(f"note: {sentence}", file=sys.stderr, flush=True)
 
 
 def _predicted(record: "ChainRecord") -> list[str]:

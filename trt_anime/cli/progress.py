@@ -33,6 +33,11 @@ class Board(Protocol):
         ...
 
 
+def note(sentence: str) -> None:
+    """Print what the user should see beside the result."""
+    print(f"note: {sentence}", file=sys.stderr, flush=True)
+
+
 @contextmanager
 def board(*, keep: bool = False) -> Iterator[Board]:
     """Show works one below the other while they are tracked; with `keep`, until all have ended."""

@@ -1,7 +1,6 @@
 """`trt-anime search`."""
 
 import json
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from trt_anime.cli.progress import note
 from trt_anime.errors import InputError, MissingError
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def _by_text(annotation: "Annotation", text: str, top: int) -> "tuple[list[Hit],
         embeddings = _embeddings(annotation, "clip")
         vector = _vector_of_text(embeddings, text)
     except MissingError as error:
-        _notify(f"looked for the words in tags and captions only: {error}")
+        note(f"looked for the words in tags and captions only: {error}")
         return by_words(annotation.folder, text, top), "words"
     return _nearest(annotation, embeddings, vector, top), embeddings.model
 
@@ -76,7 +76,7 @@ def _by_image(annotation: "Annotation", image: Path, top: int) -> "tuple[list[Hi
             missing.append(str(error))
             continue
         for sentence in missing:
-            _notify(f"looked with {embeddings.model} instead: {sentence}")
+            note(f"looked with {embeddings.model} instead: {sentence}")
         return _nearest(annotation, embeddings, vector, top), embeddings.model
     raise MissingError("; ".join(missing))
 
@@ -96,7 +96,7 @@ def _nearest(
     from trt_anime.runtime.annotation.search import by_vector
     from trt_anime.runtime.cores import usable_cores
 
-    return by_vector(annotation.folder, embeddings, vector, top, threads=usable_cores(), notify=_notify)
+    return by_vector(annotation.folder, embeddings, vector, top, threads=usable_cores(), notify=note)
 
 
 def _vector_of_text(embeddings: "Embeddings", text: str) -> "Vectors":
@@ -212,7 +212,3 @@ def _clock(seconds: float) -> str:
     thousandths = round(max(0.0, seconds) * 1000)
     minutes, rest = divmod(thousandths, 60_000)
     return f"{minutes // 60}:{minutes % 60:02d}:{rest / 1000:06.3f}"
-
-
-def _notify(sentence: str) -> None:
-    print(f"note: {sentence}", file=sys.stderr, flush=True)

@@ -1,9 +1,10 @@
 """What takes a run's time and what to do about it: rules as data, each true of what was measured."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from trt_anime.runtime.profiling.advice import OTHERS, Rule, told
 from trt_anime.runtime.profiling.chain.stacks import Seen as Stack
 
 
@@ -56,14 +57,6 @@ class Seen:
     clip: str
 
 
-@dataclass(frozen=True)
-class Rule:
-    """A sentence for those runs that `when` is true of; braces name fields of `Seen`."""
-
-    when: Callable[[Seen], bool]
-    words: str
-
-
 _WORTH = 0.08  # of a run's time: less isn't worth a sentence
 _MOST = 0.25
 
@@ -83,12 +76,8 @@ _PARTS = {
     "": "nothing",
 }
 
-RULES = (
-    Rule(
-        lambda seen: seen.others > 0.1 * seen.cores,
-        "Other programs kept {others:.1f} cores busy meanwhile: measure again on an idle machine before "
-        "acting on these figures.",
-    ),
+RULES: tuple[Rule[Seen], ...] = (
+    Rule(lambda seen: seen.others > 0.1 * seen.cores, OTHERS),
     Rule(
         lambda seen: seen.views >= _WORTH,
         "Drawing the plate as each frame shows it took {views:.0%} of the time: `--plate shot` keeps one "
@@ -157,7 +146,7 @@ def verdict(facts: Mapping[str, Any], stacks: Mapping[Stack, float]) -> dict[str
         "bound": seen.top,
         "busy": seen.top_share,
         "headline": HEADLINE.format(**words),
-        "next": [rule.words.format(**words) for rule in RULES if rule.when(seen)],
+        "next": told(RULES, seen, words),
     }
 
 

@@ -33,7 +33,10 @@ _RUNTIME = Path(__file__).parents[2]  # the folder of `runtime`, in a checkout o
 _WAITS = ("threading.py", "queue.py", "concurrent/futures/thread.py", "concurrent/futures/_base.py")
 # Loops of threads that stand in a queue's own code, which leaves no frame, while there is nothing to do.
 _IDLE = ("devices/schedule.py _run", "pipeline/flow.py _take_all")
-_EVERY_PASS = ("passes/run.py", "passes/streams.py", "passes/context.py", "passes/networks.py")
+_EVERY_PASS = tuple(
+    f"passes/{name}.py"
+    for name in ("run", "lanes", "side_by_side", "streams", "context", "networks", "counting")
+)
 
 # File or folder below `runtime`, function (any, if empty) -> what a thread does that has it on its stack.
 # The first that is found holds: a picture is encoded in order to be written.

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from samples import oracle
 from samples.film import FilmOptions, write_film
-from samples.oracle import PROMPT, Oracle
+from samples.oracle import Oracle, no_files
 from samples.scene import Scene, SceneOptions
 from trt_anime.runtime.options import ProcessOptions
-from trt_anime.runtime.passes.choices import NONE, PRESETS, Choices
-from trt_anime.runtime.passes.networks import ModelFiles
+from trt_anime.runtime.passes.choices import Choices
 from trt_anime.runtime.passes.record import ChainRecord
 from trt_anime.runtime.passes.run import process_chain
 from trt_anime.runtime.passes.tools import Tools
@@ -20,13 +20,7 @@ from trt_anime.runtime.passes.tools import Tools
 FRAMES = 24
 ALL = ("1", "2a", "2b", "2c", "3", "4")
 
-_FAST = PRESETS["fast"]
-CHOICES = replace(
-    _FAST,
-    segmentation=replace(_FAST.segmentation, method="matte", model=NONE, key_every=4),
-    effects=replace(_FAST.effects, prompts=(PROMPT,)),
-    plates=replace(_FAST.plates, model=NONE),
-)
+CHOICES = replace(oracle.CHOICES, segmentation=replace(oracle.CHOICES.segmentation, key_every=4))
 
 
 @dataclass(frozen=True)
@@ -53,10 +47,6 @@ class Film:
         return process_chain(
             wanted, choices, files=no_files, tools=tools or self.oracle.tools(), notify=notify
         )
-
-
-def no_files(model: str) -> ModelFiles:
-    raise AssertionError(f"nobody needs the files of {model}")
 
 
 @pytest.fixture(scope="session")

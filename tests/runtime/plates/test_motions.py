@@ -8,7 +8,7 @@ import pytest
 
 from tests.runtime.plates.shoots import SIZE, Shoot, camera
 from trt_anime.runtime.plates.aligning import corners_apart
-from trt_anime.runtime.plates.motions import Motions, motions_of
+from trt_anime.runtime.plates.motions import Motions, followed
 from trt_anime.runtime.plates.seen import Matrix, Seen
 
 FRAMES = 10
@@ -30,7 +30,7 @@ def error(motions: Motions, cameras: tuple[Matrix, ...]) -> float:
 
 @pytest.mark.parametrize("noise", [0.0, 3.0])
 def test_a_camera_that_stands_still_is_exactly_the_identity(noise: float) -> None:
-    motions = motions_of(Shoot(STILL, noise=noise).frames)
+    motions = followed(Shoot(STILL, noise=noise).frames)[0]
     assert (motions.matrices == np.eye(3)).all()
     assert (motions.gains == 1).all() and (motions.offsets == 0).all()
     assert (motions.sure == 1).all()
@@ -38,7 +38,7 @@ def test_a_camera_that_stands_still_is_exactly_the_identity(noise: float) -> Non
 
 def test_a_pan_by_whole_pixels_is_found_exactly() -> None:
     cameras = tuple(camera(500.5 + 3 * step, 300.5 + step) for step in range(FRAMES))
-    motions = motions_of(Shoot(cameras).frames)
+    motions = followed(Shoot(cameras).frames)[0]
     assert error(motions, cameras) == 0
 
 
@@ -55,27 +55,27 @@ def test_a_pan_by_whole_pixels_is_found_exactly() -> None:
     ids=["pan", "fast pan", "shake", "zoom in", "zoom out", "turn"],
 )
 def test_moves_are_found_behind_a_walker(cameras: tuple[Matrix, ...], limit: float) -> None:
-    motions = motions_of(Shoot(cameras, share=0.3).frames)
+    motions = followed(Shoot(cameras, share=0.3).frames)[0]
     assert error(motions, cameras) < limit
     assert motions.sure.min() > 0.5
 
 
 def test_compression_and_a_walker_over_two_fifths_of_the_picture_do_not_drag_the_plate() -> None:
-    motions = motions_of(Shoot(PAN, share=0.42, jpeg=85).frames)
+    motions = followed(Shoot(PAN, share=0.42, jpeg=85).frames)[0]
     assert error(motions, PAN) < 0.08
 
 
 def test_a_pan_there_and_back_ends_where_it_began() -> None:
     there = tuple(camera(300 + 41.7 * step, 300) for step in range(8))
     cameras = (*there, *reversed(there))
-    motions = motions_of(Shoot(cameras, share=0.15).frames)
+    motions = followed(Shoot(cameras, share=0.15).frames)[0]
     assert corners_apart(motions.matrices[-1], np.eye(3), SIZE) < 0.06
 
 
 def test_a_camera_that_jumps_back_is_found_again() -> None:
     there = tuple(camera(200.5 + 190 * step, 300.5) for step in range(6))
     cameras = (*there, camera(230.5, 330.5))
-    motions = motions_of(Shoot(cameras, share=0.1).frames)
+    motions = followed(Shoot(cameras, share=0.1).frames)[0]
     assert error(motions, cameras) < 0.1
     assert motions.sure.min() > 0
 
@@ -84,7 +84,7 @@ def test_flicker_is_told_from_stillness() -> None:
     def light(step: int) -> tuple[float, float]:
         return 1 + 0.06 * float(np.sin(2.1 * step)), 4 * float(np.cos(step))
 
-    motions = motions_of(Shoot(STILL, light=light).frames)
+    motions = followed(Shoot(STILL, light=light).frames)[0]
     assert (motions.matrices == np.eye(3)).all()
     true = np.array([light(step) for step in range(FRAMES)])
     relative = motions.gains[:, 0] * true[0, 0] / motions.gains[0, 0]
@@ -92,7 +92,7 @@ def test_flicker_is_told_from_stillness() -> None:
 
 
 def test_a_fade_keeps_its_brightest_light_for_the_plate() -> None:
-    motions = motions_of(Shoot(PAN, light=lambda step: (0.07 + 0.09 * step, 0.0)).frames)
+    motions = followed(Shoot(PAN, light=lambda step: (0.07 + 0.09 * step, 0.0)).frames)[0]
     known = motions.sure > 0
     assert known[2:].all()
     assert 0.9 < motions.gains[-1].mean() < 1.4
@@ -106,7 +106,7 @@ def test_a_frame_of_something_else_is_not_placed_by_guess() -> None:
         for number, seen in enumerate(shoot.frames()):
             yield other.seen(number) if number in (4, 5) else seen
 
-    sure = motions_of(frames).sure
+    sure = followed(frames)[0].sure
     assert (sure[4:6] == 0).all()
     assert (np.delete(sure, (4, 5)) > 0.9).all()
 
@@ -116,13 +116,13 @@ def test_nothing_is_sure_where_all_is_hidden() -> None:
         for number, seen in enumerate(Shoot(STILL).frames()):
             yield replace(seen, hidden=np.full(SIZE, 255, np.uint8)) if number == 3 else seen
 
-    motions = motions_of(frames)
+    motions = followed(frames)[0]
     assert motions.sure[3] == 0 and motions.sure[4] == 1
     assert (motions.matrices == np.eye(3)).all()
 
 
 def test_a_plain_wall_is_taken_to_stand_still() -> None:
     wall = np.full((*SIZE, 3), 128, np.uint8)
-    motions = motions_of(lambda: (Seen(n, wall, np.zeros(SIZE, np.uint8)) for n in range(3)))
+    motions = followed(lambda: (Seen(n, wall, np.zeros(SIZE, np.uint8)) for n in range(3)))[0]
     assert (motions.matrices == np.eye(3)).all()
     assert (motions.sure > 0).all() and (motions.sure < 0.5).all()

@@ -15,7 +15,7 @@ from trt_anime.runtime.plates.files import read_plate, write_plate
 from trt_anime.runtime.plates.filling import fill_simple, filled
 from trt_anime.runtime.plates.gathering import gathered
 from trt_anime.runtime.plates.making import plates_of
-from trt_anime.runtime.plates.motions import motions_of
+from trt_anime.runtime.plates.motions import followed
 from trt_anime.runtime.plates.plate import Plate
 from trt_anime.runtime.plates.seen import Frames, Seen
 
@@ -111,7 +111,7 @@ def test_a_missing_sheet_is_named(tmp_path: Path, plate: Plate) -> None:
 
 
 def single(frames: Frames) -> Plate:
-    return filled(gathered(frames, motions_of(frames)), fill_simple)
+    return filled(gathered(frames, followed(frames)[0]), fill_simple)
 
 
 def same(one: Plate, other: Plate) -> bool:

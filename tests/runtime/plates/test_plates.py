@@ -11,7 +11,7 @@ from trt_anime.runtime.plates.filling import fill_simple, filled
 from trt_anime.runtime.plates.gathering import gathered
 from trt_anime.runtime.plates.layout import LARGEST
 from trt_anime.runtime.plates.making import plates_of
-from trt_anime.runtime.plates.motions import motions_of
+from trt_anime.runtime.plates.motions import followed
 from trt_anime.runtime.plates.plate import Plate
 from trt_anime.runtime.plates.seen import Seen
 
@@ -81,7 +81,7 @@ def test_somebody_whom_the_matte_missed_does_not_stay_on_the_plate() -> None:
             for n, seen in enumerate(shoot.frames())
         ]
 
-    plate = gathered(lambda: iter(frames()), motions_of(lambda: iter(frames())))
+    plate = gathered(lambda: iter(frames()), followed(lambda: iter(frames()))[0])
     assert psnr(plate.canvas, shoot.plate(0), plate.seen > 0) > 38
 
 
@@ -90,7 +90,7 @@ def test_holes_are_what_no_frame_shows() -> None:
     standing[40:120, 100:180] = 255
     shoot = Shoot(STILL, share=0)
     plate = gathered(
-        lambda: (Seen(n, s.rgb, standing) for n, s in enumerate(shoot.frames())), motions_of(shoot.frames)
+        lambda: (Seen(n, s.rgb, standing) for n, s in enumerate(shoot.frames())), followed(shoot.frames)[0]
     )
     assert (plate.holes(0)[standing > 0] == 255).all()
     wider = cv2.dilate(standing, np.ones((9, 9), np.uint8))
@@ -111,7 +111,7 @@ def test_filling_leaves_what_was_seen_and_has_no_seam() -> None:
     def frames() -> "list[Seen]":
         return [Seen(0, picture, hidden)]
 
-    plate = gathered(lambda: iter(frames()), motions_of(lambda: iter(frames())))
+    plate = gathered(lambda: iter(frames()), followed(lambda: iter(frames()))[0])
     whole = filled(plate, biased)
     assert (whole.canvas[plate.seen > 0] == slope[plate.seen > 0]).all()
     assert (whole.seen == plate.seen).all()
@@ -145,7 +145,7 @@ def test_a_shot_that_goes_too_far_is_cut_in_pieces_that_fit() -> None:
     cameras = tuple(at for number, row in enumerate(rows) for at in row[:: (-1) ** number])
     shoot = Shoot(cameras, share=0.0)
     with pytest.raises(InputError, match="more than one plate can hold"):
-        gathered(shoot.frames, motions_of(shoot.frames))
+        gathered(shoot.frames, followed(shoot.frames)[0])
     plates = list(plates_of(shoot.frames, fill_simple))
     assert len(plates) > 1
     assert [plate.piece for plate in plates] == list(range(1, len(plates) + 1))

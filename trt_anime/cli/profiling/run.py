@@ -1,12 +1,12 @@
 """`trt-anime profile CLIP -o DIR`."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from trt_anime.cli import asked
+from trt_anime.cli.progress import note, progress
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -74,7 +74,7 @@ def run(
             threads=threads,
         )
     except KeyboardInterrupt:
-        _notify("interrupted: nothing was written")
+        note("interrupted: nothing was written")
         raise typer.Exit(130) from None
     write_profile(output, profile)
     print(_summary(output, profile.facts))
@@ -111,7 +111,7 @@ def profiled_clip(
         found,
         input=source,
         output=output,
-        stages=asked.stages_asked(stages, start_stage, end_stage, found, graph=graph, notify=_notify),
+        stages=asked.stages_asked(stages, start_stage, end_stage, found, graph=graph, notify=note),
         allow_cpu_nodes=allow_cpu_nodes,
         latencies=latencies,
         limit=limit,
@@ -121,26 +121,18 @@ def profiled_clip(
         from trt_anime.runtime.profiling.profiled import profile_clip
 
         graph_of = asked.graph_asked(found, graph)
-        return profile_clip(options, graph=graph_of, runs=runs, notify=_notify, track=_frames)
+        return profile_clip(options, graph=graph_of, runs=runs, notify=note, track=_frames)
     from trt_anime.runtime.profiling.chain.profiled import profile_chain
 
-    return profile_chain(
-        options, choices_of(found), files=files_of, runs=runs, notify=_notify, track=_track
-    )
+    return profile_chain(options, choices_of(found), files=files_of, runs=runs, notify=note, track=_track)
 
 
 def _track(title: str, total: int | None) -> "AbstractContextManager[Advance]":
-    from trt_anime.cli.progress import progress
-
     return progress(title, total=total, unit="frame")
 
 
 def _frames(total: int | None) -> "AbstractContextManager[Advance]":
     return _track("frames", total)
-
-
-def _notify(sentence: str) -> None:
-    print(f"note: {sentence}", file=sys.stderr, flush=True)
 
 
 def _summary(folder: Path, facts: dict[str, Any]) -> str:

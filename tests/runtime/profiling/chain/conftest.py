@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from samples import oracle
 from samples.film import FilmOptions, write_film
-from samples.oracle import PROMPT, Oracle
+from samples.oracle import Oracle
 from samples.scene import Scene, SceneOptions
 from tests.runtime.pipeline.fakes import FakeSession, invert
 from trt_anime.runtime.characters.found import Found, Frame, Matte
 from trt_anime.runtime.media.frames import Pixels
 from trt_anime.runtime.options import ProcessOptions
 from trt_anime.runtime.passes import networks
-from trt_anime.runtime.passes.choices import NONE, PRESETS
 from trt_anime.runtime.passes.context import Context
 from trt_anime.runtime.passes.networks import ModelFiles
 from trt_anime.runtime.passes.segment import Segment
@@ -32,13 +32,7 @@ KEY_EVERY = 4
 STAGES = ("1", "2a", "2b", "2c", "3")
 SEGMENT_S, FILL_S = 0.005, 0.012
 
-_FAST = PRESETS["fast"]
-CHOICES = replace(
-    _FAST,
-    segmentation=replace(_FAST.segmentation, method="matte", model=NONE, key_every=KEY_EVERY),
-    effects=replace(_FAST.effects, prompts=(PROMPT,)),
-    plates=replace(_FAST.plates, model=NONE),
-)
+CHOICES = replace(oracle.CHOICES, segmentation=replace(oracle.CHOICES.segmentation, key_every=KEY_EVERY))
 
 Profiled = Callable[..., Profile]
 
