@@ -421,7 +421,7 @@ def test_an_interruption_keeps_what_was_found(reports: Path, capsys: pytest.Capt
 def test_make_hands_its_words_on() -> None:
     words = ["PARTS=soak parity", "AGAIN=1", "BUNDLE=/media/a b", "REPORTS=out"]
     done = subprocess.run(
-        ["make", "--dry-run", "gpu-check", *words],
+        ["make", "--dry-run", "--no-print-directory", "gpu-check", *words],
         cwd=gpu_check.ROOT,
         capture_output=True,
         text=True,
