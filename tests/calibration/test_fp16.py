@@ -12,9 +12,8 @@ from onnx import TensorProto
 
 from tests.calibration.small import Array, difference, examples, network, node, outputs, pictures, tokens
 from tests.engines.graphs import frames, half_graph, stage_graph
-from trt_anime.calibration import fp16
 from trt_anime.calibration.casting import element_types
-from trt_anime.calibration.fp16 import fp16_from_fp32, frames_that_fit, nodes_in_fp32
+from trt_anime.calibration.fp16 import fp16_from_fp32, nodes_in_fp32
 from trt_anime.calibration.parity import compare, run_with_onnxruntime
 from trt_anime.calibration.qdq import fp8_from_fp32, int8_from_fp32, values_to_calibrate
 from trt_anime.calibration.ranges import value_ranges
@@ -81,21 +80,6 @@ def test_values_above_512_stay_single_where_frames_are_given() -> None:
     assert {"net/scaled", "net/y"}.isdisjoint(kept)
     calm = [{"x": np.full((1, 32), 0.05, np.float32)}]
     assert nodes_in_fp32(fp16_from_fp32(model, inputs=calm)) == ()
-
-
-def test_autocast_gets_as_many_frames_as_memory_holds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """At full size, a network that follows objects has 15 GB of values a frame."""
-    model = pictures()
-    (inputs,) = examples(model, 1)
-    assert frames_that_fit(model, inputs) == 3
-    double = {name: np.repeat(array, 2, axis=0) for name, array in inputs.items()}
-    monkeypatch.setattr(fp16, "MOST_BYTES", 200_000)
-    assert (frames_that_fit(model, inputs), frames_that_fit(model, double)) == (2, 1)
-    monkeypatch.setattr(fp16, "MOST_BYTES", 10_000)
-    assert frames_that_fit(model, inputs) == 0
-    loud = {"x": np.full_like(inputs["x"], 1e4)}
-    assert fp16_from_fp32(model, inputs=[loud]) == fp16_from_fp32(model)
-    assert not model.graph.input[0].type.tensor_type.shape.dim[0].dim_value
 
 
 def test_inputs_and_outputs_stay_single() -> None:
