@@ -78,7 +78,7 @@ def test_every_picture_has_a_caption_and_a_mask_of_its_size(
 
 @pytest.mark.parametrize("resolution", [200, 768, 1500])
 def test_buckets_hold_every_resolution(run: Run, out: Path, resolution: int) -> None:
-    """The trainer asserts it; left out, its bounds are 256 and 1024. They have to be multiples of the step."""
+    """The trainer asserts it; left out, its bounds are 256 and 1024. Both are multiples of the step."""
     write_training_set(run[0], out, replace(SMALL, resolution=resolution))
     (dataset,) = tomllib.loads((out / "dataset.toml").read_text(encoding="utf-8"))["datasets"]
     least, most = (dataset.get(f"{bound}_bucket_reso") for bound in ("min", "max"))
