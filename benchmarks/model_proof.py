@@ -23,6 +23,7 @@ from trt_anime.engines.targets import targets_from_names
 from trt_anime.errors import TrtAnimeError
 from trt_anime.export import catalogue, graphs
 from trt_anime.hollow import weight_files
+from trt_anime.stage import NETWORK
 from trt_anime.typed import TypedGraph
 
 CLIP = Path(__file__).parents[1] / "samples" / "first_light.mp4"
@@ -131,6 +132,8 @@ def _built(model: str, path: Path, precision: Precision) -> dict[str, Any]:
 def _half(path: Path, work: Work) -> tuple[HalfProof, TypedGraph | None]:
     if path.stat().st_size > _TYPED_BYTES:
         return HalfProof(error="too large for one ONNX file, so it isn't typed"), None
+    if not _has_network(path):
+        return HalfProof(error="no network in it, stays FP32"), None
     try:
         typed = work.typed(path, "fp16", "tensorrt")
     except TrtAnimeError as error:
@@ -141,6 +144,11 @@ def _half(path: Path, work: Work) -> tuple[HalfProof, TypedGraph | None]:
     if worst is None:
         return HalfProof(passed=record.parity.passed, kept=kept), typed
     return HalfProof(worst.name, worst.value, worst.limit, worst.unit, record.parity.passed, kept), typed
+
+
+def _has_network(path: Path) -> bool:
+    nodes = onnx.load(path, load_external_data=False).graph.node
+    return any(node.name.startswith(NETWORK) for node in nodes)
 
 
 def _latency_s(path: Path, work: Work) -> float:

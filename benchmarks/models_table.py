@@ -98,7 +98,7 @@ def _graphs(models: list[dict[str, Any]]) -> str:
         [
             name,
             f"{graph['parameters'] / 1e6:.1f}",
-            graph["difference"] or NONE,
+            graph["difference"] or (NONE if graph["parameters"] else "no weights: by its tests"),
             f"{graph['size_bytes'] / 1e6:.1f}",
             f"{1000 * graph['latency_s']:.0f}",
         ]
