@@ -3,7 +3,7 @@
 import json
 
 from benchmarks.models import FINDINGS, MODELS, TABLE, merged
-from benchmarks.models_table import document
+from benchmarks.models_table import document, folded
 from trt_anime.export.catalogue import CATALOGUE
 
 
@@ -77,6 +77,31 @@ def test_each_finding_has_its_cell() -> None:
     built = ["it has no such product", *["–"] * 2, "4.2 / 12.3", *["–"] * 2]  # noqa: RUF001
     assert f"| toy key | fp16 | {' | '.join(built)} |" in text
     assert "**toy merge**: `frame uint8[batch,height,width,3]` → `key float32[10,4]`" in text
+
+
+def test_what_differs_in_its_number_alone_is_one_entry() -> None:
+    pairs = [f"{name}_{number} float32[1,4]" for number in range(12) for name in ("key", "value")]
+    assert folded(["tokens int32[1]", *pairs, "length int32[1]"]) == [
+        "tokens int32[1]",
+        "key_0 … key_11 float32[1,4]",
+        "value_0 … value_11 float32[1,4]",
+        "length int32[1]",
+    ]
+
+
+def test_what_differs_in_more_than_a_number_is_told_apart() -> None:
+    few = ["f_0 float32[1]", "f_1 float32[1]"]
+    shapes = [
+        "a_0 float32[1]",
+        "a_1 float32[2]",
+        "a_2 float16[1]",
+        "f4 int64[1]",
+        "f8 int64[1]",
+        "f16 int64[1]",
+    ]
+    gap = ["b_1 int64[1]", "b_2 int64[1]", "b_4 int64[1]"]
+    assert folded([*few, *shapes, *gap]) == [*few, *shapes, *gap]
+    assert folded(["c_1 int64[1]", "c_2 int64[1]", "c_3 int64[1]"]) == ["c_1 … c_3 int64[1]"]
 
 
 def test_engines_built_anew_take_the_place_of_the_old() -> None:
