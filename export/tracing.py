@@ -4,6 +4,7 @@ import contextlib
 import gc
 import io
 import logging
+import secrets
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -85,7 +86,7 @@ def model_of(program: torch.onnx.ONNXProgram) -> onnx.ModelProto:
 
 def _put_aside(graph: ir.Graph, folder: Path) -> None:
     """Write large weights to a file of their own, one at a time. Raises OutputError."""
-    path = folder / f"{sum(1 for _ in folder.iterdir())}.weights"
+    path = folder / f"{secrets.token_hex(6)}.weights"
     try:
         with path.open("wb") as file:
             for value in graph.initializers.values():
