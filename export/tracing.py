@@ -8,6 +8,7 @@ import secrets
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import onnx
 import onnx_ir as ir
@@ -90,7 +91,7 @@ def _put_aside(graph: ir.Graph, folder: Path) -> None:
     try:
         with path.open("wb") as file:
             for value in graph.initializers.values():
-                tensor = value.const_value
+                tensor: Any = value.const_value  # its protocol lacks what all of its classes have
                 if tensor is None or tensor.nbytes <= LARGE_BYTES:
                     continue
                 offset = to_next_page(file)
@@ -100,7 +101,7 @@ def _put_aside(graph: ir.Graph, folder: Path) -> None:
                     offset,
                     tensor.nbytes,
                     tensor.dtype,
-                    shape=ir.Shape(tensor.shape),
+                    shape=tensor.shape,
                     name=tensor.name or "",
                     base_dir=folder,
                 )
