@@ -29,7 +29,7 @@ def write_graph(model: onnx.ModelProto, path: Path) -> None:
 
 def _size_of(tensor: onnx.TensorProto) -> int:
     if not is_aside(tensor):
-        return tensor.ByteSize()
+        return int(tensor.ByteSize())
     first, head, last = _around_values(tensor)
     return len(first) + len(head) + size_aside(tensor) + len(last)
 
