@@ -2,6 +2,11 @@
 
     python -m benchmarks.models [NAME...]
 
+One is measured with fewer layers than it has, as its name says; whole, its export and comparison need 10 GB
+of memory and 30 of disk, its engines more memory than most machines have:
+
+    python -m benchmarks.models blip2-opt-2.7b --no-engines
+
 Each model in a process of its own, which leaves its findings in docs/models.json; models that aren't named
 keep the ones they have. Where a registry has no weights, random ones in the published layout go through the
 same import and export. Needs no GPU, hours for all of them, and ten gigabytes of disk.
@@ -19,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import machine, records
+from benchmarks.model_rows import SHORTENED, add_shortened
 from benchmarks.subjects import SUBJECTS
 from trt_anime.export import catalogue
 from trt_anime.files import write_text
@@ -52,9 +58,8 @@ MODELS = (
     "r50-aot-l",
     "r50-deaot-l",
     "blip-base",
-    "blip2-opt-2.7b",
+    SHORTENED,
 )
-
 
 # In processes of their own, which end with their memory.
 _STEPS = {"export": ("weights", "export", "comparison"), "engines": ("engines",)}
@@ -65,6 +70,7 @@ _PACKAGES = ("trt-anime", "onnxruntime", "torch", "transformers", "nvidia-modelo
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     given = _parser().parse_args(arguments)
+    add_shortened()
     if given.step:
         return _step(given)
     failed = [name for name in given.names or MODELS if not _proved(name, given)]

@@ -1,10 +1,22 @@
 """The table of models is what was found, and nothing else."""
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
+import pytest
+
+from benchmarks.model_export import checkpoint_bytes
+from benchmarks.model_rows import SHORTENED, add_shortened
+from benchmarks.model_weights import bring_weights
 from benchmarks.models import FINDINGS, MODELS, TABLE, merged
-from benchmarks.models_table import document
+from benchmarks.models_table import document, folded
+from tests.caption.small import row as small
+from trt_anime.export import catalogue
+from trt_anime.export.caption.synthetic import published_shapes
+from trt_anime.export.caption.weights import Checkpoint
 from trt_anime.export.catalogue import CATALOGUE
+from trt_anime.export.recipes.caption import Captioning
 
 
 def engine(target: str, error: str = "") -> dict[str, object]:
@@ -79,6 +91,31 @@ def test_each_finding_has_its_cell() -> None:
     assert "**toy merge**: `frame uint8[batch,height,width,3]` → `key float32[10,4]`" in text
 
 
+def test_what_differs_in_its_number_alone_is_one_entry() -> None:
+    pairs = [f"{name}_{number} float32[1,4]" for number in range(12) for name in ("key", "value")]
+    assert folded(["tokens int32[1]", *pairs, "length int32[1]"]) == [
+        "tokens int32[1]",
+        "key_0 … key_11 float32[1,4]",
+        "value_0 … value_11 float32[1,4]",
+        "length int32[1]",
+    ]
+
+
+def test_what_differs_in_more_than_a_number_is_told_apart() -> None:
+    few = ["f_0 float32[1]", "f_1 float32[1]"]
+    shapes = [
+        "a_0 float32[1]",
+        "a_1 float32[2]",
+        "a_2 float16[1]",
+        "f4 int64[1]",
+        "f8 int64[1]",
+        "f16 int64[1]",
+    ]
+    gap = ["b_1 int64[1]", "b_2 int64[1]", "b_4 int64[1]"]
+    assert folded([*few, *shapes, *gap]) == [*few, *shapes, *gap]
+    assert folded(["c_1 int64[1]", "c_2 int64[1]", "c_3 int64[1]"]) == ["c_1 … c_3 int64[1]"]
+
+
 def test_engines_built_anew_take_the_place_of_the_old() -> None:
     rows = [graph("key"), graph("merge")]
     key, merge = merged({"graphs": rows, "engines": {"merge": {"engines": [], "build_cpu_s": 1}}})["graphs"]
@@ -90,8 +127,34 @@ def test_the_table_is_made_of_the_findings() -> None:
     """Edited by hand, or not written again after the findings changed, it fails."""
     findings = json.loads(FINDINGS.read_text(encoding="utf-8"))
     assert TABLE.read_text(encoding="utf-8") == document(findings)
-    assert findings.keys() <= CATALOGUE.keys()
+    assert findings.keys() <= {*CATALOGUE, SHORTENED}
 
 
 def test_the_models_are_in_the_catalogue() -> None:
-    assert set(MODELS) <= CATALOGUE.keys()
+    assert set(MODELS) <= {*CATALOGUE, SHORTENED}
+
+
+def test_random_weights_are_in_as_many_files_as_the_published_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of BLIP-2, with all of its files and next to nothing in them."""
+    row = small("blip2-opt-2.7b")
+    monkeypatch.setenv("TRT_ANIME_HOME", str(tmp_path))
+    path = bring_weights(row)
+    assert path.name == "model-00001-of-00002.safetensors"
+    other = path.with_name("model-00002-of-00002.safetensors")
+    assert checkpoint_bytes(row, path) == path.stat().st_size + other.stat().st_size
+    weights = Checkpoint(path, row.name)
+    assert set(weights.names) == set(published_shapes(row.recipe_as(Captioning)))
+    assert bring_weights(row) == path
+
+
+def test_the_shortened_row_has_the_published_widths(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalogue, "CATALOGUE", dict(CATALOGUE))
+    add_shortened()
+    recipe = catalogue.get(SHORTENED).recipe_as(Captioning)
+    whole = catalogue.get("blip2-opt-2.7b").recipe_as(Captioning)
+    assert (recipe.vision.layers, recipe.decoder.layers) == (4, 4)
+    assert replace(recipe.vision, layers=39) == whole.vision
+    assert replace(recipe.decoder, layers=32) == whole.decoder
+    assert SHORTENED not in CATALOGUE

@@ -104,7 +104,7 @@ def test_weights_come_back_as_they_were(
     """AutoCast sees none of them; these are small, so that it sees all of them otherwise."""
     inputs = examples(model, 2)
     seen = fp16_from_fp32(model, islands=islands, inputs=inputs)
-    monkeypatch.setattr("trt_anime.hollow._LARGE_BYTES", 64)
+    monkeypatch.setattr("trt_anime.hollow.LARGE_BYTES", 64)
     unseen = fp16_from_fp32(model, islands=islands, inputs=inputs)
     assert nodes_in_fp32(unseen) == nodes_in_fp32(seen)
     assert [value.name for value in unseen.graph.input] == [value.name for value in seen.graph.input]
@@ -116,7 +116,7 @@ def test_weights_come_back_as_they_were(
 
 
 def test_a_weight_read_in_both_types_is_there_in_both(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trt_anime.hollow._LARGE_BYTES", 64)
+    monkeypatch.setattr("trt_anime.hollow.LARGE_BYTES", 64)
     random = np.random.default_rng(0)
     model = network(
         node("MatMul", "x w", "first"),
@@ -134,7 +134,7 @@ def test_a_weight_read_in_both_types_is_there_in_both(monkeypatch: pytest.Monkey
 
 
 def test_a_large_weight_that_no_half_can_hold_stays_single(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trt_anime.hollow._LARGE_BYTES", 2)
+    monkeypatch.setattr("trt_anime.hollow.LARGE_BYTES", 2)
     model = large()
     model.graph.initializer[0].CopyFrom(onnx.numpy_helper.from_array(np.array(-1e6, np.float32), "factor"))
     assert "net/scaled" in nodes_in_fp32(fp16_from_fp32(model))
