@@ -21,6 +21,8 @@ from trt_anime.export.parts import OPSET
 from trt_anime.files import output_error
 from trt_anime.hollow import LARGE_BYTES
 
+_TRACE = "pkg.torch.onnx.stack_trace"
+
 # The batch of every network.
 BATCH = torch.export.Dim("batch", min=1, max=64)
 
@@ -82,7 +84,17 @@ def model_of(program: torch.onnx.ONNXProgram) -> onnx.ModelProto:
     for value in program.model.graph.initializers.values():
         value.const_value = None
     gc.collect()  # what the exporter made points at itself
+    _forget_sources(model.graph)
     return model
+
+
+def _forget_sources(graph: onnx.GraphProto) -> None:
+    """Drop the lines of Python that each node comes from: a graph would be another one in every folder that
+    we are installed in, and its file would tell where that is."""
+    for node in graph.node:
+        kept = [entry for entry in node.metadata_props if entry.key != _TRACE]
+        del node.metadata_props[:]
+        node.metadata_props.extend(kept)
 
 
 def _put_aside(graph: ir.Graph, folder: Path) -> None:

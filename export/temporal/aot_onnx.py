@@ -158,7 +158,7 @@ def _exported(step: Step, name: str) -> onnx.ModelProto:
 
 
 def _name_nodes(graph: onnx.GraphProto) -> None:
-    """Begin each name with the part of the step that the node is of, and forget where our sources lie."""
+    """Begin each name with the part of the step that the node is of."""
     places = [_place(node) for node in graph.node]
     place = next(filter(None, places), NETWORK)  # what stands before all parts is of the first
     for node, own in zip(graph.node, places, strict=True):
