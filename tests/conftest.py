@@ -2,11 +2,34 @@ from pathlib import Path
 
 import pytest
 
+# Folders that take long for their number of tests: first, so that nobody waits for them at the end.
+FIRST = (
+    "temporal",
+    "temporal/xmem",
+    "segment",
+    "mask",
+    "detect",
+    "engines",
+    "calibration",
+    "cli/calibrate",
+    "runtime/kills",
+)
 
+
+@pytest.hookimpl(tryfirst=True)  # xdist's own hook reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of a folder's tests, all run in one process: exports and engines are made once for them."""
+    """Of a folder's tests, all run in one process: exports and engines are made once for them.
+
+    A module that shares what another folder makes says so with a mark of its own.
+    """
     for item in items:
-        item.add_marker(pytest.mark.xdist_group(item.path.parent.as_posix()))
+        if not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(_folder(item)))
+    items.sort(key=lambda item: FIRST.index(_folder(item)) if _folder(item) in FIRST else len(FIRST))
+
+
+def _folder(item: pytest.Item) -> str:
+    return item.path.parent.relative_to(Path(__file__).parent).as_posix()
 
 
 @pytest.fixture

@@ -17,6 +17,8 @@ from trt_anime.engines.targets import Target
 from trt_anime.export.lowerings.grid_sample import gather_from_grid_sample
 from trt_anime.limits import unbuildable
 
+pytestmark = pytest.mark.xdist_group("segment")  # where the same Mask2Former is exported
+
 # Network -> its GridSample nodes: one for each level in each layer.
 NETWORKS: dict[str, tuple[Callable[[], Exported], int]] = {
     "GroundingDINO": (deformable_graphs.grounding_dino, 3),
@@ -59,7 +61,7 @@ def test_every_grid_sample_is_replaced(name: str) -> None:
 
 @FORM
 def test_built(form: str) -> None:
-    """The attention alone; Mask2Former's whole stage graph is built in `tests.engines`."""
+    """The attention alone; Mask2Former's whole stage graph is built in `tests.segment`."""
     _build("GroundingDINO", form, 89)
 
 
