@@ -1,12 +1,14 @@
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 # Folders that take long for their number of tests: first, so that nobody waits for them at the end.
 FIRST = (
     "temporal",
-    "temporal/xmem",
     "segment",
+    "temporal/xmem",
     "mask",
     "detect",
     "engines",
@@ -14,22 +16,42 @@ FIRST = (
     "cli/calibrate",
     "runtime/kills",
 )
+# Folders that share what another one makes.
+WITH = {"lowerings": "segment"}
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist's own hook reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+class ByFolder(LoadScopeScheduling):
     """Of a folder's tests, all run in one process: exports and engines are made once for them.
 
-    A module that shares what another folder makes says so with a mark of its own.
+    xdist's own groups are no help: its 3.8 has a worker write them into a test's name, where pytest 9.2
+    doesn't look any more, and every test is a group then.
     """
-    for item in items:
-        if not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(_folder(item)))
-    items.sort(key=lambda item: FIRST.index(_folder(item)) if _folder(item) in FIRST else len(FIRST))
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid)
 
 
-def _folder(item: pytest.Item) -> str:
-    return item.path.parent.relative_to(Path(__file__).parent).as_posix()
+def group_of(nodeid: str) -> str:
+    """The folder, in `tests`, of the tests that this one runs with."""
+    folder = nodeid.partition("::")[0].rpartition("/")[0].removeprefix("tests/")
+    return WITH.get(folder, folder)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling | None:
+    if config.getoption("dist") != "loadgroup":
+        return None
+    config.option.loadscopereorder = False  # or those of many tests come first, however short these are
+    return ByFolder(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """In the order in which processes take folders up."""
+    items.sort(key=lambda item: rank(group_of(item.nodeid)))
+
+
+def rank(group: str) -> int:
+    return FIRST.index(group) if group in FIRST else len(FIRST)
 
 
 @pytest.fixture

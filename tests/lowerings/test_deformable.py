@@ -17,8 +17,6 @@ from trt_anime.engines.targets import Target
 from trt_anime.export.lowerings.grid_sample import gather_from_grid_sample
 from trt_anime.limits import unbuildable
 
-pytestmark = pytest.mark.xdist_group("segment")  # where the same Mask2Former is exported
-
 # Network -> its GridSample nodes: one for each level in each layer.
 NETWORKS: dict[str, tuple[Callable[[], Exported], int]] = {
     "GroundingDINO": (deformable_graphs.grounding_dino, 3),
