@@ -1,7 +1,7 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
-from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 # Folders that take long for their number of tests: first, so that nobody waits for them at the end.
@@ -20,17 +20,6 @@ FIRST = (
 WITH = {"lowerings": "segment"}
 
 
-class ByFolder(LoadScopeScheduling):
-    """Of a folder's tests, all run in one process: exports and engines are made once for them.
-
-    xdist's own groups are no help: its 3.8 has a worker write them into a test's name, where pytest 9.2
-    doesn't look any more, and every test is a group then.
-    """
-
-    def _split_scope(self, nodeid: str) -> str:
-        return group_of(nodeid)
-
-
 def group_of(nodeid: str) -> str:
     """The folder, in `tests`, of the tests that this one runs with."""
     folder = nodeid.partition("::")[0].rpartition("/")[0].removeprefix("tests/")
@@ -38,11 +27,18 @@ def group_of(nodeid: str) -> str:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling | None:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Of a folder's tests, all run in one process: exports and engines are made once for them.
+
+    xdist's own groups are no help: its 3.8 has a worker write them into a test's name, where pytest 9.2
+    doesn't look any more, and every test is a group then.
+    """
     if config.getoption("dist") != "loadgroup":
         return None
     config.option.loadscopereorder = False  # or those of many tests come first, however short these are
-    return ByFolder(config, log)
+    scheduler: Any = LoadScopeScheduling(config, log)
+    scheduler._split_scope = group_of
+    return scheduler
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
