@@ -4,9 +4,11 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from benchmarks.model_export import checkpoint_bytes
+from benchmarks.model_proof import nearly
 from benchmarks.model_rows import SHORTENED, add_shortened
 from benchmarks.model_weights import bring_weights
 from benchmarks.models import FINDINGS, MODELS, TABLE, merged
@@ -42,6 +44,16 @@ def half(**changed: object) -> dict[str, object]:
     return passed | changed
 
 
+def test_nearly_the_same_inputs() -> None:
+    frame = np.full((1, 40, 40, 3), 254, np.uint8)
+    features = np.array([[1, 1 / 3, 3000.7]], np.float32)
+    near = nearly({"frame": frame, "features": features, "ids": np.array([7], np.int32)})
+    changed = near["frame"] != frame
+    assert set(np.unique(near["frame"])) == {254, 255} and 0.05 < changed.mean() < 0.15
+    assert near["features"].tolist() == [[1, float(np.float16(1 / 3)), 3000]]
+    assert near["ids"].tolist() == [7] and (frame == 254).all()
+
+
 def graph(name: str, **changed: object) -> dict[str, object]:
     found: dict[str, object] = {
         "name": name,
@@ -72,7 +84,10 @@ FOUND = {
         "with": "versions",
         "graphs": [
             graph("key"),
-            graph("merge", half=half(passed=False, value=3.2, kept=["net/a", "net/b", "net/c", "net/d"])),
+            graph(
+                "merge",
+                half=half(passed=False, value=3.2, kept=["net/a", "net/b", "net/c", "net/d"], unrest=2.91),
+            ),
         ],
     }
 }
@@ -85,7 +100,8 @@ def test_each_finding_has_its_cell() -> None:
     assert "\ntoy: a CPU. versions.\n" in text
     assert "| toy key | 5.7 | max 1, p99 0, mean 0 of 255 | 22.9 | 123 |" in text
     assert "| toy key | relative_error 0.123 % (limit 1) | none |" in text
-    assert "| **relative_error 3.2 % (limit 1), too far** | 4: a, b, c and 1 more |" in text
+    words = "**relative_error 3.2 % (limit 1), too far**; FP32 on nearly the same inputs: 2.91"
+    assert f"| {words} | 4: a, b, c and 1 more |" in text
     built = ["it has no such product", *["–"] * 2, "4.2 / 12.3", *["–"] * 2]  # noqa: RUF001
     assert f"| toy key | fp16 | {' | '.join(built)} |" in text
     assert "**toy merge**: `frame uint8[batch,height,width,3]` → `key float32[10,4]`" in text
