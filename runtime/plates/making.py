@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+from trt_anime.runtime.plates.dimming import dimmed
 from trt_anime.runtime.plates.filling import Fill, filled
 from trt_anime.runtime.plates.finishing import finished
 from trt_anime.runtime.plates.gathering import gathered
@@ -28,6 +29,7 @@ def plates_of(frames: Frames, fill: Fill) -> Iterator[Plate]:
 
 
 def _plate(frames: Frames, motions: Motions, apart: float, fill: Fill) -> Plate:
+    frames = dimmed(frames, motions)
     pair = sheets_of(frames, motions) if apart > _SUSPICIOUS else None
     if pair is None:
         return filled(gathered(frames, motions), fill)
