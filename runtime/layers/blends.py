@@ -15,8 +15,8 @@ CLEAR = 10  # levels from which on a pixel is changed, whatever the noise
 WINDOW = 5  # samples a side, against whose mean texture is measured
 WHITE = 250  # levels from which on light may have been clipped
 DARKENED = 0.1  # share of darkened pixels among the changed that no light makes
-# Of what an effect that covers would hide at the least. By that an effect that covers has 1 or more, 0.95 in
-# noise; light has 0, and more where the plate is not exact: its mistakes look like texture that is hidden.
+# Of what an effect that covers would hide at the least. One that covers has 1 or more, 0.95 in noise; light
+# has 0, and more where the plate is not exact: its mistakes look like texture that is hidden.
 HIDDEN = 0.85
 
 
@@ -66,7 +66,7 @@ def observed(
     if character is not None:
         alone = _small(alpha_of(character), size) == 0
     if invented is not None:
-        alone &= _small(invented, size) == 0
+        alone &= cv2.dilate(_small(invented, size), np.ones((WINDOW, WINDOW), np.uint8)) == 0
     up, down = highest(less(seen, below)), highest(less(below, seen))
     clear = np.maximum(up, down) >= CLEAR
     changed, calm = alone & (warm > 0) & clear, alone & (warm == 0) & ~clear
