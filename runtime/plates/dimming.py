@@ -47,8 +47,9 @@ class _Dimmest:
         dim = cv2.subtract(_brightness(seen, self.motions, row), least) <= _NOISE
         dim &= (least > 0) & (seen.lit > 0)
         # Wider by the margin that will be taken off again.
-        open_ = cv2.dilate(dim.view(np.uint8), margin_disc(len(seen.rgb))) & (seen.lit > 0)
-        return replace(seen, hidden=np.where(open_ > 0, np.uint8(0), seen.hidden))
+        wider = cv2.dilate(dim.view(np.uint8), margin_disc(len(seen.rgb)))
+        open_ = cv2.bitwise_and(wider, seen.lit) > 0
+        return replace(seen, hidden=np.where(open_, np.uint8(0), seen.hidden))
 
 
 def dimmed(frames: Frames, motions: Motions) -> Frames:
@@ -79,4 +80,4 @@ def _brightness(seen: Seen, motions: Motions, row: int) -> Pixels:
     """uint8 [H,W], 1..255, in the plate's light."""
     rgb = in_common_light(seen.rgb, motions, row)
     mean = cv2.transform(rgb, np.full((1, 3), 1 / 3, np.float32))
-    return np.asarray(cv2.max(cv2.blur(mean, (_BLUR, _BLUR)), 1), np.uint8)
+    return np.maximum(np.asarray(cv2.blur(mean, (_BLUR, _BLUR)), np.uint8), 1)
