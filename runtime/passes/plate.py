@@ -63,7 +63,10 @@ def _write_view(plate: Plate, folder: Path, shown: list[int], seen: Seen, ids: P
 
 def _seen(context: Context, shot: Shot) -> Iterator[Seen]:
     for index, rgb in context.frames(shot):
-        figures, effects = _figures(context, shot, index, rgb), _heat(context, index, rgb)
+        figures, effects = _figures(context, shot, index, rgb), _heat(context, index)
+        if effects is None:
+            yield Seen(index, rgb, figures)
+            continue
         lit = cv2.bitwise_and(visible(figures), hiding(effects))
         yield Seen(index, rgb, np.maximum(figures, effects), lit=np.asarray(lit, np.uint8))
 
@@ -76,13 +79,14 @@ def _figures(context: Context, shot: Shot, index: int, rgb: Pixels) -> Pixels:
     return np.maximum(plane, _anywhere(path)) if path.exists() else plane
 
 
-def _heat(context: Context, index: int, rgb: Pixels) -> Pixels:
-    """uint8 [H,W]: 255 where an effect may be."""
-    plane = np.zeros(rgb.shape[:2], np.uint8)
+def _heat(context: Context, index: int) -> Pixels | None:
+    """uint8 [H,W]: 255 where an effect may be; None where none was looked for."""
+    plane = None
     for prompt in context.choices.effects.prompts:
         path = heat_folder(context.folder, folder_of(prompt.text)) / places.frame_name(index)
         if path.exists():
-            np.maximum(plane, _anywhere(path), out=plane)
+            heat = _anywhere(path)
+            plane = heat if plane is None else np.maximum(plane, heat)
     return plane
 
 

@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from trt_anime.runtime.media.frames import Pixels
 from trt_anime.runtime.plates.gathering import in_common_light, used
 from trt_anime.runtime.plates.layout import layout_of
+from trt_anime.runtime.plates.models import inverse
 from trt_anime.runtime.plates.motions import Motions
 from trt_anime.runtime.plates.seen import Frames, Seen, margin_disc, visible
-from trt_anime.runtime.plates.warping import from_canvas, to_canvas, window_of
+from trt_anime.runtime.plates.warping import to_canvas, window_of
 
 _ALL = 250
-_NOISE = 4.0
-"""Levels of mean brightness that a place's dimmest frames may differ by."""
+_NOISE = 2.0
+"""Levels that a place's dimmest frames may differ by: two spreads of the mean of 25 pixels whose own is 5."""
 _BLUR = 5
 """Pixels a side over which brightness is compared: noise, and motions that are not quite right."""
 
@@ -40,10 +41,11 @@ class _Dimmest:
 
     def opened(self, seen: Seen) -> Seen:
         """The frame with less hidden."""
-        if seen.lit is None or not self.motions.sure[self.motions.place(seen.index)]:
+        if seen.lit is None or seen.index not in self.motions.frames:  # another piece's
             return seen
-        row = self.motions.place(seen.index)
-        least = from_canvas(self.least, self.matrices[row], self.motions.size)
+        row, size = self.motions.place(seen.index), self.motions.size
+        frame = slice(0, size[0]), slice(0, size[1])
+        least = to_canvas(self.least, inverse(self.matrices[row]), frame, cv2.INTER_NEAREST)
         dim = cv2.subtract(_brightness(seen, self.motions, row), least) <= _NOISE
         dim &= (least > 0) & (seen.lit > 0)
         # Wider by the margin that will be taken off again.
@@ -53,10 +55,14 @@ class _Dimmest:
 
 
 def dimmed(frames: Frames, motions: Motions) -> Frames:
-    """The same frames, with less hidden where the background never shows without an effect; one pass.
+    """The same frames, with less hidden where the background never shows without an effect.
+
+    Goes over the frames once where effects are looked for at all.
 
     Holds two bytes a pixel of the canvas.
     """
+    if next(frames()).lit is None:
+        return frames
     layout = layout_of(motions)
     assert layout is not None, "the caller has seen to it"
     clear = np.zeros(layout.size, np.bool_)

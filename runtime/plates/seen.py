@@ -26,7 +26,8 @@ class Seen:
         hidden: uint8 [H,W], 0 where all of the background shows, 255 where none: character or effect.
         covered: uint8 [H,W], 255 where another sheet of the background covers the one in question; None
             where it is the only one.
-        lit: uint8 [H,W], 255 where effects hide the background and nothing else does; None: nowhere.
+        lit: uint8 [H,W], 255 where effects hide the background and nothing else does; None:
+            no effect was looked for.
     """
 
     index: int
