@@ -80,12 +80,11 @@ def _figures(context: Context, shot: Shot, index: int, rgb: Pixels) -> Pixels:
 
 
 def _heat(context: Context, index: int) -> Pixels | None:
-    """uint8 [H,W]: 255 where an effect may be; None where none was looked for."""
+    """uint8 [H,W]: 255 where an effect may be; None where nowhere."""
     plane = None
     for prompt in context.choices.effects.prompts:
         path = heat_folder(context.folder, folder_of(prompt.text)) / places.frame_name(index)
-        if path.exists():
-            heat = _anywhere(path)
+        if path.exists() and (heat := _anywhere(path)).any():
             plane = heat if plane is None else np.maximum(plane, heat)
     return plane
 

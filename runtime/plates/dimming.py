@@ -20,7 +20,7 @@ from trt_anime.runtime.plates.warping import to_canvas, window_of
 
 _ALL = 250
 _NOISE = 2.0
-"""Levels that a place's dimmest frames may differ by: two spreads of the mean of 25 pixels whose own is 5."""
+"""Levels that a place's dimmest frames may differ by: two spreads of a mean of 25 pixels whose own is 5."""
 _BLUR = 5
 """Pixels a side over which brightness is compared: noise, and motions that are not quite right."""
 
@@ -55,14 +55,10 @@ class _Dimmest:
 
 
 def dimmed(frames: Frames, motions: Motions) -> Frames:
-    """The same frames, with less hidden where the background never shows without an effect.
-
-    Goes over the frames once where effects are looked for at all.
+    """The same frames, with less hidden where the background never shows without an effect; one pass.
 
     Holds two bytes a pixel of the canvas.
     """
-    if next(frames()).lit is None:
-        return frames
     layout = layout_of(motions)
     assert layout is not None, "the caller has seen to it"
     clear = np.zeros(layout.size, np.bool_)

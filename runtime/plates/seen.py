@@ -27,7 +27,7 @@ class Seen:
         covered: uint8 [H,W], 255 where another sheet of the background covers the one in question; None
             where it is the only one.
         lit: uint8 [H,W], 255 where effects hide the background and nothing else does; None:
-            no effect was looked for.
+            nowhere.
     """
 
     index: int
