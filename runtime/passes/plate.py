@@ -14,6 +14,7 @@ from trt_anime.runtime.media.frames import Pixels
 from trt_anime.runtime.passes.context import Context, Made, OfShot, heat_folder
 from trt_anime.runtime.passes.finders import folder_of
 from trt_anime.runtime.passes.streams import Writers
+from trt_anime.runtime.plates.dimming import no_brighter
 from trt_anime.runtime.plates.files import write_plate
 from trt_anime.runtime.plates.filling import Fill
 from trt_anime.runtime.plates.making import plates_of
@@ -58,7 +59,8 @@ def _write_view(plate: Plate, folder: Path, shown: list[int], seen: Seen, ids: P
     hidden = seen.hidden
     if ids is not None:
         hidden = completed(hidden, ids, seen.rgb, plate.view(seen.index))
-    write_frame(folder, shown, plate.behind(seen.index, seen.rgb, hidden))
+    view = plate.behind(seen.index, seen.rgb, hidden)
+    write_frame(folder, shown, no_brighter(view, seen, plate.holes(seen.index)))
 
 
 def _seen(context: Context, shot: Shot) -> Iterator[Seen]:

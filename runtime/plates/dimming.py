@@ -78,6 +78,19 @@ def dimmed(frames: Frames, motions: Motions) -> Frames:
     return lambda: (dimmest.opened(seen) for seen in frames())
 
 
+def no_brighter(view: Pixels, seen: Seen, invented: Pixels) -> Pixels:
+    """A frame's view, uint8 [H,W,3], invented places no brighter than the frame has them in light.
+
+    Args:
+        invented: uint8 [H,W], 255 where nobody knows what the view shows.
+    """
+    if seen.lit is None:
+        return view
+    picture = view.copy()
+    cv2.copyTo(cv2.min(view, seen.rgb), cv2.bitwise_and(seen.lit, invented), picture)
+    return picture
+
+
 def _brightness(seen: Seen, motions: Motions, row: int) -> Pixels:
     """uint8 [H,W], 1..255, in the plate's light."""
     rgb = in_common_light(seen.rgb, motions, row)

@@ -8,7 +8,7 @@ import numpy as np
 
 from tests.runtime.plates.shoots import SIZE, Shoot, camera, psnr
 from trt_anime.runtime.media.frames import Pixels
-from trt_anime.runtime.plates.dimming import dimmed
+from trt_anime.runtime.plates.dimming import dimmed, no_brighter
 from trt_anime.runtime.plates.filling import fill_simple
 from trt_anime.runtime.plates.making import plates_of
 from trt_anime.runtime.plates.motions import followed
@@ -76,3 +76,15 @@ def test_characters_stay_hidden() -> None:
     for seen in dimmed(with_body, motions)():
         assert (seen.hidden[body > 0] == 255).all()
         assert seen.lit is not None and (seen.hidden[heat() == 0] == 0).all()
+
+
+def test_what_is_invented_is_no_brighter_than_a_frame_shows_it() -> None:
+    seen = next(pulsing())
+    invented = np.zeros(SIZE, np.uint8)
+    invented[: SIZE[0] // 2] = 255
+    view = np.full((*SIZE, 3), 130, np.uint8)
+    found = no_brighter(view, seen, invented)
+    changed = (invented > 0) & (heat() > 0)
+    assert (found[changed] == np.minimum(130, seen.rgb[changed])).all()
+    assert (found[~changed] == 130).all() and (view == 130).all()
+    assert no_brighter(view, replace(seen, lit=None), invented) is view
