@@ -41,7 +41,7 @@ def document(findings: Mapping[str, Any]) -> str:
         "## FP16",
         "The typed graph on a CPU, every value rounded as a GPU rounds it, against FP32; the metric that is"
         " nearest to its limit. Kept: nodes in FP32. Random weights were converted once; which nodes a real"
-        " network must keep can't be found with them. Where FP16 is too far, the same metric is given of FP32"
+        " network must keep can't be found with them. Where FP16 is too far, the same is given of FP32"
         " against itself, on inputs that FP16 rounded once, or pictures with one level more or less in a"
         " value of ten: as far as that, it is the network that passes nothing on steadily, not FP16.",
         _halves(models),
