@@ -133,7 +133,7 @@ def _sharpened(frames: Frames, motions: Motions, pair: Pair) -> Pair:
             parts = _missed(seen, row, motions, pair, behind, front)
             for total, part, matrices in zip(sums, parts, (far.matrices, near.matrices), strict=True):
                 window = window_of(matrices[row], motions.size, total.shape[:2])
-                total[window] += to_canvas(part, matrices[row], window)
+                cv2.add(total[window], to_canvas(part, matrices[row], window), total[window])
         behind += _mean_of(sums[0])
         front[..., :3] += _mean_of(sums[1])
         np.clip(behind, 0, 255, out=behind)
@@ -155,13 +155,17 @@ def _missed(
     """float32 [H,W,4] for the far and for the near sheet: what to add, times its weight; and the weight."""
     far = from_canvas(behind, pair.far.matrices[row], motions.size)
     near = from_canvas(front, pair.near.matrices[row], motions.size)
-    alpha = np.clip(near[..., 3], 0, 1)
-    own = in_common_light(seen.rgb, motions, row).astype(np.float32)
-    missed = own - near[..., :3] - far * (1 - alpha)[..., None]
-    weight = 1 / np.square(1 + np.square(missed).sum(2) / (2 * _CLOSE**2))
+    alpha = np.clip(cv2.extractChannel(near, 3), 0, 1)
+    through = 1 - alpha
+    missed = cv2.subtract(
+        in_common_light(seen.rgb, motions, row), cv2.cvtColor(near, cv2.COLOR_RGBA2RGB), dtype=cv2.CV_32F
+    )
+    missed = cv2.subtract(missed, cv2.multiply(far, cv2.cvtColor(through, cv2.COLOR_GRAY2RGB)))
+    apart = cv2.transform(cv2.multiply(missed, missed), np.ones((1, 3), np.float32))
+    weight = 1 / np.square(1 + apart / np.float32(2 * _CLOSE**2))
     weight[visible(seen.hidden) == 0] = 0
-    parts = []
-    for share in (1 - alpha, alpha):
+    colours, parts = cv2.split(missed), []
+    for share in (through, alpha):
         counted = weight * share
-        parts.append(np.dstack([missed * (counted * share)[..., None], counted]).astype(np.float32))
-    return parts[0], parts[1]
+        parts.append(cv2.merge([*(cv2.multiply(colour, counted * share) for colour in colours), counted]))
+    return np.asarray(parts[0], np.float32), np.asarray(parts[1], np.float32)
