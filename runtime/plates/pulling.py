@@ -97,9 +97,9 @@ def near_of(frames: Frames, near: Motions, layout: Layout, far: Plate, before: S
         if before is not None:
             weight *= _likely(own, laid_over(before.view(row, near.size), behind))
         known = seen_from(far.seen, far.matrices[row], near.size) > 0
-        weights = cv2.merge([weight * np.where(known, np.float32(1), np.float32(_GUESS)), weight])
+        both = cv2.merge([weight * np.where(known, np.float32(1), np.float32(_GUESS)), weight])
         whole = to_canvas(np.full(near.size, 255, np.uint8), matrix, window) >= _ALL
-        weights = np.array(to_canvas(weights, matrix, window), np.float32)
+        weights = np.asarray(to_canvas(both, matrix, window), np.float32)
         weights[~whole] = 0
         moved = partial(
             to_canvas, matrix=matrix, window=window, how=cv2.INTER_CUBIC, border=cv2.BORDER_REPLICATE
