@@ -13,13 +13,14 @@ from trt_anime.runtime.layers.solving import alpha_of
 from trt_anime.runtime.media.frames import Pixels
 from trt_anime.runtime.passes.context import Context, Made, OfShot, heat_folder
 from trt_anime.runtime.passes.finders import folder_of
+from trt_anime.runtime.passes.kept import Kept
 from trt_anime.runtime.passes.streams import Writers
 from trt_anime.runtime.plates.dimming import no_brighter
 from trt_anime.runtime.plates.files import write_plate
 from trt_anime.runtime.plates.filling import Fill
 from trt_anime.runtime.plates.making import plates_of
 from trt_anime.runtime.plates.plate import Plate
-from trt_anime.runtime.plates.seen import Seen, hiding, visible
+from trt_anime.runtime.plates.seen import Frames, Seen, hiding, visible
 from trt_anime.runtime.results import places
 from trt_anime.runtime.results.planes import read_plane, write_frame
 from trt_anime.runtime.results.shots import Shot
@@ -35,19 +36,20 @@ def opened(context: Context) -> Iterator[OfShot]:
 def _plate(context: Context, fill: Fill, shot: Shot) -> Made:
     files: list[Path] = []
     folder = context.folder / places.PLATES
-    for plate in plates_of(partial(_seen, context, shot), fill):
+    frames = Kept(partial(_seen, context, shot), shot.start, go_on=context.go_on)
+    for plate in plates_of(frames, fill):
         files += write_plate(folder, shot.number, plate)
         if context.choices.plates.layout == "frame":
-            files += _views(context, shot, plate, folder)
+            files += _views(context, shot, plate, folder, frames)
     return Made(files)
 
 
-def _views(context: Context, shot: Shot, plate: Plate, folder: Path) -> list[Path]:
+def _views(context: Context, shot: Shot, plate: Plate, folder: Path, frames: Frames) -> list[Path]:
     """The plate as each frame shows it, with what in the frame differs from it and isn't hidden."""
     files = []
     own = set(plate.motions.frames)
     with Writers.open(context.options.cores) as writers:
-        for seen in _seen(context, shot):
+        for seen in frames():
             if seen.index in own:
                 shown = list(shot.shown_at(seen.index))
                 writers.do(partial(_write_view, plate, folder, shown, seen, context.ids(seen.index)))
@@ -63,8 +65,8 @@ def _write_view(plate: Plate, folder: Path, shown: list[int], seen: Seen, ids: P
     write_frame(folder, shown, no_brighter(view, seen, plate.holes(seen.index)))
 
 
-def _seen(context: Context, shot: Shot) -> Iterator[Seen]:
-    for index, rgb in context.frames(shot):
+def _seen(context: Context, shot: Shot, start: int) -> Iterator[Seen]:
+    for index, rgb in context.frames(shot, start):
         figures, effects = _figures(context, shot, index, rgb), _heat(context, index)
         if effects is None:
             yield Seen(index, rgb, figures)
