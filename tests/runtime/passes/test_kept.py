@@ -58,7 +58,7 @@ def test_who_leaves_early_loses_nothing() -> None:
     frames = Kept(clip.read, 10)
     early = frames()
     assert [next(early).index, next(early).index] == [10, 12]
-    early.close()
+    del early
     assert indices(frames) == indices(frames) == FRAMES
     assert clip.read_at == [[10, 12], [14, 16, 18]]
 
