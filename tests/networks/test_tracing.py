@@ -65,7 +65,7 @@ def test_a_graph_whose_weights_are_aside_runs(tmp_path: Path) -> None:
     network, image = toy(), torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(2))
     with weights_aside(tmp_path):
         found = session_of(stage_graph(network)).run(None, {"image": image.numpy()})[0]
-    np.testing.assert_allclose(found, network(image).detach().numpy(), atol=1e-5)
+    np.testing.assert_allclose(np.asarray(found), network(image).detach().numpy(), atol=1e-5)
 
 
 def test_a_disk_that_takes_no_weights_is_named(tmp_path: Path) -> None:
