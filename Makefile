@@ -43,7 +43,8 @@ demo: $(VENV)/.export
 	$(BIN)/trt-anime engines build u2netp --gpu $(GPU) --precision fp32 --size 1280x720
 	@echo "Look at $(OUT)/contact_sheet.png and $(OUT)/preview.mp4, the layers in $(OUT)/stage*/, and $(OUT)/run.json"
 
-# On all cores; the tests of a folder run one after another, as they share what takes long to make.
+# On all cores; the tests of a folder run one after another, as they share what takes long to make
+# (tests/conftest.py).
 test: $(VENV)/.develop
 	$(BIN)/python -m pytest -n auto --dist loadgroup
 

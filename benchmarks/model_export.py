@@ -3,9 +3,11 @@
 import resource
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from trt_anime.export import catalogue, graphs
+from trt_anime.export.catalogue import Model
 
 
 def export_of(model: str) -> dict[str, Any]:
@@ -30,9 +32,17 @@ def comparison_of(model: str) -> dict[str, Any]:
     memory = memory_bytes() - before
     return {
         "comparison_memory_bytes": memory,
-        "checkpoint_bytes": made.checkpoint.stat().st_size,
+        "checkpoint_bytes": checkpoint_bytes(catalogue.get(model), made.checkpoint),
         "differences": {graph.name: str(graph.difference or "") for graph in made.graphs},
     }
+
+
+def checkpoint_bytes(row: Model, checkpoint: Path) -> int:
+    """Size of the weights, with the further files of those that are published in several."""
+    published = next((file for file in row.files if file.filename == checkpoint.name), None)
+    more = [file.filename for file in published.companions] if published else []
+    files = [checkpoint, *(checkpoint.with_name(name) for name in more if name.endswith(checkpoint.suffix))]
+    return sum(file.stat().st_size for file in files)
 
 
 def memory_bytes() -> int:

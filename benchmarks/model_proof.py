@@ -9,20 +9,25 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 
 from benchmarks.model_weights import REAL
-from trt_anime.calibration.parity import run_with_onnxruntime
+from trt_anime.calibration.parity import compare, run_with_onnxruntime
+from trt_anime.calibration.parity.case import Array
+from trt_anime.calibration.parity.compare import Inputs
 from trt_anime.cli.calibrate import frames
 from trt_anime.cli.calibrate.work import Work
 from trt_anime.cli.engines.summary import worst_metric
 from trt_anime.cli.engines.workers import workers_for
 from trt_anime.engines.batch import Order, engines_from_orders
+from trt_anime.engines.builder import stage_graph_from_file
 from trt_anime.engines.manifest import Precision, Profile
 from trt_anime.engines.targets import targets_from_names
 from trt_anime.errors import TrtAnimeError
 from trt_anime.export import catalogue, graphs
 from trt_anime.hollow import weight_files
+from trt_anime.stage import NETWORK
 from trt_anime.typed import TypedGraph
 
 CLIP = Path(__file__).parents[1] / "samples" / "first_light.mp4"
@@ -44,7 +49,11 @@ class EngineProof:
 
 @dataclass(frozen=True)
 class HalfProof:
-    """A graph in FP16 against FP32: the metric nearest to its limit, and what stayed in FP32."""
+    """A graph in FP16 against FP32: the metric nearest to its limit, and what stayed in FP32.
+
+    `unrest`: the metric of FP32 on nearly the same inputs, where FP16 is too far: what random weights make
+    of any difference.
+    """
 
     metric: str = ""
     value: float = 0.0
@@ -53,6 +62,7 @@ class HalfProof:
     passed: bool = False
     kept: tuple[str, ...] = ()
     error: str = ""
+    unrest: float | None = None
 
 
 @dataclass(frozen=True)
@@ -87,6 +97,12 @@ def engines_of(model: str) -> dict[str, Any]:
         name: _built(model, path, "fp16" if _half(path, work)[1] else "fp32")
         for name, path in graphs.ensure(model).items()
     }
+
+
+def halves_of(model: str) -> dict[str, Any]:
+    """FP16 alone, by graph: its field of `GraphProof`. Graphs that were typed aren't typed again."""
+    work = _work(model)
+    return {name: {"half": _half(path, work)[0]} for name, path in graphs.ensure(model).items()}
 
 
 def _work(model: str) -> Work:
@@ -131,6 +147,8 @@ def _built(model: str, path: Path, precision: Precision) -> dict[str, Any]:
 def _half(path: Path, work: Work) -> tuple[HalfProof, TypedGraph | None]:
     if path.stat().st_size > _TYPED_BYTES:
         return HalfProof(error="too large for one ONNX file, so it isn't typed"), None
+    if not _has_network(path):
+        return HalfProof(error="no network in it, stays FP32"), None
     try:
         typed = work.typed(path, "fp16", "tensorrt")
     except TrtAnimeError as error:
@@ -140,7 +158,40 @@ def _half(path: Path, work: Work) -> tuple[HalfProof, TypedGraph | None]:
     worst = worst_metric(record.parity)
     if worst is None:
         return HalfProof(passed=record.parity.passed, kept=kept), typed
-    return HalfProof(worst.name, worst.value, worst.limit, worst.unit, record.parity.passed, kept), typed
+    proof = HalfProof(worst.name, worst.value, worst.limit, worst.unit, record.parity.passed, kept)
+    return (proof if proof.passed else replace(proof, unrest=_unrest(path, worst.name, work))), typed
+
+
+def _has_network(path: Path) -> bool:
+    nodes = onnx.load(path, load_external_data=False).graph.node
+    return any(node.name.startswith(NETWORK) for node in nodes)
+
+
+def _unrest(path: Path, metric: str, work: Work) -> float | None:
+    run, inputs = run_with_onnxruntime(path), work.example(path)
+    found = {name: array.copy() for name, array in run(inputs).items()}
+    parity = compare(
+        lambda _: found,
+        lambda _: run(nearly(inputs)),
+        [inputs],
+        stage=stage_graph_from_file(path).info.stage,
+        precision="fp16",
+        reference_name="fp32 graph",
+        candidate_name="the same on other inputs",
+    ).parity
+    return next((row.value for row in parity.metrics if row.name == metric), None)
+
+
+def nearly(inputs: Inputs) -> dict[str, Array]:
+    """What FP16 has of these inputs; of pictures, one level more or less in one value of ten."""
+    random = np.random.default_rng(0)
+    near = dict(inputs)
+    for name, array in inputs.items():
+        if array.dtype == np.float32:
+            near[name] = array.astype(np.float16).astype(np.float32)
+        elif array.dtype == np.uint8 and array.shape[-1] == 3:
+            near[name] = array ^ (random.random(array.shape) < 0.1).astype(np.uint8)
+    return near
 
 
 def _latency_s(path: Path, work: Work) -> float:

@@ -38,8 +38,7 @@ def bring_weights(row: Model) -> Path:
 
 
 def _import_random(row: Model, folder: Path) -> Path:
-    published = row.files[0]
-    path = folder / f"{row.name}.{published.format}"
+    path = folder / row.files[0].filename  # which says how many files the published weights are
     if row.stage in _OURS:
         _save_from_manifest(row, path)
     else:

@@ -2,6 +2,11 @@
 
     python -m benchmarks.models [NAME...]
 
+One is measured with fewer layers than it has, as its name says; whole, its export and comparison need 10 GB
+of memory and 30 of disk, its engines more memory than most machines have:
+
+    python -m benchmarks.models blip2-opt-2.7b --no-engines
+
 Each model in a process of its own, which leaves its findings in docs/models.json; models that aren't named
 keep the ones they have. Where a registry has no weights, random ones in the published layout go through the
 same import and export. Needs no GPU, hours for all of them, and ten gigabytes of disk.
@@ -19,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import machine, records
+from benchmarks.model_rows import SHORTENED, add_shortened
 from benchmarks.subjects import SUBJECTS
 from trt_anime.export import catalogue
 from trt_anime.files import write_text
@@ -52,12 +58,11 @@ MODELS = (
     "r50-aot-l",
     "r50-deaot-l",
     "blip-base",
-    "blip2-opt-2.7b",
+    SHORTENED,
 )
 
-
 # In processes of their own, which end with their memory.
-_STEPS = {"export": ("weights", "export", "comparison"), "engines": ("engines",)}
+_STEPS = {"export": ("weights", "export", "comparison"), "fp16": ("fp16",), "engines": ("engines",)}
 _ALL_STEPS = (*_STEPS["export"], "graphs")
 _PACKAGES = ("trt-anime", "onnxruntime", "torch", "transformers", "nvidia-modelopt", "tensorrt_rtx_cu13")
 
@@ -65,6 +70,7 @@ _PACKAGES = ("trt-anime", "onnxruntime", "torch", "transformers", "nvidia-modelo
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     given = _parser().parse_args(arguments)
+    add_shortened()
     if given.step:
         return _step(given)
     failed = [name for name in given.names or MODELS if not _proved(name, given)]
@@ -82,6 +88,7 @@ def _step(given: argparse.Namespace) -> int:
         "export": lambda: model_export.export_of(name),
         "comparison": lambda: model_export.comparison_of(name),
         "graphs": lambda: model_proof.proof_of(name, engines=not given.no_engines),
+        "fp16": lambda: {"halves": model_proof.halves_of(name)},
         "engines": lambda: {"engines": model_proof.engines_of(name)},
     }
     write_text(given.result, json.dumps(steps[given.step](), default=asdict))
@@ -119,10 +126,12 @@ def _result_of(step: str, name: str, given: argparse.Namespace) -> Any:
 
 def merged(found: dict[str, Any]) -> dict[str, Any]:
     """With what was found graph by graph in the graphs' own rows."""
-    differences, engines = found.pop("differences", {}), found.pop("engines", {})
+    differences = found.pop("differences", {})
+    more = [found.pop(key, {}) for key in ("halves", "engines")]
     for graph in found["graphs"]:
         graph["difference"] = differences.get(graph["name"], graph.get("difference", ""))
-        graph |= engines.get(graph["name"], {})
+        for rows in more:
+            graph |= rows.get(graph["name"], {})
     return found
 
 

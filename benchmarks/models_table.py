@@ -1,6 +1,7 @@
 """What `benchmarks.models` found, as a document."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from benchmarks.tables import markdown
@@ -9,6 +10,7 @@ NONE = "\N{EN DASH}"
 _TARGETS = ("rtx-sm75", "rtx-sm80", "rtx-sm86", "rtx-sm89", "rtx-sm120", "rtx-sm121")
 
 _LARGE_BYTES = 300_000_000
+_FAMILY = 3  # fewer are as short one by one
 
 _HEAD = """\
 # Models, measured
@@ -39,7 +41,9 @@ def document(findings: Mapping[str, Any]) -> str:
         "## FP16",
         "The typed graph on a CPU, every value rounded as a GPU rounds it, against FP32; the metric that is"
         " nearest to its limit. Kept: nodes in FP32. Random weights were converted once; which nodes a real"
-        " network must keep can't be found with them.",
+        " network must keep can't be found with them. Where FP16 is too far, the same is given of FP32"
+        " against itself, on inputs that FP16 rounded once, or pictures with one level more or less in a"
+        " value of ten: as far as that, it is the network that passes nothing on steadily, not FP16.",
         _halves(models),
         "## Engines",
         "TensorRT-RTX, batch 1 to 4 where the batch is free: seconds to build / MB. Two were built at a"
@@ -98,7 +102,7 @@ def _graphs(models: list[dict[str, Any]]) -> str:
         [
             name,
             f"{graph['parameters'] / 1e6:.1f}",
-            graph["difference"] or NONE,
+            graph["difference"] or (NONE if graph["parameters"] else "no weights: by its tests"),
             f"{graph['size_bytes'] / 1e6:.1f}",
             f"{1000 * graph['latency_s']:.0f}",
         ]
@@ -122,6 +126,8 @@ def _half(half: dict[str, Any]) -> list[str]:
         words = f"{half['metric']} {half['value']:.3g} {half['unit']}".strip() + f" (limit {limit})"
     if not half["passed"]:
         words = f"**{words}, too far**"
+    if half.get("unrest") is not None:
+        words += f"; FP32 on nearly the same inputs: {half['unrest']:.3g}"
     names = [node.removeprefix("net/") for node in half["kept"]]
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return [words, f"{len(names)}: {', '.join(names[:3])}{more}" if names else "none"]
@@ -152,8 +158,38 @@ def _engine(engine: dict[str, Any] | None) -> str:
 
 def _signatures(models: list[dict[str, Any]]) -> Iterator[str]:
     for name, graph in _each(models):
-        inputs, outputs = (", ".join(f"`{text}`" for text in graph[key]) for key in ("inputs", "outputs"))
+        inputs, outputs = (
+            ", ".join(f"`{text}`" for text in folded(graph[key])) for key in ("inputs", "outputs")
+        )
         yield f"**{name}**: {inputs} → {outputs}"
+
+
+def folded(values: Sequence[str]) -> list[str]:
+    """``name kind[shape]`` of each; three and more that differ in their number alone are one entry.
+
+    It stands where the first of them did. What isn't counted without a gap stays as it is.
+    """
+    families: dict[tuple[str, str], list[int]] = {}
+    keys = [_family(text) for text in values]
+    for (stem, number), text in zip(keys, values, strict=True):
+        if number is not None:
+            families.setdefault((stem, _kind(text)), []).append(number)
+    entries: dict[str, None] = {}
+    for (stem, number), text in zip(keys, values, strict=True):
+        numbers = families.get((stem, _kind(text)), []) if number is not None else []
+        counted = len(numbers) >= _FAMILY and numbers == [*range(numbers[0], numbers[0] + len(numbers))]
+        entries[f"{stem}{numbers[0]} … {stem}{numbers[-1]} {_kind(text)}" if counted else text] = None
+    return [*entries]
+
+
+def _family(text: str) -> tuple[str, int | None]:
+    """A name without the number that it ends in, and that number, if there is one."""
+    found = re.fullmatch(r"(.*_)(\d+)", text.partition(" ")[0])
+    return (found[1], int(found[2])) if found else (text, None)
+
+
+def _kind(text: str) -> str:
+    return text.partition(" ")[2]
 
 
 def _each(models: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:

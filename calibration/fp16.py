@@ -9,7 +9,6 @@ import re
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from onnx import TensorProto
 from onnx.numpy_helper import from_array
 
 from trt_anime.calibration.casting import element_types
-from trt_anime.calibration.ranges import Inputs, Values
+from trt_anime.calibration.ranges import Inputs, Reaches
 from trt_anime.errors import EngineError, MissingError
 from trt_anime.hollow import fill, hollow, weights_of
 
@@ -28,8 +27,6 @@ Array = NDArray[Any]
 
 # Above it a step of FP16 is half a unit and more: nodes with such values stay in FP32.
 LARGEST_VALUE = 512.0
-# Every value of the network is in memory for a moment: as many frames as would fit into these bytes.
-MOST_BYTES = 2_000_000_000
 MOST_FRAMES = 3
 
 
@@ -45,8 +42,8 @@ def fp16_from_fp32(
 
     Args:
         network: as `network_of` gives it, or the same with Q/DQ.
-        inputs: of the network, for real frames; the first `MOST_FRAMES` are used, fewer where their values
-            fill the memory. None, or none that fits: no node is kept for its values.
+        inputs: of the network, for real frames; the first `MOST_FRAMES` are used. None: no node is kept
+            for its values.
 
     Raises:
         EngineError: AutoCast refuses the network, or its result isn't valid ONNX.
@@ -79,11 +76,11 @@ def _too_large(network: onnx.ModelProto, weights: Mapping[str, Array], inputs: I
     large = {
         name for name, values in weights.items() if values.dtype == np.float32 and _reach(values) > most
     }
-    if inputs and (count := frames_that_fit(network, inputs[0])):
-        every = Values(hollow(network), _floating(network))
-        for frame in inputs[:count]:
-            found = every.of({**frame, **weights})
-            large |= {name for name, values in found.items() if _reach(values) > LARGEST_VALUE}
+    if inputs:
+        reaches = Reaches(hollow(network), _floating(network))
+        for frame in inputs[:MOST_FRAMES]:
+            found = reaches.of({**frame, **weights})
+            large |= {name for name, reach in found.items() if reach > LARGEST_VALUE}
     return [node.name for node in network.graph.node if not large.isdisjoint((*node.input, *node.output))]
 
 
@@ -122,23 +119,6 @@ def _put_back(typed: onnx.ModelProto, weights: Mapping[str, Array]) -> None:
     with np.errstate(over="ignore"):
         tensors = [from_array(weights[name].astype(np.float16), half) for name, half in halves.items()]
     fill(typed, [*tensors, *(from_array(values, name) for name, values in weights.items())])
-
-
-def frames_that_fit(network: onnx.ModelProto, inputs: Mapping[str, Any]) -> int:
-    """How many frames' values fit into `MOST_BYTES`, of `MOST_FRAMES`; values of unknown size don't count.
-
-    Args:
-        inputs: of one frame.
-    """
-    model = hollow(network)
-    del model.graph.value_info[:]  # was inferred for a free size
-    for value in (value for value in model.graph.input if value.name in inputs):
-        for dimension, size in zip(value.type.tensor_type.shape.dim, inputs[value.name].shape, strict=True):
-            dimension.dim_value = size
-    values = onnx.shape_inference.infer_shapes(model, data_prop=True).graph.value_info
-    sizes = (prod(dim.dim_value for dim in value.type.tensor_type.shape.dim) for value in values)
-    size_bytes: int = 4 * sum(sizes)
-    return min(MOST_FRAMES, MOST_BYTES // max(size_bytes, 1))
 
 
 def nodes_in_fp32(typed: onnx.ModelProto) -> tuple[str, ...]:

@@ -1,14 +1,39 @@
-"""Weights in a file beside an ONNX graph."""
+"""Weights in a file beside an ONNX graph, or aside while a graph is made."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
+from typing import BinaryIO
 
 import onnx
 from onnx import TensorProto
 
 PAGE = 4096  # weights that begin at a page's start can be mapped into memory
 
-_LOCATION = "location"
+_LOCATION, _OFFSET, _LENGTH = "location", "offset", "length"
+_BLOCK_BYTES = 1 << 20
+
+_aside: ContextVar[Path | None] = ContextVar("aside", default=None)
+
+
+@contextmanager
+def weights_aside(folder: Path) -> Iterator[None]:
+    """Meanwhile, networks that are exported have their large weights in files in `folder`.
+
+    So whatever copies a graph, joins or checks it handles names, and gigabytes are in memory nowhere. What
+    reads values asks `bytes_of`.
+    """
+    token = _aside.set(folder)
+    try:
+        yield
+    finally:
+        _aside.reset(token)
+
+
+def folder_aside() -> Path | None:
+    """Where weights are put aside; None: they stay in their graph."""
+    return _aside.get()
 
 
 def set_location(graph: onnx.ModelProto, name: str) -> None:
@@ -25,7 +50,7 @@ def named_in_file(
 ) -> TensorProto:
     """The initializer whose `length` bytes are in a file of the name `location`, beside the graph."""
     tensor = TensorProto(name=name, dims=dims, data_type=data_type, data_location=TensorProto.EXTERNAL)
-    for key, value in {_LOCATION: location, "offset": offset, "length": length}.items():
+    for key, value in {_LOCATION: location, _OFFSET: offset, _LENGTH: length}.items():
         tensor.external_data.add(key=key, value=str(value))
     return tensor
 
@@ -35,16 +60,77 @@ def weights_in_file(weights: Iterable[TensorProto], path: Path) -> list[TensorPr
     named = []
     with path.open("wb") as file:
         for tensor in weights:
-            data = onnx.numpy_helper.to_array(tensor).tobytes()
-            file.seek(-(-file.tell() // PAGE) * PAGE)
+            offset = to_next_page(file)
+            if is_aside(tensor):
+                copy_aside(tensor, file)
+            else:
+                file.write(onnx.numpy_helper.to_array(tensor).tobytes())
             stand_in = named_in_file(
                 tensor.name,
                 tensor.dims,
                 tensor.data_type,
                 location=path.name,
-                offset=file.tell(),
-                length=len(data),
+                offset=offset,
+                length=file.tell() - offset,
             )
             named.append(stand_in)
-            file.write(data)
     return named
+
+
+def to_next_page(file: BinaryIO) -> int:
+    """Go on at the next page's start; where that is."""
+    return file.seek(-(-file.tell() // PAGE) * PAGE)
+
+
+def is_aside(tensor: TensorProto) -> bool:
+    """Whether the tensor's values are in a file of `weights_aside`."""
+    if tensor.data_location != TensorProto.EXTERNAL or folder_aside() is None:
+        return False
+    return _place_of(tensor)[0].is_file()
+
+
+def held(tensor: TensorProto) -> TensorProto:
+    """The tensor with its values in it, from wherever they are."""
+    if not is_aside(tensor):
+        return tensor
+    path, offset, length = _place_of(tensor)
+    with path.open("rb") as file:
+        file.seek(offset)
+        found = bare(tensor)
+        found.raw_data = file.read(length)
+    return found
+
+
+def copy_aside(tensor: TensorProto, target: BinaryIO) -> None:
+    """Copy the values of a tensor that `is_aside`, little by little."""
+    path, offset, left = _place_of(tensor)
+    with path.open("rb") as file:
+        file.seek(offset)
+        while left:
+            block = file.read(min(left, _BLOCK_BYTES))
+            if not block:
+                raise OSError(f"{path} ends early")
+            target.write(block)
+            left -= len(block)
+
+
+def size_aside(tensor: TensorProto) -> int:
+    """Bytes of the values of a tensor that `is_aside`."""
+    return _place_of(tensor)[2]
+
+
+def bare(tensor: TensorProto) -> TensorProto:
+    """A copy that says nothing of where the values are."""
+    copied = TensorProto()
+    copied.CopyFrom(tensor)
+    copied.ClearField("external_data")
+    copied.ClearField("data_location")
+    return copied
+
+
+def _place_of(tensor: TensorProto) -> tuple[Path, int, int]:
+    """File, offset and length."""
+    said = {entry.key: entry.value for entry in tensor.external_data}
+    folder = folder_aside()
+    assert folder is not None
+    return folder / said[_LOCATION], int(said[_OFFSET]), int(said[_LENGTH])

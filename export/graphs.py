@@ -14,7 +14,7 @@ from trt_anime import paths
 from trt_anime.export import catalogue, checkpoints
 from trt_anime.export.catalogue import Format, Model, Stage
 from trt_anime.export.checkpoints import SILENT, Record, Report
-from trt_anime.files import replacing, sha256_of
+from trt_anime.files import replacing, sha256_of, temporary_folder
 
 if TYPE_CHECKING:
     from trt_anime.export.check import Difference, Made
@@ -116,10 +116,13 @@ def _checkpoint(row: Model, door: Format | None, report: Report) -> Path:
 
 
 def _export(row: Model, checkpoint: Path, target: Mapping[str, Path], *, compare: bool) -> Exported:
+    from trt_anime.export.external import weights_aside
+
     record = checkpoints.stored(row)[checkpoint]
     made = iter(_maker(row).graphs_of(row, checkpoint, record, compare=compare))
     weights: dict[Path, Path] = {}
     with ExitStack() as stack:  # all, or none
+        stack.enter_context(weights_aside(stack.enter_context(temporary_folder(paths.graphs()))))
         differences = []
         for path in target.values():
             temporary = stack.enter_context(replacing(path))

@@ -4,15 +4,24 @@ import contextlib
 import gc
 import io
 import logging
+import secrets
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import onnx
+import onnx_ir as ir
 import torch
 from torch import Tensor, nn
 
 from trt_anime.errors import ExportError
+from trt_anime.export.external import folder_aside, to_next_page
 from trt_anime.export.parts import OPSET
+from trt_anime.files import output_error
+from trt_anime.hollow import LARGE_BYTES
+
+_TRACE = "pkg.torch.onnx.stack_trace"
 
 # The batch of every network.
 BATCH = torch.export.Dim("batch", min=1, max=64)
@@ -65,14 +74,51 @@ def onnx_from_inputs(
 def model_of(program: torch.onnx.ONNXProgram) -> onnx.ModelProto:
     """The graph that was exported; the program is of no use after it.
 
-    The exporter's rewriting rules hold the last graph that they looked at, so to the end of the process: it
-    loses its weights, which are the module's.
+    Its large weights are where `weights_aside` says. The exporter's rewriting rules hold the last graph
+    that they looked at, so to the end of the process: it loses its weights, which are the module's.
     """
+    folder = folder_aside()
+    if folder is not None:
+        _put_aside(program.model.graph, folder)
     model = program.model_proto
     for value in program.model.graph.initializers.values():
         value.const_value = None
     gc.collect()  # what the exporter made points at itself
+    _forget_sources(model.graph)
     return model
+
+
+def _forget_sources(graph: onnx.GraphProto) -> None:
+    """Drop the lines of Python that each node comes from: a graph would be another one in every folder that
+    we are installed in, and its file would tell where that is."""
+    for node in graph.node:
+        kept = [entry for entry in node.metadata_props if entry.key != _TRACE]
+        del node.metadata_props[:]
+        node.metadata_props.extend(kept)
+
+
+def _put_aside(graph: ir.Graph, folder: Path) -> None:
+    """Write large weights to a file of their own, one at a time. Raises OutputError."""
+    path = folder / f"{secrets.token_hex(6)}.weights"
+    try:
+        with path.open("wb") as file:
+            for value in graph.initializers.values():
+                tensor: Any = value.const_value  # its protocol lacks what all of its classes have
+                if tensor is None or tensor.nbytes <= LARGE_BYTES:
+                    continue
+                offset = to_next_page(file)
+                tensor.tofile(file)
+                value.const_value = ir.ExternalTensor(
+                    path.name,
+                    offset,
+                    tensor.nbytes,
+                    tensor.dtype,
+                    shape=tensor.shape,
+                    name=tensor.name or "",
+                    base_dir=folder,
+                )
+    except OSError as error:
+        raise output_error(path, error) from error
 
 
 def _require_free(model: onnx.ModelProto, wanted: Mapping[str, Axes], name: str) -> None:

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from trt_anime.errors import OutputError
 
@@ -39,6 +40,22 @@ def replacing(path: Path) -> Iterator[Path]:
         raise output_error(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def temporary_folder(parent: Path) -> Iterator[Path]:
+    """A new folder in `parent`, which is made if it isn't there; in the end, all of the folder is removed.
+
+    Raises:
+        OutputError: `parent` can't be written.
+    """
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        folder = TemporaryDirectory(dir=parent, prefix=".", suffix=".partial")
+    except OSError as error:
+        raise output_error(parent, error) from error
+    with folder as name:
+        yield Path(name)
 
 
 def write_bytes(path: Path, data: bytes) -> None:

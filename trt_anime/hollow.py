@@ -5,7 +5,7 @@ from pathlib import Path
 
 import onnx
 
-_LARGE_BYTES = 1 << 16  # anything that shapes are computed from is smaller
+LARGE_BYTES = 1 << 16  # anything that shapes are computed from is smaller
 
 
 def hollow(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -59,10 +59,12 @@ def weight_files(model: onnx.ModelProto, graph: Path) -> list[Path]:
 
 
 def _is_large(tensor: onnx.TensorProto) -> bool:
-    return tensor.ByteSize() > _LARGE_BYTES or tensor.data_location == onnx.TensorProto.EXTERNAL
+    return tensor.ByteSize() > LARGE_BYTES or tensor.data_location == onnx.TensorProto.EXTERNAL
 
 
-def copy_field(target: onnx.ModelProto | onnx.GraphProto, name: str, value: object) -> None:
+def copy_field(
+    target: onnx.ModelProto | onnx.GraphProto | onnx.TensorProto, name: str, value: object
+) -> None:
     """Set a field to what `ListFields` of another message gives for it."""
     place = getattr(target, name)
     if hasattr(place, "extend"):

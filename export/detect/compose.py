@@ -11,7 +11,7 @@ from trt_anime.export.detect.prepare import Widths, prepare_graph
 from trt_anime.export.detect.text import described_graph, phrases_graph
 from trt_anime.export.detect.vision import INPUTS
 from trt_anime.export.detect.weights import with_weights_aside
-from trt_anime.export.parts import NETWORK, PREPARE, joined, set_shape
+from trt_anime.export.parts import NETWORK, PREPARE, check_valid, joined, set_shape
 from trt_anime.export.recipes.detect import Detection
 from trt_anime.stage import StageInfo
 
@@ -84,7 +84,7 @@ def detect_graph(network: onnx.ModelProto, model: Model, widths: Widths, origin:
 
 
 def _checked(graph: onnx.ModelProto, model: Model) -> onnx.ModelProto:
-    onnx.checker.check_model(graph)
+    check_valid(graph)
     check_nodes(graph, model)
     return graph
 

@@ -6,7 +6,7 @@ from trt_anime.export.catalogue import Model
 from trt_anime.export.inpaint.finish import finish_graph
 from trt_anime.export.inpaint.options import HoleOptions
 from trt_anime.export.inpaint.prepare import prepare_graph
-from trt_anime.export.parts import NETWORK, PREPARE, joined, set_shape
+from trt_anime.export.parts import NETWORK, PREPARE, check_valid, joined, set_shape
 from trt_anime.export.recipes.inpaint import Inpainting
 from trt_anime.stage import StageInfo
 
@@ -52,5 +52,5 @@ def inpaint_graph(
         info=info,
     )
     set_shape(whole.graph.output[0], ("batch", "height", "width", 3))
-    onnx.checker.check_model(whole)
+    check_valid(whole)
     return whole

@@ -13,6 +13,8 @@ import spox.opset.ai.onnx.v20 as op
 from onnx import TensorProto, compose
 from spox import Tensor, Var, argument, build
 
+from trt_anime.export.parts import check_valid
+from trt_anime.hollow import hollow
 from trt_anime.stage import COORDINATES
 
 _FLOATS: dict[int, type] = {TensorProto.FLOAT: np.float32, TensorProto.FLOAT16: np.float16}
@@ -37,12 +39,12 @@ def gather_from_grid_sample(model: onnx.ModelProto) -> onnx.ModelProto:
     result.CopyFrom(model)
     result.graph.ClearField("node")
     result.graph.node.extend(nodes)
-    onnx.checker.check_model(result)
+    check_valid(result)
     return result
 
 
 def _types(model: onnx.ModelProto) -> dict[str, onnx.TypeProto.Tensor]:
-    graph = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
+    graph = onnx.shape_inference.infer_shapes(hollow(model), data_prop=True).graph
     return {
         value.name: value.type.tensor_type for value in (*graph.input, *graph.value_info, *graph.output)
     }

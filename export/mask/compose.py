@@ -6,7 +6,7 @@ from trt_anime.export.catalogue import Model
 from trt_anime.export.mask.finish import image_graph_after, mask_graph_after
 from trt_anime.export.mask.networks import MaskNetworks
 from trt_anime.export.mask.prepare import image_graph_before, mask_graph_before
-from trt_anime.export.parts import NETWORK, PREPARE, joined, set_shape
+from trt_anime.export.parts import NETWORK, PREPARE, check_valid, joined, set_shape
 from trt_anime.export.recipes.mask import Masking
 from trt_anime.stage import StageInfo
 
@@ -38,7 +38,7 @@ def image_graph(
     )
     for value, shape in zip(whole.graph.output, networks.maps.values(), strict=True):
         set_shape(value, ("batch", *shape))
-    onnx.checker.check_model(whole)
+    check_valid(whole)
     return whole
 
 
@@ -71,7 +71,7 @@ def mask_graph(
     shapes = {"mask": ("batch", "prompts", "height", "width"), "quality": ("batch", "prompts")}
     for value in whole.graph.output:
         set_shape(value, shapes[value.name])
-    onnx.checker.check_model(whole)
+    check_valid(whole)
     return whole
 
 

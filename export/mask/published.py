@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from trt_anime.export.catalogue import Model
 from trt_anime.export.networks import create
-from trt_anime.export.networks.library import require_transformers
+from trt_anime.export.networks.library import no_random_weights, require_transformers
 from trt_anime.export.recipes.mask import Masking
 
 if TYPE_CHECKING:
@@ -103,10 +103,12 @@ def networks_from_checkpoint(row: Model, path: Path) -> "MaskNetworks":
     from trt_anime.export.mask import layouts
     from trt_anime.export.networks.loading import load_checkpoint
 
-    model: Any = network_of(row.architecture)
     if row.architecture == "mobile_sam":
+        model: Any = network_of(row.architecture)
         load_checkpoint(model, path)
     else:
+        with no_random_weights():
+            model = network_of(row.architecture)
         sam = row.architecture == "sam_vit_b"
         load_checkpoint(model, path, renamed=layouts.sam_names if sam else layouts.sam2_names)
     return parts_of(model, row)

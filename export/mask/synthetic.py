@@ -17,6 +17,7 @@ from trt_anime.export.untrained import decide
 
 # Of what is added to a stream of normalised values rather than multiplied with them.
 _ADDED = ("embed", "token", "biases", "rel_pos")
+_MULTIPLIED = ("projection", "patch_embed", "_proj.")
 
 
 def synthetic_checkpoint(row: Model, path: Path, *, seed: int) -> None:
@@ -74,6 +75,6 @@ def _value(name: str, tensor: Tensor, generator: torch.Generator) -> Tensor:
         return 1 + 0.2 * noise.clamp(-2, 2)
     if tensor.ndim < 2:
         return 1 + 0.1 * noise if kind == "weight" else 0.05 * noise
-    if any(word in name for word in _ADDED) and "projection" not in name and "patch_embed" not in name:
+    if any(word in name for word in _ADDED) and not any(word in name for word in _MULTIPLIED):
         return 0.5 * noise
     return noise / math.sqrt(math.prod(tensor.shape[1:]))

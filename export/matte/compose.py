@@ -6,7 +6,7 @@ from trt_anime.export.catalogue import Model
 from trt_anime.export.matte.finish import finish_graph
 from trt_anime.export.matte.options import RefineOptions
 from trt_anime.export.matte.prepare import prepare_graph
-from trt_anime.export.parts import NETWORK, PREPARE, joined, set_shape
+from trt_anime.export.parts import NETWORK, PREPARE, check_valid, joined, set_shape
 from trt_anime.export.recipes.matte import Preprocess
 from trt_anime.stage import StageInfo
 
@@ -50,5 +50,5 @@ def matte_graph(
         info=info,
     )
     set_shape(whole.graph.output[0], ("batch", "height", "width", 4))
-    onnx.checker.check_model(whole)
+    check_valid(whole)
     return whole

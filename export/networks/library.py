@@ -1,6 +1,7 @@
 """Networks that the `transformers` package has, made the way that the exporter takes them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Any
 
@@ -18,12 +19,23 @@ def network_of_library(model: str, configuration: str, values: Mapping[str, Any]
         MissingError: `transformers` isn't installed, or in a release that this wasn't written for.
     """
     library = require_transformers()
-    from transformers.initialization import no_init_weights
-
     settings = getattr(library, configuration)(**values, attn_implementation="eager")
-    with no_init_weights():  # seconds for each hundred million, and all are overwritten
+    with no_random_weights():
         network = getattr(library, model)(settings)
     return network.eval().requires_grad_(False)
+
+
+@contextmanager
+def no_random_weights() -> Iterator[None]:
+    """The library makes networks with whatever was in memory meanwhile.
+
+    Random ones take seconds for each hundred million, and memory, and all are replaced by a file's.
+    """
+    require_transformers()
+    from transformers.initialization import no_init_weights
+
+    with no_init_weights():
+        yield
 
 
 def require_transformers() -> Any:

@@ -1,6 +1,7 @@
 """Published weight files into our networks, strictly."""
 
 import re
+import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
 from pathlib import Path
@@ -29,12 +30,13 @@ REMEDY = "choose the network that the file was made for, or download the file ag
 
 
 def load_checkpoint(network: nn.Module, path: Path, *, renamed: Renaming | None = None) -> None:
-    """Copy the weights in the file `path` into `network`, strictly: every tensor fits, none is left over.
+    """Give `network` the weights in the file `path`, strictly: every tensor fits, none is left over.
 
     Reads `.pth`, `.pt`, `.ckpt` (tensors only, code in a pickle or a TorchScript archive is never run) and
     `.safetensors`, bare or in the layouts named at the top of this module. Batch-norm counters may be
     missing, and a tensor that the network holds under two names (MODNet's backbone) may be there once.
-    Values are cast to the network's dtype and device; its training mode stays. `renamed` may give the
+    Values are cast to the network's dtype and device; its training mode stays. Those that need no cast stay
+    in the file, which is mapped: they take memory once somebody looks at them. `renamed` may give the
     tensors of a file the network's names, where the authors published under others, and leave some out.
 
     Raises MissingError when there is no such file and CheckpointError when it does not hold exactly this
@@ -51,7 +53,17 @@ def load_checkpoint(network: nn.Module, path: Path, *, renamed: Renaming | None 
         raise CheckpointError(
             f"{path} does not hold the weights of {type(network).__name__}: {complaint}; {REMEDY}."
         )
-    network.load_state_dict(found, strict=True)
+    adopt(network.state_dict(keep_vars=True), found)
+
+
+def adopt(own: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
+    """Make a file's tensors a network's, by its names; not copied where they have its dtype and device.
+
+    Args:
+        own: `state_dict(keep_vars=True)`; what several modules have stays one tensor.
+    """
+    for name, tensor in own.items():
+        tensor.data = found[name].detach().to(tensor)
 
 
 def _read(path: Path) -> object:
@@ -67,7 +79,8 @@ def _read(path: Path) -> object:
             return load_file(path)
         if is_torchscript(path):
             return tensors_of(path)
-        return torch.load(path, map_location="cpu", weights_only=True)
+        mapped = zipfile.is_zipfile(path)  # files from before PyTorch 1.6 aren't
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except Exception as error:
         raise CheckpointError(_unreadable(path, error)) from error
 
@@ -169,4 +182,4 @@ def _shape(tensor: Tensor) -> str:
     return "(" + ", ".join(map(str, tensor.shape)) + ")"
 
 
-__all__ = ["load_checkpoint"]
+__all__ = ["adopt", "load_checkpoint"]

@@ -7,6 +7,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from trt_anime.errors import CheckpointError, MissingError
+from trt_anime.export.networks.loading import adopt
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,12 +44,12 @@ def published_name(name: str) -> str:
 
 def weights_of(network: "Mask2Former") -> dict[str, "Tensor"]:
     """The network's weights by their published names."""
-    named = {published_name(name): tensor for name, tensor in network.state_dict().items()}
+    named = {published_name(name): tensor for name, tensor in network.state_dict(keep_vars=True).items()}
     return {name: tensor for name, tensor in named.items() if not name.startswith(_NEEDLESS)}
 
 
 def load_weights(network: "Mask2Former", path: Path) -> None:
-    """Copy the weights in a published ``model.safetensors`` into `network`: all fit, none is left over.
+    """Give `network` the weights in a published ``model.safetensors``: all fit, none is left over.
 
     Raises MissingError where there is no such file, CheckpointError where it holds something else; the
     network is left unchanged then.
@@ -64,8 +65,7 @@ def load_weights(network: "Mask2Former", path: Path) -> None:
         raise CheckpointError(
             f"{path} does not hold the weights of this Mask2Former: {complaint}; {REMEDY}."
         )
-    for name, tensor in own.items():
-        tensor.copy_(found[name])
+    adopt(own, found)
 
 
 def _read(path: Path) -> dict[str, "Tensor"]:

@@ -5,7 +5,7 @@ import onnx
 from trt_anime.export.catalogue import Model
 from trt_anime.export.lowerings.choices import with_lowerings
 from trt_anime.export.lowerings.positions import with_positions_named
-from trt_anime.export.parts import FINISH, NETWORK, PREPARE, joined, set_shape
+from trt_anime.export.parts import FINISH, NETWORK, PREPARE, check_valid, joined, set_shape
 from trt_anime.export.recipes.segment import Segmentation
 from trt_anime.export.segment.finish import finish_graph
 from trt_anime.export.segment.network import OUTPUTS
@@ -58,7 +58,7 @@ def segment_graph(
         if node.op_type == "MatMul" and node.name.startswith(FINISH):
             node.name = NETWORK + node.name.removeprefix(FINISH)
     whole = with_lowerings(with_positions_named(whole), {"deformable_attention": rule.deformable_attention})
-    onnx.checker.check_model(whole)
+    check_valid(whole)
     return whole
 
 

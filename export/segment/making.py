@@ -21,7 +21,7 @@ def settings(row: Model) -> dict[str, object]:
 def graphs_of(row: Model, checkpoint: Path, record: Record, *, compare: bool) -> "Iterator[Made]":
     """The one stage graph; see `graphs.Maker`. Raises MissingError without PyTorch and transformers."""
     from trt_anime.export.networks import require_torch
-    from trt_anime.export.networks.library import require_transformers
+    from trt_anime.export.networks.library import no_random_weights, require_transformers
 
     require_torch()
     require_transformers()
@@ -33,7 +33,8 @@ def graphs_of(row: Model, checkpoint: Path, record: Record, *, compare: bool) ->
     from trt_anime.export.segment.variants import config_for
 
     rule = row.recipe_as(Segmentation)
-    network = network_for(config_for(rule))
+    with no_random_weights():
+        network = network_for(config_for(rule))
     load_weights(network, checkpoint)
     exported = onnx_from_network(network, rule.network_size, name=row.name)
     graph = segment_graph(exported, row, checkpoint_sha256=record.sha256, licence=record.licence)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from trt_anime.errors import ExportError
 from trt_anime.export.networks.aot.network import ObjectTracker
+from trt_anime.export.parts import check_valid
 from trt_anime.export.temporal.aot_shape import MOST_OBJECTS, AotShape
 from trt_anime.export.temporal.aot_stages import Decode, Encode, Memorise, Merge, Propagate, Refer
 from trt_anime.export.tracing import exporting, model_of
@@ -70,7 +71,7 @@ def aot_graphs(
             lowerings={"local_attention": "dense"},
         )
         onnx.helper.set_model_props(graph, info.to_metadata())
-        onnx.checker.check_model(graph)
+        check_valid(graph)
         problems = unbuildable(graph)
         if problems:
             raise ExportError(f"{graph.graph.name}: {problems[0]}")
@@ -157,7 +158,7 @@ def _exported(step: Step, name: str) -> onnx.ModelProto:
 
 
 def _name_nodes(graph: onnx.GraphProto) -> None:
-    """Begin each name with the part of the step that the node is of, and forget where our sources lie."""
+    """Begin each name with the part of the step that the node is of."""
     places = [_place(node) for node in graph.node]
     place = next(filter(None, places), NETWORK)  # what stands before all parts is of the first
     for node, own in zip(graph.node, places, strict=True):

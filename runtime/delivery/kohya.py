@@ -33,6 +33,7 @@ from trt_anime.runtime.results.reader import Results
 Masks = Literal["alpha", "folder", "none"]
 Background = Literal["keep", "white", "plate", "random"]
 
+_BUCKETS = 256, 1024  # sides in pixels, as the trainer has them if not told
 _SOLID = 16  # alpha from here on is in the box around a character; below, a matte has specks far from it
 
 
@@ -229,6 +230,9 @@ def _toml(folder: Path, who: list[Subject], options: TrainingOptions) -> str:
         "enable_bucket = true",
         "bucket_no_upscale = true",
         f"bucket_reso_steps = {STEP}",
+        # The trainer refuses a resolution that isn't between these, whose defaults are 256 and 1024.
+        f"min_bucket_reso = {min(_BUCKETS[0], options.resolution // STEP * STEP)}",
+        f"max_bucket_reso = {max(_BUCKETS[1], -(-options.resolution // STEP) * STEP)}",
     ]
     for subject in who:
         lines += [

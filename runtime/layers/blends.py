@@ -15,7 +15,9 @@ CLEAR = 10  # levels from which on a pixel is changed, whatever the noise
 WINDOW = 5  # samples a side, against whose mean texture is measured
 WHITE = 250  # levels from which on light may have been clipped
 DARKENED = 0.1  # share of darkened pixels among the changed that no light makes
-HIDDEN = 0.62  # of what an effect that covers would hide at the least: from there on it does
+# Of what an effect that covers would hide at the least. One that covers has 1 or more, 0.95 in noise; light
+# has 0, and more where the plate is not exact: its mistakes look like texture that is hidden.
+HIDDEN = 0.85
 
 
 @dataclass(frozen=True)
@@ -44,18 +46,32 @@ class BlendEvidence:
         return BlendEvidence(*(ours + theirs for ours, theirs in pairs))
 
 
-def observed(frame: Pixels, plate: Pixels, heat: Pixels, character: Pixels | None = None) -> BlendEvidence:
-    """Gather what one frame says, where there is heat and no character; arguments as for `solved`."""
+def observed(
+    frame: Pixels,
+    plate: Pixels,
+    heat: Pixels,
+    character: Pixels | None = None,
+    invented: Pixels | None = None,
+) -> BlendEvidence:
+    """Gather what one frame says, where there is heat and no character.
+
+    Args:
+        frame, plate, heat, character: as for `solved`.
+        invented: uint8 [H,W], above 0 where nobody knows the plate, which there says nothing.
+    """
     scale = max(1, round(len(heat) / ROWS))
     size = heat.shape[1] // scale, len(heat) // scale
     seen, below, warm = (_small(picture, size) for picture in (frame, plate, heat))
     alone = np.ones(warm.shape, np.bool_)
     if character is not None:
         alone = _small(alpha_of(character), size) == 0
+    if invented is not None:
+        alone &= cv2.dilate(_small(invented, size), np.ones((WINDOW, WINDOW), np.uint8)) == 0
     up, down = highest(less(seen, below)), highest(less(below, seen))
     clear = np.maximum(up, down) >= CLEAR
     changed, calm = alone & (warm > 0) & clear, alone & (warm == 0) & ~clear
-    steady = changed & (highest(seen) < WHITE)
+    clipped = cv2.threshold(highest(frame), WHITE - 1, 255, cv2.THRESH_BINARY)[1]
+    steady = changed & (_small(np.asarray(clipped, np.uint8), size) == 0)
     texture_seen, texture = _texture(seen), _texture(below)
     energy, along = np.square(texture).sum(axis=2), (texture_seen * texture).sum(axis=2)
     least = least_alpha(seen, below, 0) / np.float32(255)

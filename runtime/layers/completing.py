@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from trt_anime.runtime.layers.solving import highest
+from trt_anime.runtime.layers.solving import highest, less
 from trt_anime.runtime.media.frames import Pixels
 
 CLEAR = 18  # levels by which a character differs from what is behind it
@@ -14,7 +14,9 @@ SEEN = 16  # alpha from which on the matte has seen something, however thin: vei
 EDGE = 1 / 90  # of the frame's height: radius of what is too wide to be the matte's edge
 
 
-def completed(alpha: Pixels, ids: Pixels, frame: Pixels, plate: Pixels) -> Pixels:
+def completed(
+    alpha: Pixels, ids: Pixels, frame: Pixels, plate: Pixels, taken: Pixels | None = None
+) -> Pixels:
     """The matte of all characters with what it missed of them; uint8 [H,W], nowhere less than before.
 
     Where a mask has a character and the frame clearly differs from the plate, it shows the character. What
@@ -26,12 +28,14 @@ def completed(alpha: Pixels, ids: Pixels, frame: Pixels, plate: Pixels) -> Pixel
         ids: uint8 [H,W], the character at each pixel, 0 for none.
         frame: uint8 [H,W,3] RGB.
         plate: the same, what the shot as a whole says is behind; not the frame's own pixels.
+        taken: uint8 [H,W], levels by which effects were taken off the frame. They may be wrong by as much,
+            and clipped light leaves nothing: only what differs by more counts.
     """
     masked = (ids > 0).view(np.uint8)
     if not masked.any():
         return alpha
     height = len(alpha)
-    differs = _differing(frame, plate, height)
+    differs = _differing(frame, plate, taken)
     near = cv2.distanceTransform(1 - masked, cv2.DIST_L2, 3) <= REACH * height
     around = near & (masked == 0)
     moving = bool(around.any()) and float(differs[around].mean()) > MOVING
@@ -60,10 +64,12 @@ def _below(alpha: Pixels) -> Pixels:
     return np.asarray(cv2.threshold(alpha, SEEN - 1, 255, cv2.THRESH_BINARY_INV)[1], np.uint8)
 
 
-def _differing(frame: Pixels, plate: Pixels, height: int) -> np.ndarray:
+def _differing(frame: Pixels, plate: Pixels, taken: Pixels | None) -> np.ndarray:
     """bool [H,W]: where the frame clearly shows something else than the plate."""
     gap = highest(np.asarray(cv2.absdiff(frame, plate), np.uint8))
-    return cv2.GaussianBlur(gap, (0, 0), max(0.8, SMOOTH * height)) >= CLEAR
+    if taken is not None:
+        gap = less(gap, taken)
+    return cv2.GaussianBlur(gap, (0, 0), max(0.8, SMOOTH * len(gap))) >= CLEAR
 
 
 def _grown(seeds: np.ndarray, allowed: np.ndarray) -> np.ndarray:

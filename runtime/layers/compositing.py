@@ -87,8 +87,8 @@ def composite(plate: Pixels, layers: Sequence[tuple[Pixels, Blend]]) -> Pixels:
 def taken_off(picture: Pixels, layers: Sequence[tuple[Pixels, Blend]]) -> Pixels:
     """What was below: the picture without layers that were laid on it, the topmost taken off first.
 
-    Where a layer hides all that is below, and where light has clipped, nobody knows: it is as dark
-    as it can have been there.
+    Where a layer hides all that is below, nobody knows: it is as dark as it can have been there. So it is
+    where light has clipped all channels; where it has clipped some, those are no darker than the others.
 
     Args:
         picture: uint8 [H,W,3] RGB.
@@ -103,6 +103,9 @@ def taken_off(picture: Pixels, layers: Sequence[tuple[Pixels, Blend]]) -> Pixels
             if blend == "over":
                 through = np.maximum(255 - alpha, 1).astype(np.float32)
                 below = cv2.divide(below, through, scale=255)
+            else:
+                white = (picture[part] == 255) & (light > 0)
+                below = np.where(white, np.maximum(below, below.max(axis=2, keepdims=True)), below)
             picture[part] = np.clip(np.rint(below), 0, 255).astype(np.uint8)
     return picture
 

@@ -32,6 +32,11 @@ class Backgrounds:
             return np.ascontiguousarray(read_rgba(file)[..., :3])
         return self.shared(fresh)
 
+    def invented(self, fresh: int) -> Pixels | None:
+        """uint8 [H,W]: 255 where no frame shows what the background is there; None without a plate."""
+        plate = self._plates.get(fresh)
+        return None if plate is None else plate.holes(fresh)
+
     def shared(self, fresh: int) -> Pixels | None:
         """The same by the shot's plate alone, without what differs from it in this frame."""
         plate = self._plates.get(fresh)

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import cv2
+import numpy as np
+
 from trt_anime.runtime.layers.characters import decontaminated, separated
 from trt_anime.runtime.layers.completing import completed
 from trt_anime.runtime.layers.compositing import taken_off
 from trt_anime.runtime.layers.occlusion import occlusion_votes, order_of
-from trt_anime.runtime.layers.solving import alpha_of, rgba_of
+from trt_anime.runtime.layers.solving import alpha_of, highest, rgba_of
 from trt_anime.runtime.media.frames import Pixels
 from trt_anime.runtime.passes.backgrounds import Backgrounds
 from trt_anime.runtime.passes.context import Context, Made, OfShot
@@ -66,7 +69,8 @@ def _frame(context: Context, scene: _Scene, item: tuple[int, Pixels]) -> list[Pa
     rest = taken_off(rgb, [(read_rgba(path), blend) for path, blend in _effects(context, scene, index)])
     shared = scene.backgrounds.shared(index)
     if ids is not None and shared is not None:
-        character = rgba_of(character, completed(alpha_of(character), ids, rest, shared))
+        taken = highest(np.asarray(cv2.absdiff(rgb, rest), np.uint8))
+        character = rgba_of(character, completed(alpha_of(character), ids, rest, shared, taken))
     if plate is not None:
         character = decontaminated(character, rest, plate)
     shown = list(scene.shot.shown_at(index))

@@ -66,13 +66,13 @@ class Context:
         """Whether a stage left something in its folder, in this run or before."""
         return places.holds(self.folder / folder)
 
-    def frames(self, shot: Shot) -> Iterator[tuple[int, Pixels]]:
-        """The shot's fresh frames, decoded by a thread of their own: index, uint8 [H,W,3] RGB.
+    def frames(self, shot: Shot, start: int = 0) -> Iterator[tuple[int, Pixels]]:
+        """The shot's fresh frames from `start` on, decoded by a thread: index, uint8 [H,W,3] RGB.
 
         Raises:
             TrtAnimeError: the clip breaks off or can't be read any more.
         """
-        for item in ahead(self._decoded(shot)):
+        for item in ahead(self._decoded(shot, max(start, shot.start))):
             self.go_on()
             yield item
 
@@ -110,8 +110,10 @@ class Context:
             return rgba
         return limited(rgba, self.ids(index))
 
-    def _decoded(self, shot: Shot) -> Iterator[tuple[int, Pixels]]:
-        with self._source(shot.start) as source:
+    def _decoded(self, shot: Shot, start: int) -> Iterator[tuple[int, Pixels]]:
+        if start >= shot.stop:
+            return
+        with self._source(start) as source:
             for frame in source:
                 if frame.stamp.index >= shot.stop:
                     return

@@ -77,9 +77,10 @@ def _blends(context: Context, shot: Shot, backgrounds: Backgrounds) -> dict[str,
     for index, rgb in context.frames(shot):
         plate = backgrounds.of(index) if index in asked else None
         if plate is not None:
-            character = context.character(shot, index)
+            character, invented = context.character(shot, index), backgrounds.invented(index)
             for prompt in prompts:
-                evidence[prompt] += observed(rgb, plate, _heat(context, prompt, index), character)
+                heat = _heat(context, prompt, index)
+                evidence[prompt] += observed(rgb, plate, heat, character, invented)
     return {prompt: blend_of([found]) for prompt, found in evidence.items()}
 
 

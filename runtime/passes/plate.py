@@ -9,15 +9,18 @@ import cv2
 import numpy as np
 
 from trt_anime.runtime.layers.completing import completed
+from trt_anime.runtime.layers.solving import alpha_of
 from trt_anime.runtime.media.frames import Pixels
 from trt_anime.runtime.passes.context import Context, Made, OfShot, heat_folder
 from trt_anime.runtime.passes.finders import folder_of
+from trt_anime.runtime.passes.kept import Kept
 from trt_anime.runtime.passes.streams import Writers
+from trt_anime.runtime.plates.dimming import no_brighter
 from trt_anime.runtime.plates.files import write_plate
 from trt_anime.runtime.plates.filling import Fill
 from trt_anime.runtime.plates.making import plates_of
 from trt_anime.runtime.plates.plate import Plate
-from trt_anime.runtime.plates.seen import Seen
+from trt_anime.runtime.plates.seen import Frames, Seen, hiding, visible
 from trt_anime.runtime.results import places
 from trt_anime.runtime.results.planes import read_plane, write_frame
 from trt_anime.runtime.results.shots import Shot
@@ -33,19 +36,20 @@ def opened(context: Context) -> Iterator[OfShot]:
 def _plate(context: Context, fill: Fill, shot: Shot) -> Made:
     files: list[Path] = []
     folder = context.folder / places.PLATES
-    for plate in plates_of(partial(_seen, context, shot), fill):
+    frames = Kept(partial(_seen, context, shot), shot.start, go_on=context.go_on)
+    for plate in plates_of(frames, fill):
         files += write_plate(folder, shot.number, plate)
         if context.choices.plates.layout == "frame":
-            files += _views(context, shot, plate, folder)
+            files += _views(context, shot, plate, folder, frames)
     return Made(files)
 
 
-def _views(context: Context, shot: Shot, plate: Plate, folder: Path) -> list[Path]:
+def _views(context: Context, shot: Shot, plate: Plate, folder: Path, frames: Frames) -> list[Path]:
     """The plate as each frame shows it, with what in the frame differs from it and isn't hidden."""
     files = []
     own = set(plate.motions.frames)
     with Writers.open(context.options.cores) as writers:
-        for seen in _seen(context, shot):
+        for seen in frames():
             if seen.index in own:
                 shown = list(shot.shown_at(seen.index))
                 writers.do(partial(_write_view, plate, folder, shown, seen, context.ids(seen.index)))
@@ -57,27 +61,38 @@ def _write_view(plate: Plate, folder: Path, shown: list[int], seen: Seen, ids: P
     hidden = seen.hidden
     if ids is not None:
         hidden = completed(hidden, ids, seen.rgb, plate.view(seen.index))
-    write_frame(folder, shown, plate.behind(seen.index, seen.rgb, hidden))
+    view = plate.behind(seen.index, seen.rgb, hidden)
+    write_frame(folder, shown, no_brighter(view, seen, plate.holes(seen.index)))
 
 
-def _seen(context: Context, shot: Shot) -> Iterator[Seen]:
-    for index, rgb in context.frames(shot):
-        yield Seen(index, rgb, _hidden(context, shot, index, rgb))
+def _seen(context: Context, shot: Shot, start: int) -> Iterator[Seen]:
+    for index, rgb in context.frames(shot, start):
+        figures, effects = _figures(context, shot, index, rgb), _heat(context, index)
+        if effects is None:
+            yield Seen(index, rgb, figures)
+            continue
+        lit = cv2.bitwise_and(visible(figures), hiding(effects))
+        yield Seen(index, rgb, np.maximum(figures, effects), lit=np.asarray(lit, np.uint8))
 
 
-def _hidden(context: Context, shot: Shot, index: int, rgb: Pixels) -> Pixels:
-    """uint8 [H,W]: what hides the background in a frame: characters by matte and masks, and effects."""
-    plane = np.zeros(rgb.shape[:2], np.uint8)
+def _figures(context: Context, shot: Shot, index: int, rgb: Pixels) -> Pixels:
+    """uint8 [H,W]: how much characters hide the background, by matte and masks."""
     character = context.character(shot, index)
-    if character is not None:
-        plane = np.asarray(cv2.extractChannel(character, 3), np.uint8)
-    for path in _masks(context, index):
-        np.maximum(plane, cv2.threshold(read_plane(path), 0, 255, cv2.THRESH_BINARY)[1], out=plane)
+    plane = np.zeros(rgb.shape[:2], np.uint8) if character is None else alpha_of(character)
+    path = context.folder / places.TRACKS / places.frame_name(index)
+    return np.maximum(plane, _anywhere(path)) if path.exists() else plane
+
+
+def _heat(context: Context, index: int) -> Pixels | None:
+    """uint8 [H,W]: 255 where an effect may be; None where nowhere."""
+    plane = None
+    for prompt in context.choices.effects.prompts:
+        path = heat_folder(context.folder, folder_of(prompt.text)) / places.frame_name(index)
+        if path.exists() and (heat := _anywhere(path)).any():
+            plane = heat if plane is None else np.maximum(plane, heat)
     return plane
 
 
-def _masks(context: Context, index: int) -> Iterator[Path]:
-    name = places.frame_name(index)
-    folders = [context.folder / places.TRACKS]
-    folders += [heat_folder(context.folder, folder_of(p.text)) for p in context.choices.effects.prompts]
-    return (folder / name for folder in folders if (folder / name).exists())
+def _anywhere(path: Path) -> Pixels:
+    """255 where a plane on the disk is not 0."""
+    return np.asarray(cv2.threshold(read_plane(path), 0, 255, cv2.THRESH_BINARY)[1], np.uint8)

@@ -6,6 +6,7 @@ from functools import partial
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from trt_anime.runtime.media.frames import Pixels
 from trt_anime.runtime.plates.gathering import gathered, in_common_light, used
@@ -44,18 +45,20 @@ class Pair:
 
     def view(self, row: int) -> Pixels:
         """uint8 [H,W,3]: what the frame of that row shows, in the plate's light."""
-        size = self.far.motions.size
-        behind = from_canvas(self.far.canvas, self.far.matrices[row], size)
-        return laid_over(self.near.view(row, size), behind)
+        return self._before(row, self.near.view(row, self.far.motions.size))
 
     def cover(self, seen: Seen) -> Pixels:
         """A `Cover`: where the near sheet is, and explains what the frame shows."""
         motions = self.far.motions
         row = motions.place(seen.index)
-        alpha = np.ascontiguousarray(self.near.view(row, motions.size)[..., 3])
-        covers = cv2.threshold(alpha, COVERS, 255, cv2.THRESH_BINARY)[1]
-        right = explained(in_common_light(seen.rgb, motions, row), self.view(row))
+        near = self.near.view(row, motions.size)
+        covers = cv2.threshold(cv2.extractChannel(near, 3), COVERS, 255, cv2.THRESH_BINARY)[1]
+        right = explained(in_common_light(seen.rgb, motions, row), self._before(row, near))
         return np.asarray(cv2.bitwise_and(covers, right), np.uint8)
+
+    def _before(self, row: int, near: Pixels) -> Pixels:
+        """uint8 [H,W,3]: the near sheet's view over the far one's."""
+        return laid_over(near, from_canvas(self.far.canvas, self.far.matrices[row], self.far.motions.size))
 
 
 def explained(rgb: Pixels, view: Pixels, detail: float = 0.0) -> Pixels:
@@ -90,13 +93,28 @@ def joined(frames: Frames, near: Motions, far: Motions, cover: Cover, rounds: in
     assert layout is not None, "the caller has seen to it"
     pair: Pair | None = None
     for _ in range(rounds):
-        uncovered = partial(_covered, frames, cover if pair is None else pair.cover)
+        uncovered = partial(_covered, frames, _once(cover if pair is None else pair.cover))
         behind = gathered(uncovered, far)
         # Its holes stay marked as holes.
         behind = replace(behind, canvas=plainly_filled(behind.canvas, behind.seen == 0))
         pair = Pair(behind, near_of(frames, near, layout, behind, pair.near if pair else None))
     assert pair is not None
     return _sharpened(frames, near, pair)
+
+
+def _once(cover: Cover) -> Cover:
+    """The same, worked out once for a frame and kept as a bit a pixel."""
+    known: dict[int, NDArray[np.uint8]] = {}
+
+    def of(seen: Seen) -> Pixels:
+        if (bits := known.get(seen.index)) is None:
+            found = cover(seen)
+            known[seen.index] = np.packbits(found)
+            return found
+        flat = np.unpackbits(bits, count=seen.hidden.size)
+        return np.asarray(flat.reshape(seen.hidden.shape) * np.uint8(255))
+
+    return of
 
 
 def _covered(frames: Frames, cover: Cover) -> Iterator[Seen]:
@@ -115,7 +133,7 @@ def _sharpened(frames: Frames, motions: Motions, pair: Pair) -> Pair:
             parts = _missed(seen, row, motions, pair, behind, front)
             for total, part, matrices in zip(sums, parts, (far.matrices, near.matrices), strict=True):
                 window = window_of(matrices[row], motions.size, total.shape[:2])
-                total[window] += to_canvas(part, matrices[row], window)
+                cv2.add(total[window], to_canvas(part, matrices[row], window), total[window])
         behind += _mean_of(sums[0])
         front[..., :3] += _mean_of(sums[1])
         np.clip(behind, 0, 255, out=behind)
@@ -137,13 +155,17 @@ def _missed(
     """float32 [H,W,4] for the far and for the near sheet: what to add, times its weight; and the weight."""
     far = from_canvas(behind, pair.far.matrices[row], motions.size)
     near = from_canvas(front, pair.near.matrices[row], motions.size)
-    alpha = np.clip(near[..., 3], 0, 1)
-    own = in_common_light(seen.rgb, motions, row).astype(np.float32)
-    missed = own - near[..., :3] - far * (1 - alpha)[..., None]
-    weight = 1 / np.square(1 + np.square(missed).sum(2) / (2 * _CLOSE**2))
+    alpha = np.clip(cv2.extractChannel(near, 3), 0, 1)
+    through = 1 - alpha
+    missed = cv2.subtract(
+        in_common_light(seen.rgb, motions, row), cv2.cvtColor(near, cv2.COLOR_RGBA2RGB), dtype=cv2.CV_32F
+    )
+    missed = cv2.subtract(missed, cv2.multiply(far, cv2.cvtColor(through, cv2.COLOR_GRAY2RGB)))
+    apart = cv2.transform(cv2.multiply(missed, missed), np.ones((1, 3), np.float32))
+    weight = 1 / np.square(1 + apart / np.float32(2 * _CLOSE**2))
     weight[visible(seen.hidden) == 0] = 0
-    parts = []
-    for share in (1 - alpha, alpha):
+    colours, parts = cv2.split(missed), []
+    for share in (through, alpha):
         counted = weight * share
-        parts.append(np.dstack([missed * (counted * share)[..., None], counted]).astype(np.float32))
-    return parts[0], parts[1]
+        parts.append(cv2.merge([*(cv2.multiply(colour, counted * share) for colour in colours), counted]))
+    return np.asarray(parts[0], np.float32), np.asarray(parts[1], np.float32)

@@ -64,14 +64,19 @@ class _Sums:
 
     def add(self, window: Window, own: Pixels, far: Pixels, weights: Floats) -> None:
         """own, far: uint8 [h,w,3] in the window. weights: float32 [h,w,2]: far is known there; it shows."""
-        weight, one, other = weights[..., 0], own.astype(np.float32), far.astype(np.float32)
-        self.count[window] += weight
-        self.shown[window] += weights[..., 1]
-        self.own[window] += one * weight[..., None]
-        self.far[window] += other * weight[..., None]
-        self.far_far[window] += _dot(other, other) * weight
-        self.far_own[window] += _dot(other, one) * weight
-        self.own_own[window] += _dot(one, one) * weight
+        weight, shows = cv2.split(weights)
+        one, other = own.astype(np.float32), far.astype(np.float32)
+        each = cv2.cvtColor(weight, cv2.COLOR_GRAY2RGB)
+        for total, part in (
+            (self.count, weight),
+            (self.shown, shows),
+            (self.own, cv2.multiply(one, each)),
+            (self.far, cv2.multiply(other, each)),
+            (self.far_far, cv2.multiply(_dot(other, other), weight)),
+            (self.far_own, cv2.multiply(_dot(other, one), weight)),
+            (self.own_own, cv2.multiply(_dot(one, one), weight)),
+        ):
+            cv2.add(total[window], part, total[window])
 
 
 def near_of(frames: Frames, near: Motions, layout: Layout, far: Plate, before: Sheet | None) -> Sheet:
@@ -92,9 +97,10 @@ def near_of(frames: Frames, near: Motions, layout: Layout, far: Plate, before: S
         if before is not None:
             weight *= _likely(own, laid_over(before.view(row, near.size), behind))
         known = seen_from(far.seen, far.matrices[row], near.size) > 0
-        weights = np.dstack([weight * np.where(known, np.float32(1), np.float32(_GUESS)), weight])
+        both = cv2.merge([weight * np.where(known, np.float32(1), np.float32(_GUESS)), weight])
         whole = to_canvas(np.full(near.size, 255, np.uint8), matrix, window) >= _ALL
-        weights = np.where(whole[..., None], to_canvas(weights, matrix, window), np.float32(0))
+        weights = np.asarray(to_canvas(both, matrix, window), np.float32)
+        weights[~whole] = 0
         moved = partial(
             to_canvas, matrix=matrix, window=window, how=cv2.INTER_CUBIC, border=cv2.BORDER_REPLICATE
         )
@@ -149,7 +155,8 @@ def _where_told(through: Floats, told: Floats) -> Floats:
 
 
 def _likely(own: Pixels, view: Pixels) -> Floats:
-    gap = cv2.absdiff(own, view).max(axis=2).astype(np.float32) / np.float32(_OUTLIER)
+    red, green, blue = cv2.split(cv2.absdiff(own, view))
+    gap = cv2.max(cv2.max(red, green), blue).astype(np.float32) / np.float32(_OUTLIER)
     return np.asarray(1 / np.square(1 + gap * gap), np.float32)
 
 

@@ -26,12 +26,15 @@ class Seen:
         hidden: uint8 [H,W], 0 where all of the background shows, 255 where none: character or effect.
         covered: uint8 [H,W], 255 where another sheet of the background covers the one in question; None
             where it is the only one.
+        lit: uint8 [H,W], 255 where effects hide the background and nothing else does; None:
+            nowhere.
     """
 
     index: int
     rgb: Pixels
     hidden: Pixels
     covered: Pixels | None = None
+    lit: Pixels | None = None
 
 
 Frames = Callable[[], Iterator[Seen]]
@@ -43,6 +46,12 @@ def margin(height: int) -> int:
     return 2 + round(height / 540)
 
 
+def margin_disc(height: int) -> Pixels:
+    """What to widen by the margin with."""
+    side = 2 * margin(height) + 1
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)), np.uint8)
+
+
 def hiding(hidden: Pixels) -> Pixels:
     """uint8 [H,W]: 255 where something hides the background, without a margin."""
     return np.asarray(cv2.threshold(hidden, HIDES_FROM - 1, 255, cv2.THRESH_BINARY)[1], np.uint8)
@@ -50,9 +59,7 @@ def hiding(hidden: Pixels) -> Pixels:
 
 def visible(hidden: Pixels) -> Pixels:
     """uint8 [H,W]: 255 where the background shows and can be trusted, else 0."""
-    radius = margin(hidden.shape[0])
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    return np.asarray(255 - cv2.dilate(hiding(hidden), disc), np.uint8)
+    return np.asarray(255 - cv2.dilate(hiding(hidden), margin_disc(hidden.shape[0])), np.uint8)
 
 
 def shown(seen: Seen) -> Pixels:

@@ -57,7 +57,7 @@ def straight(colour: NDArray[np.float32], alpha: NDArray[np.float32]) -> Pixels:
 
 def laid_over(near: Pixels, far: Pixels) -> Pixels:
     """uint8 [H,W,3]: a premultiplied RGBA picture over an RGB one."""
-    colour, alpha = near[..., :3], cv2.extractChannel(near, 3)
+    colour, alpha = cv2.cvtColor(near, cv2.COLOR_RGBA2RGB), cv2.extractChannel(near, 3)
     through = cv2.cvtColor(np.asarray(255 - alpha, np.uint8), cv2.COLOR_GRAY2RGB)
     below = cv2.multiply(far, through, scale=1 / 255)
-    return np.asarray(cv2.add(below, np.ascontiguousarray(colour)), np.uint8)
+    return np.asarray(cv2.add(below, colour), np.uint8)

@@ -88,11 +88,7 @@ def _shifted(canvas: Picture, matrix: Matrix, size: tuple[int, int]) -> Picture:
     """cv2.warpAffine rounds shifts to 1/32 of a pixel; a filter for this very shift does not."""
     left, top = np.floor(matrix[:2, 2] + _WHOLE).astype(int)
     before = _TAPS // 2 - 1
-    rows = np.clip(np.arange(top - before, top + size[0] + _TAPS // 2), 0, canvas.shape[0] - 1)
-    columns = np.clip(np.arange(left - before, left + size[1] + _TAPS // 2), 0, canvas.shape[1] - 1)
-    part = canvas[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    if part.shape[:2] != (len(rows), len(columns)):
-        part = canvas[np.ix_(rows, columns)]
+    part = _cut(canvas, (top - before, left - before), (size[0] + _TAPS - 1, size[1] + _TAPS - 1))
     across, down = (
         _lanczos(float(shift - base)) for shift, base in zip(matrix[:2, 2], (left, top), strict=True)
     )
@@ -100,6 +96,20 @@ def _shifted(canvas: Picture, matrix: Matrix, size: tuple[int, int]) -> Picture:
         part, -1, across, down, anchor=(before, before), borderType=cv2.BORDER_REPLICATE
     )
     return np.asarray(moved)[before : before + size[0], before : before + size[1]]
+
+
+def _cut(canvas: Picture, start: tuple[int, int], size: tuple[int, int]) -> Picture:
+    """`size` (rows, columns) of the canvas from `start` on; what lies outside of it is as its edge."""
+    spans = []
+    for low, length, side in zip(start, size, canvas.shape, strict=False):
+        low = min(max(low, 1 - length), side - 1)  # farther out all is as the edge
+        first, last = max(low, 0), min(low + length, side)
+        spans.append((slice(first, last), first - low, low + length - last))
+    (rows, above, below), (columns, before, after) = spans
+    part = canvas[rows, columns]
+    if part.shape[:2] == size:
+        return part
+    return np.asarray(cv2.copyMakeBorder(part, above, below, before, after, cv2.BORDER_REPLICATE))
 
 
 def _lanczos(part: float) -> NDArray[np.float64]:

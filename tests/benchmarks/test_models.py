@@ -1,10 +1,24 @@
 """The table of models is what was found, and nothing else."""
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
+import pytest
+
+from benchmarks.model_export import checkpoint_bytes
+from benchmarks.model_proof import nearly
+from benchmarks.model_rows import SHORTENED, add_shortened
+from benchmarks.model_weights import bring_weights
 from benchmarks.models import FINDINGS, MODELS, TABLE, merged
-from benchmarks.models_table import document
+from benchmarks.models_table import document, folded
+from tests.caption.small import row as small
+from trt_anime.export import catalogue
+from trt_anime.export.caption.synthetic import published_shapes
+from trt_anime.export.caption.weights import Checkpoint
 from trt_anime.export.catalogue import CATALOGUE
+from trt_anime.export.recipes.caption import Captioning
 
 
 def engine(target: str, error: str = "") -> dict[str, object]:
@@ -28,6 +42,16 @@ def half(**changed: object) -> dict[str, object]:
         "error": "",
     }
     return passed | changed
+
+
+def test_nearly_the_same_inputs() -> None:
+    frame = np.full((1, 40, 40, 3), 254, np.uint8)
+    features = np.array([[1, 1 / 3, 3000.7]], np.float32)
+    near = nearly({"frame": frame, "features": features, "ids": np.array([7], np.int32)})
+    changed = near["frame"] != frame
+    assert set(np.unique(near["frame"])) == {254, 255} and 0.05 < changed.mean() < 0.15
+    assert near["features"].tolist() == [[1, float(np.float16(1 / 3)), 3000]]
+    assert near["ids"].tolist() == [7] and (frame == 254).all()
 
 
 def graph(name: str, **changed: object) -> dict[str, object]:
@@ -60,7 +84,10 @@ FOUND = {
         "with": "versions",
         "graphs": [
             graph("key"),
-            graph("merge", half=half(passed=False, value=3.2, kept=["net/a", "net/b", "net/c", "net/d"])),
+            graph(
+                "merge",
+                half=half(passed=False, value=3.2, kept=["net/a", "net/b", "net/c", "net/d"], unrest=2.91),
+            ),
         ],
     }
 }
@@ -73,10 +100,36 @@ def test_each_finding_has_its_cell() -> None:
     assert "\ntoy: a CPU. versions.\n" in text
     assert "| toy key | 5.7 | max 1, p99 0, mean 0 of 255 | 22.9 | 123 |" in text
     assert "| toy key | relative_error 0.123 % (limit 1) | none |" in text
-    assert "| **relative_error 3.2 % (limit 1), too far** | 4: a, b, c and 1 more |" in text
+    words = "**relative_error 3.2 % (limit 1), too far**; FP32 on nearly the same inputs: 2.91"
+    assert f"| {words} | 4: a, b, c and 1 more |" in text
     built = ["it has no such product", *["–"] * 2, "4.2 / 12.3", *["–"] * 2]  # noqa: RUF001
     assert f"| toy key | fp16 | {' | '.join(built)} |" in text
     assert "**toy merge**: `frame uint8[batch,height,width,3]` → `key float32[10,4]`" in text
+
+
+def test_what_differs_in_its_number_alone_is_one_entry() -> None:
+    pairs = [f"{name}_{number} float32[1,4]" for number in range(12) for name in ("key", "value")]
+    assert folded(["tokens int32[1]", *pairs, "length int32[1]"]) == [
+        "tokens int32[1]",
+        "key_0 … key_11 float32[1,4]",
+        "value_0 … value_11 float32[1,4]",
+        "length int32[1]",
+    ]
+
+
+def test_what_differs_in_more_than_a_number_is_told_apart() -> None:
+    few = ["f_0 float32[1]", "f_1 float32[1]"]
+    shapes = [
+        "a_0 float32[1]",
+        "a_1 float32[2]",
+        "a_2 float16[1]",
+        "f4 int64[1]",
+        "f8 int64[1]",
+        "f16 int64[1]",
+    ]
+    gap = ["b_1 int64[1]", "b_2 int64[1]", "b_4 int64[1]"]
+    assert folded([*few, *shapes, *gap]) == [*few, *shapes, *gap]
+    assert folded(["c_1 int64[1]", "c_2 int64[1]", "c_3 int64[1]"]) == ["c_1 … c_3 int64[1]"]
 
 
 def test_engines_built_anew_take_the_place_of_the_old() -> None:
@@ -90,8 +143,34 @@ def test_the_table_is_made_of_the_findings() -> None:
     """Edited by hand, or not written again after the findings changed, it fails."""
     findings = json.loads(FINDINGS.read_text(encoding="utf-8"))
     assert TABLE.read_text(encoding="utf-8") == document(findings)
-    assert findings.keys() <= CATALOGUE.keys()
+    assert findings.keys() <= {*CATALOGUE, SHORTENED}
 
 
 def test_the_models_are_in_the_catalogue() -> None:
-    assert set(MODELS) <= CATALOGUE.keys()
+    assert set(MODELS) <= {*CATALOGUE, SHORTENED}
+
+
+def test_random_weights_are_in_as_many_files_as_the_published_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of BLIP-2, with all of its files and next to nothing in them."""
+    row = small("blip2-opt-2.7b")
+    monkeypatch.setenv("TRT_ANIME_HOME", str(tmp_path))
+    path = bring_weights(row)
+    assert path.name == "model-00001-of-00002.safetensors"
+    other = path.with_name("model-00002-of-00002.safetensors")
+    assert checkpoint_bytes(row, path) == path.stat().st_size + other.stat().st_size
+    weights = Checkpoint(path, row.name)
+    assert set(weights.names) == set(published_shapes(row.recipe_as(Captioning)))
+    assert bring_weights(row) == path
+
+
+def test_the_shortened_row_has_the_published_widths(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalogue, "CATALOGUE", dict(CATALOGUE))
+    add_shortened()
+    recipe = catalogue.get(SHORTENED).recipe_as(Captioning)
+    whole = catalogue.get("blip2-opt-2.7b").recipe_as(Captioning)
+    assert (recipe.vision.layers, recipe.decoder.layers) == (4, 4)
+    assert replace(recipe.vision, layers=39) == whole.vision
+    assert replace(recipe.decoder, layers=32) == whole.decoder
+    assert SHORTENED not in CATALOGUE

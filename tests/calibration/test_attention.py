@@ -187,7 +187,7 @@ def test_engine_sums_each_form_in_fp32(name: str, capability: int) -> None:
         assert safe == Accumulation((), (True, True))
 
 
-@pytest.mark.parametrize("capability", [75, 89, 120])
+@pytest.mark.parametrize("capability", [75, pytest.param(89, marks=pytest.mark.stress), 120])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_engine_sums_a_real_network_in_fp32(name: str, capability: int) -> None:
     model = upcast_attention(network(name))

@@ -12,9 +12,8 @@ from onnx import TensorProto
 
 from tests.calibration.small import Array, difference, examples, network, node, outputs, pictures, tokens
 from tests.engines.graphs import frames, half_graph, stage_graph
-from trt_anime.calibration import fp16
 from trt_anime.calibration.casting import element_types
-from trt_anime.calibration.fp16 import fp16_from_fp32, frames_that_fit, nodes_in_fp32
+from trt_anime.calibration.fp16 import fp16_from_fp32, nodes_in_fp32
 from trt_anime.calibration.parity import compare, run_with_onnxruntime
 from trt_anime.calibration.qdq import fp8_from_fp32, int8_from_fp32, values_to_calibrate
 from trt_anime.calibration.ranges import value_ranges
@@ -83,21 +82,6 @@ def test_values_above_512_stay_single_where_frames_are_given() -> None:
     assert nodes_in_fp32(fp16_from_fp32(model, inputs=calm)) == ()
 
 
-def test_autocast_gets_as_many_frames_as_memory_holds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """At full size, a network that follows objects has 15 GB of values a frame."""
-    model = pictures()
-    (inputs,) = examples(model, 1)
-    assert frames_that_fit(model, inputs) == 3
-    double = {name: np.repeat(array, 2, axis=0) for name, array in inputs.items()}
-    monkeypatch.setattr(fp16, "MOST_BYTES", 200_000)
-    assert (frames_that_fit(model, inputs), frames_that_fit(model, double)) == (2, 1)
-    monkeypatch.setattr(fp16, "MOST_BYTES", 10_000)
-    assert frames_that_fit(model, inputs) == 0
-    loud = {"x": np.full_like(inputs["x"], 1e4)}
-    assert fp16_from_fp32(model, inputs=[loud]) == fp16_from_fp32(model)
-    assert not model.graph.input[0].type.tensor_type.shape.dim[0].dim_value
-
-
 def test_inputs_and_outputs_stay_single() -> None:
     typed = fp16_from_fp32(tokens())
     for value in (*typed.graph.input, *typed.graph.output):
@@ -120,7 +104,7 @@ def test_weights_come_back_as_they_were(
     """AutoCast sees none of them; these are small, so that it sees all of them otherwise."""
     inputs = examples(model, 2)
     seen = fp16_from_fp32(model, islands=islands, inputs=inputs)
-    monkeypatch.setattr("trt_anime.hollow._LARGE_BYTES", 64)
+    monkeypatch.setattr("trt_anime.hollow.LARGE_BYTES", 64)
     unseen = fp16_from_fp32(model, islands=islands, inputs=inputs)
     assert nodes_in_fp32(unseen) == nodes_in_fp32(seen)
     assert [value.name for value in unseen.graph.input] == [value.name for value in seen.graph.input]
@@ -132,7 +116,7 @@ def test_weights_come_back_as_they_were(
 
 
 def test_a_weight_read_in_both_types_is_there_in_both(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trt_anime.hollow._LARGE_BYTES", 64)
+    monkeypatch.setattr("trt_anime.hollow.LARGE_BYTES", 64)
     random = np.random.default_rng(0)
     model = network(
         node("MatMul", "x w", "first"),
@@ -150,7 +134,7 @@ def test_a_weight_read_in_both_types_is_there_in_both(monkeypatch: pytest.Monkey
 
 
 def test_a_large_weight_that_no_half_can_hold_stays_single(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trt_anime.hollow._LARGE_BYTES", 2)
+    monkeypatch.setattr("trt_anime.hollow.LARGE_BYTES", 2)
     model = large()
     model.graph.initializer[0].CopyFrom(onnx.numpy_helper.from_array(np.array(-1e6, np.float32), "factor"))
     assert "net/scaled" in nodes_in_fp32(fp16_from_fp32(model))

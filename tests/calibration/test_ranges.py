@@ -1,5 +1,8 @@
 """Ranges of values that are known, because they were made."""
 
+import subprocess
+import sys
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -8,7 +11,7 @@ import pytest
 
 from tests.calibration.small import Array, examples, network, node, pictures, weights
 from trt_anime.calibration.qdq import values_to_calibrate
-from trt_anime.calibration.ranges import METHODS, scale_of, value_ranges
+from trt_anime.calibration.ranges import METHODS, Reaches, scale_of, value_ranges
 from trt_anime.errors import InputError
 
 NAMES = ("x", "double", "positive")
@@ -33,6 +36,33 @@ def frame(low: float, high: float) -> dict[str, Array]:
 def noise(seed: int, scale: float = 1.0) -> dict[str, Array]:
     random = np.random.default_rng(seed)
     return {"x": (random.standard_normal((20, 1000)) * scale).astype(np.float32)}
+
+
+def test_reaches_are_the_largest_magnitudes() -> None:
+    reaches = Reaches(known(), NAMES)
+    assert reaches.of(frame(-3, 0.5)) == {"x": 3, "double": 6, "positive": 1}
+    assert reaches.of({"x": np.zeros((0, 1000), np.float32)}) == dict.fromkeys(NAMES, 0)
+    assert np.isnan(reaches.of({"x": np.full((1, 1000), np.nan, np.float32)})["double"])
+
+
+def test_reaches_do_not_keep_the_values() -> None:
+    """A hundred values of 16 MB, of which a run without the reaches holds two."""
+    script = textwrap.dedent("""
+        import resource
+        import numpy as np
+        from tests.calibration.small import network, node
+        from trt_anime.calibration.ranges import Reaches
+
+        names = ["x", *(f"v{number}" for number in range(100)), "y"]
+        steps = [node("Neg", one, other) for one, other in zip(names, names[1:])]
+        shape = ["batch", 4_000_000]
+        reaches = Reaches(network(*steps, weights={}, x=shape, y=shape), names)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        assert set(reaches.of({"x": np.full((1, 4_000_000), -2, np.float32)}).values()) == {2.0}
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+    """)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 200_000 * (1024 if sys.platform == "darwin" else 1)
 
 
 def test_minmax_is_all_that_occurred() -> None:

@@ -1,6 +1,7 @@
 """What the inpaint tests are made of: small networks, rules, pictures with holes, a way to run graphs."""
 
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from tests.matte.pieces import drawings, session_of
 from tests.parity.weights import Entry, weight
 from trt_anime.export.catalogue import Model, get
 from trt_anime.export.inpaint.compose import inpaint_graph
+from trt_anime.export.inpaint.lama import onnx_from_lama
 from trt_anime.export.inpaint.options import HoleOptions
 from trt_anime.export.inpaint.reference import InpaintReference
 from trt_anime.export.networks.lama import Lama, LamaShape
@@ -77,6 +79,12 @@ def lama_with_weights(shape: LamaShape = SMALL) -> Lama:
     }
     network.load_state_dict(state)
     return network
+
+
+@cache
+def exported_lama() -> onnx.ModelProto:
+    """The small one as ONNX; to be left unchanged."""
+    return onnx_from_lama(lama_with_weights())
 
 
 def row(rule: Inpainting, name: str = "migan") -> Model:

@@ -9,7 +9,7 @@ import onnxruntime as ort
 import pytest
 import torch
 
-from tests.inpaint.pieces import SMALL, lama_with_weights, pictures, row
+from tests.inpaint.pieces import SMALL, exported_lama, lama_with_weights, pictures, row
 from tests.matte.pieces import first_output, session_of
 from trt_anime.export.catalogue import get
 from trt_anime.export.check import run
@@ -28,13 +28,8 @@ SIZES = [(2, 2), (2, 3), (9, 13), (8, 16), (16, 9), (20, 31)]
 
 
 @cache
-def model() -> onnx.ModelProto:
-    return onnx_from_lama(lama_with_weights())
-
-
-@cache
 def session() -> ort.InferenceSession:
-    return session_of(model())
+    return session_of(exported_lama())
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
@@ -55,21 +50,21 @@ def test_another_shape() -> None:
 
 
 def test_the_graph_holds_no_transform_and_no_norm() -> None:
-    operators = Counter(node.op_type for node in model().graph.node)
+    operators = Counter(node.op_type for node in exported_lama().graph.node)
     assert not {"DFT", "BatchNormalization", "Constant", "Expand"} & set(operators)
     assert operators["MatMul"] == 4 * 2 * SMALL.blocks
     assert operators["Cos"] == operators["Sin"] == 2  # for all units together
-    weights = sum(int(np.prod(tensor.dims)) for tensor in model().graph.initializer)
+    weights = sum(int(np.prod(tensor.dims)) for tensor in exported_lama().graph.initializer)
     assert weights < 1.01 * sum(p.numel() for p in Lama(SMALL).parameters())
-    onnx.checker.check_model(model(), full_check=True)
-    assert [item.version for item in model().opset_import if item.domain == ""] <= [OPSET]
+    onnx.checker.check_model(exported_lama(), full_check=True)
+    assert [item.version for item in exported_lama().opset_import if item.domain == ""] <= [OPSET]
 
 
 def test_what_computes_angles_is_marked() -> None:
     """FP16 has 11 bits: an angle in it is wrong by up to a thousandth of a turn."""
-    marked = {node.op_type for node in model().graph.node if COORDINATES in node.name}
+    marked = {node.op_type for node in exported_lama().graph.node if COORDINATES in node.name}
     assert {"Shape", "Range", "Mod", "Cos", "Sin"} <= marked
-    plain = {node.op_type for node in model().graph.node if COORDINATES not in node.name}
+    plain = {node.op_type for node in exported_lama().graph.node if COORDINATES not in node.name}
     assert {"Conv", "MatMul", "Relu", "Split", "Sigmoid"} <= plain
     assert not plain & {"Shape", "Range", "Mod", "Cos", "Sin", "Div", "Cast"}
 
@@ -79,7 +74,7 @@ def test_the_stage_equals_its_reference(size: tuple[int, int]) -> None:
     """With LaMa's own rule: frames of every shape, none of which is a multiple of 8."""
     network = lama_with_weights()
     rule = get("lama").recipe_as(Inpainting)
-    graph = inpaint_graph(model(), row(rule, "lama"), checkpoint_sha256="0" * 64, licence="")
+    graph = inpaint_graph(exported_lama(), row(rule, "lama"), checkpoint_sha256="0" * 64, licence="")
     assert unbuildable(graph) == []
     assert len(sm75_needs_fp16(graph)) == 4 * 2 * SMALL.blocks
     frames, holes = pictures(1, *size)

@@ -59,7 +59,7 @@ def test_every_grid_sample_is_replaced(name: str) -> None:
 
 @FORM
 def test_built(form: str) -> None:
-    """The attention alone; Mask2Former's whole stage graph is built in `tests.engines`."""
+    """The attention alone; Mask2Former's whole stage graph is built in `tests.segment`."""
     _build("GroundingDINO", form, 89)
 
 

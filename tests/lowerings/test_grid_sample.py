@@ -71,7 +71,7 @@ def sampling(draw: st.DrawFn, align_corners: int) -> dict[str, Array]:
 
 @ALIGNED
 @PADDING
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=60)
 @given(data=st.data())
 def test_equal_to_grid_sample(align_corners: int, padding: str, data: st.DataObject) -> None:
     inputs = data.draw(sampling(align_corners))

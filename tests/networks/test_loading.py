@@ -17,6 +17,7 @@ from trt_anime.export.networks.loading import load_checkpoint
 from trt_anime.export.networks.rsu import BlockShape, ResidualUBlock
 
 Weights = dict[str, Tensor]
+MAPS = Path("/proc/self/maps")
 
 
 def small(depth: int = 4) -> nn.Module:
@@ -121,6 +122,27 @@ def test_values_take_the_networks_dtype_and_its_mode_stays(tmp_path: Path) -> No
     assert bias.dtype == torch.float64
     assert torch.equal(bias, source["rebnconv1.conv_s1.bias"].double())
     assert not net.training
+
+
+@pytest.mark.skipif(not MAPS.exists(), reason="only Linux says what is mapped")
+@pytest.mark.parametrize("name", ["file.pth", "old.pth", "file.safetensors"])
+def test_weights_stay_in_the_file_until_they_are_read(name: str, tmp_path: Path) -> None:
+    """Mapped, a file's pages come when they are looked at; one from before PyTorch 1.6 can't be."""
+    path, net = tmp_path / name, nn.Linear(1 << 12, 1 << 12)
+    weights = {"weight": torch.ones(1 << 12, 1 << 12), "bias": torch.zeros(1 << 12)}
+    if name.endswith("safetensors"):
+        save_file(weights, path)
+    else:
+        torch.save(weights, path, _use_new_zipfile_serialization=name != "old.pth")
+    weight = net.weight
+    load_checkpoint(net, path)
+    assert net.weight is weight, "what holds it elsewhere has the new values, too"
+    place, mapped = net.weight.data_ptr(), False
+    for line in MAPS.read_text().splitlines():
+        first, last = (int(part, 16) for part in line.split()[0].split("-"))
+        mapped |= first <= place < last and line.endswith(str(path))
+    assert mapped == (name != "old.pth")
+    assert net(torch.ones(1, 1 << 12))[0, 0] == 1 << 12
 
 
 BACKBONES = ("backbone.", "lr_branch.backbone.")

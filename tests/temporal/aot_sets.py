@@ -1,15 +1,10 @@
-"""AOT's graphs for the rollouts. Making them takes most of the tests' time: two processes share it."""
+"""AOT's graphs for the rollouts. Making them takes most of the tests' time."""
 
 import gc
 import json
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import ExitStack, contextmanager
 from functools import cache
-from multiprocessing import get_context
 
 import onnx
-import torch
 
 from tests.networks.aot.weights import network
 from tests.parity.clips import Clip, clip
@@ -22,7 +17,6 @@ LAYERS = ("refer", "propagate", "decode", "memorise", "merge")
 SIZELESS = {"Cast", "Transpose", "Sub", "Div", "Conv", "Clip", "Add", "Relu", "MaxPool"}
 
 Set = dict[str, bytes]  # one rollout's graphs
-Jobs = dict[tuple[str, str], "Future[Set]"]  # by model and rollout
 
 
 def rollout(model: str, name: str) -> Clip:
@@ -37,28 +31,15 @@ def shape_of(found: Clip) -> AotShape:
     return AotShape(height=height, width=width, slots=SLOTS, objects=objects, passes=passes)
 
 
+@cache
 def graphs_of(model: str, name: str) -> Set:
-    """One rollout's graphs. The encoder's is made once a process: it holds no size, which is checked."""
-    torch.set_num_threads(1)
+    """One rollout's graphs. The encoder's is made once a model: it holds no size, which is checked."""
     gc.disable()  # or it takes a sixth of the time
-    graphs = _made(model, shape_of(rollout(model, name)), LAYERS)
-    gc.enable()
-    gc.collect()
-    return {"encode": _encoder(model), **graphs}
-
-
-@contextmanager
-def begun(wanted: Iterable[tuple[str, str]]) -> Iterator[Jobs]:
-    """Begin to make the graphs of rollouts, each a model and a name, in a process for each model."""
-    with ExitStack() as stack:
-        jobs: Jobs = {}
-        pools: dict[str, ProcessPoolExecutor] = {}
-        for model, name in wanted:
-            if model not in pools:
-                pools[model] = stack.enter_context(ProcessPoolExecutor(1, mp_context=get_context("spawn")))
-                stack.callback(pools[model].shutdown, cancel_futures=True)
-            jobs[model, name] = pools[model].submit(graphs_of, model, name)
-        yield jobs
+    try:
+        graphs = _made(model, shape_of(rollout(model, name)), LAYERS)
+        return {"encode": _encoder(model), **graphs}
+    finally:
+        gc.enable()
 
 
 def _made(model: str, shape: AotShape, only: tuple[str, ...]) -> Set:
@@ -70,7 +51,7 @@ def _made(model: str, shape: AotShape, only: tuple[str, ...]) -> Set:
 
 @cache
 def _encoder(model: str) -> bytes:
-    shape = shape_of(rollout(model, ROLLOUTS[0]))
+    shape = shape_of(rollout(model, "C_two_engines"))  # the smallest
     return _of_any_size(onnx.load_from_string(_made(model, shape, ("encode",))["encode"]))
 
 

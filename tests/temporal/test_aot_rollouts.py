@@ -1,7 +1,6 @@
 """Whole clips through the graphs on ONNX Runtime, against the official engine; and their engines."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from tests.engines.calibrated import calibrated
 from tests.parity.clips import Clip
-from tests.temporal.aot_sets import ROLLOUTS, Jobs, Set, begun, graphs_of, rollout, shape_of
+from tests.temporal.aot_sets import ROLLOUTS, Set, graphs_of, rollout, shape_of
 from trt_anime.engines.builder import engine_from_graph, stage_graph_from_file
 from trt_anime.engines.manifest import Precision, Profile
 from trt_anime.engines.targets import Target
@@ -23,18 +22,17 @@ from trt_anime.stage import StageInfo
 Floats = NDArray[np.float64]
 
 SMALL, LARGE = ("aot_t", "deaot_t"), ("r50_aot_l", "r50_deaot_l")
-# DeAOT's steps are AOT's and more, so of AOT's own rollouts two are enough each time.
-EACH_TIME = [*(("deaot_t", name) for name in ROLLOUTS), ("aot_t", "A_default"), ("aot_t", "C_two_engines")]
-SOMETIMES = [(model, name) for model in ("aot_t", *LARGE) for name in ROLLOUTS]
+# DeAOT's steps are AOT's and more, so of AOT's own rollouts one is enough each time: of two passes, which
+# remember every second frame. Of DeAOT's, that with a new object does so in one pass, as B does.
+EACH_TIME = [
+    *(("deaot_t", name) for name in ("A_default", "C_two_engines", "D_new_object")),
+    ("aot_t", "C_two_engines"),
+]
+EVERY = [(model, name) for model in (*SMALL, *LARGE) for name in ROLLOUTS]
+SOMETIMES = [pair for pair in EVERY if pair not in EACH_TIME]
 # Of what the official code measured between its own float32 and float64 logits, ten times as much at most.
 NOISE = {"aot_t": 2e-5, "deaot_t": 2e-5, "r50_aot_l": 4e-5, "r50_deaot_l": 7e-5}
 MERGED = 0.1  # of the logits of several passes: those at 1 - 1e-5 multiply what float32 loses
-
-
-@pytest.fixture(scope="module")
-def jobs() -> Iterator[Jobs]:
-    with begun(EACH_TIME) as started:
-        yield started
 
 
 def log_probabilities(logits: NDArray[np.float32]) -> Floats:
@@ -98,8 +96,8 @@ def _error(probabilities: NDArray[np.float32], logits: NDArray[np.float32]) -> f
 
 
 @pytest.mark.parametrize(("model", "name"), EACH_TIME)
-def test_rollout(model: str, name: str, jobs: Jobs) -> None:
-    check(model, name, jobs[model, name].result())
+def test_rollout(model: str, name: str) -> None:
+    check(model, name, graphs_of(model, name))
 
 
 @pytest.mark.stress
@@ -108,11 +106,11 @@ def test_rollout_that_takes_long(model: str, name: str) -> None:
     check(model, name, graphs_of(model, name))
 
 
-def test_memory_stays_bounded_and_the_result_sound(jobs: Jobs) -> None:
+def test_memory_stays_bounded_and_the_result_sound() -> None:
     """Far more frames than slots, all remembered: the given one stays, the oldest found ones go."""
     found = rollout("deaot_t", "C_two_engines")
     frames = np.ascontiguousarray(found.frames.transpose(0, 2, 3, 1))
-    graphs = graphs_from_onnx(jobs["deaot_t", "C_two_engines"].result(), objects=2)
+    graphs = graphs_from_onnx(graphs_of("deaot_t", "C_two_engines"), objects=2)
     tracker = AotTracker(graphs, gap=1)
     tracker.start(frames[:1], found.masks[:1], 3)
     for index in range(1, 41):
@@ -123,9 +121,9 @@ def test_memory_stays_bounded_and_the_result_sound(jobs: Jobs) -> None:
 
 
 @pytest.mark.parametrize("model", SMALL)
-def test_graphs_describe_themselves(model: str, jobs: Jobs) -> None:
-    shape = shape_of(rollout(model, "A_default"))
-    for name, content in jobs[model, "A_default"].result().items():
+def test_graphs_describe_themselves(model: str) -> None:
+    shape = shape_of(rollout(model, "C_two_engines"))
+    for name, content in graphs_of(model, "C_two_engines").items():
         graph = onnx.load_from_string(content)
         properties = {entry.key: entry.value for entry in graph.metadata_props}
         info = StageInfo.from_metadata(properties, source=Path(name))
@@ -140,16 +138,14 @@ def test_graphs_describe_themselves(model: str, jobs: Jobs) -> None:
 
 
 @pytest.mark.parametrize("model", SMALL)
-def test_only_graphs_without_a_matrix_product_build_for_sm75_in_fp32(model: str, jobs: Jobs) -> None:
-    graphs = jobs[model, "C_two_engines"].result()
+def test_only_graphs_without_a_matrix_product_build_for_sm75_in_fp32(model: str) -> None:
+    graphs = graphs_of(model, "C_two_engines")
     needing = {name for name, content in graphs.items() if sm75_needs_fp16(onnx.load_from_string(content))}
     assert needing == {"refer", "propagate", "memorise"}
 
 
 @pytest.mark.parametrize("capability", [75, 89, 120])
-def test_engines_build(
-    capability: int, jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_engines_build(capability: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All graphs of DeAOT for one GPU, and for all GPUs those of both that hold the layers."""
     pytest.importorskip("tensorrt_rtx")
     monkeypatch.setenv("TRT_ANIME_HOME", str(tmp_path / "home"))
@@ -158,7 +154,7 @@ def test_engines_build(
         wanted += [("deaot_t", name) for name in ("decode", "memorise", "merge")]
     for model, name in wanted:
         path = tmp_path / f"{model}-{name}.onnx"
-        path.write_bytes(jobs[model, "C_two_engines"].result()[name])
+        path.write_bytes(graphs_of(model, "C_two_engines")[name])
         precision: Precision = "fp32" if name == "merge" else "fp16"  # it has no network to type
         if precision != "fp32":
             calibrated(path, precision)

@@ -34,11 +34,6 @@ from trt_anime.export.temporal.aot_stages import (
 SHAPE = AotShape(height=150, width=250, longest_side=112, slots=2)
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
-
-
 class SmallEncoder(nn.Module):
     def __init__(self) -> None:
         super().__init__()

@@ -6,6 +6,7 @@ import numpy as np
 import onnx
 from onnx import compose as merge
 
+from trt_anime.export.parts import check_valid
 from trt_anime.export.temporal.xmem.frames import Frames
 from trt_anime.export.temporal.xmem.memory import consolidate_graph, read_graph
 from trt_anime.export.temporal.xmem.networks import OPSET, Networks
@@ -70,7 +71,7 @@ def xmem_graphs(
             network_size=profile.padded_size,
         )
         onnx.helper.set_model_props(graph, info.to_metadata())
-        onnx.checker.check_model(graph)
+        check_valid(graph)
     return graphs
 
 

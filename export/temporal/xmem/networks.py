@@ -9,6 +9,7 @@ from onnx import numpy_helper
 from onnx.reference import ReferenceEvaluator
 from torch import Tensor, nn
 
+from trt_anime.export.external import held
 from trt_anime.export.networks.xmem.network import XMem
 from trt_anime.export.temporal.xmem.sizes import STRIDE
 from trt_anime.export.temporal.xmem.tensors import Channels
@@ -169,6 +170,10 @@ def _folded(model: onnx.ModelProto) -> onnx.ModelProto:
 
 def _computed(node: onnx.NodeProto, model: onnx.ModelProto, weights: dict[str, onnx.TensorProto]) -> Any:
     alone = onnx.helper.make_graph(
-        [node], "constant", [], [onnx.ValueInfoProto(name=node.output[0])], [weights[n] for n in node.input]
+        [node],
+        "constant",
+        [],
+        [onnx.ValueInfoProto(name=node.output[0])],
+        [held(weights[n]) for n in node.input],
     )
     return ReferenceEvaluator(onnx.helper.make_model(alone, opset_imports=model.opset_import)).run(None, {})

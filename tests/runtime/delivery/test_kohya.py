@@ -76,6 +76,15 @@ def test_every_picture_has_a_caption_and_a_mask_of_its_size(
             assert mask.shape == picture.shape[:2] and set(np.unique(mask)) == {0, 255}
 
 
+@pytest.mark.parametrize("resolution", [200, 768, 1500])
+def test_buckets_hold_every_resolution(run: Run, out: Path, resolution: int) -> None:
+    """The trainer asserts it; left out, its bounds are 256 and 1024. Both are multiples of the step."""
+    write_training_set(run[0], out, replace(SMALL, resolution=resolution))
+    (dataset,) = tomllib.loads((out / "dataset.toml").read_text(encoding="utf-8"))["datasets"]
+    least, most = (dataset.get(f"{bound}_bucket_reso") for bound in ("min", "max"))
+    assert 0 < least <= resolution <= most and least % 64 == most % 64 == 0
+
+
 def test_masks_are_whole_latent_cells_that_hold_the_character_and_nobody_else(run: Run, out: Path) -> None:
     write_training_set(run[0], out, replace(SMALL, background="random", resolution=1024))
     for path in _pictures(out):

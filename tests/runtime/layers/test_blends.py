@@ -51,3 +51,25 @@ def test_nothing_seen_is_over(alone: Known) -> None:
     assert blend_of([observed(alone.frame, alone.plate, nothing)]) == "over"
     everywhere = np.full((*nothing.shape, 4), 255, np.uint8)
     assert blend_of([observed(alone.frame, alone.plate, nothing + 255, everywhere)]) == "over"
+
+
+def test_an_invented_plate_says_nothing(spell: Known) -> None:
+    middle = spell.plate.shape[1] // 2
+    wrong = spell.plate.copy()
+    wrong[:, :middle] = spell.plate[::-1, :middle]
+    invented = np.zeros(spell.ids.shape, np.uint8)
+    invented[:, :middle] = 255
+    heat = heat_of(spell.effect, 3)
+    assert blend_of([observed(spell.frame, wrong, heat, spell.matte)]) == "over"
+    assert blend_of([observed(spell.frame, wrong, heat, spell.matte, invented)]) == "add"
+
+
+def test_a_plate_that_is_not_exact_makes_no_cover_of_light(alone: Known) -> None:
+    light = with_veil(alone, (120, 160, 255), 0.4, "add")
+    cover = with_veil(alone, (120, 160, 255), 0.4, "over")
+    moved = np.roll(alone.plate, 3, 0)
+    blocks = np.random.default_rng(2).random((45, 80, 1)) < 0.3
+    plate = np.where(blocks.repeat(8, 0).repeat(8, 1), moved, alone.plate)
+    heat = heat_of(light.effect)
+    assert blend_of([observed(light.frame, plate, heat, light.matte)]) == "add"
+    assert blend_of([observed(cover.frame, plate, heat, cover.matte)]) == "over"

@@ -82,3 +82,14 @@ def test_a_background_that_moves_does_not_hang_together_with_anybody(plate: Pixe
 def test_without_masks_the_matte_is_believed(frame: Pixels, plate: Pixels) -> None:
     matte = mask(BODY)
     assert np.array_equal(completed(matte, mask(), frame, plate), matte)
+
+
+def test_what_light_was_taken_off_wrongly_is_no_character(plate: Pixels, frame: Pixels) -> None:
+    glow = (slice(60, 90), slice(196, 216))
+    wrong, taken = frame.copy(), mask(glow, value=0)
+    wrong[glow], taken[glow] = 0, 250
+    alpha = mask(BODY)
+    ids = mask(BODY, value=1)
+    outside = (slice(60, 90), slice(204, 216))
+    assert completed(alpha, ids, wrong, plate)[outside].mean() > 100
+    assert (completed(alpha, ids, wrong, plate, taken) == alpha).all()

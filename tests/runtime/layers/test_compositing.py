@@ -102,3 +102,12 @@ def test_below_what_hides_all_nothing_is_known() -> None:
     below = np.full((8, 8, 3), 90, np.uint8)
     cover = np.full((8, 8, 4), 255, np.uint8)
     assert (taken_off(composite(below, [(cover, "over")]), [(cover, "over")]) == 0).all()
+
+
+def test_a_channel_that_light_has_clipped_is_no_darker_than_the_others() -> None:
+    below = np.full((8, 8, 3), (90, 90, 96), np.uint8)
+    light = np.full((8, 8, 4), (80, 130, 250, 255), np.uint8)
+    laid = composite(below, [(light, "add")])
+    found = taken_off(laid, [(light, "add")])
+    assert (laid[..., 2] == 255).all() and np.abs(found.astype(int) - below).max() <= 6
+    assert np.array_equal(composite(found, [(light, "add")]), laid)

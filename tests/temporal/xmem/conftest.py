@@ -1,26 +1,13 @@
 """XMem as ONNX: exported once, as that is slow; graphs of any size are made of it in no time."""
 
-import logging
-from collections.abc import Iterator
-
 import pytest
 import torch
 
 from tests.networks.official import network
-from tests.torch_threads import one_thread as one_thread
 from trt_anime.export.networks.xmem.network import Shape, XMem
 from trt_anime.export.temporal.xmem.networks import Networks, onnx_from_xmem
 
 SMALL = Shape(stem=8, key=16, value=32, sensory=8, key_blocks=(1, 1, 1), value_blocks=(1, 1, 1))
-
-
-@pytest.fixture(scope="package", autouse=True)
-def no_trace() -> Iterator[None]:
-    """torch.export traces every step; pytest would keep it all."""
-    logger = logging.getLogger("torch.__trace")
-    logger.propagate, before = False, logger.propagate
-    yield
-    logger.propagate = before
 
 
 @pytest.fixture(scope="package")

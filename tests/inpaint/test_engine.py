@@ -7,7 +7,7 @@ import onnx
 import pytest
 
 from tests.engines.calibrated import calibrated
-from tests.inpaint.pieces import RULES, graph_for, lama_with_weights, row
+from tests.inpaint.pieces import RULES, exported_lama, graph_for, row
 from trt_anime.engines.builder import StageGraph, engine_from_graph, stage_graph_from_file
 from trt_anime.engines.manifest import Manifest, Precision, Profile
 from trt_anime.engines.specialise import specialised
@@ -15,16 +15,14 @@ from trt_anime.engines.targets import Target
 from trt_anime.errors import EngineError
 from trt_anime.export.catalogue import get
 from trt_anime.export.inpaint.compose import inpaint_graph
-from trt_anime.export.inpaint.lama import onnx_from_lama
 from trt_anime.export.recipes.inpaint import Inpainting
 
 pytest.importorskip("tensorrt_rtx")
 
 
 def lama_stage() -> onnx.ModelProto:
-    network = onnx_from_lama(lama_with_weights())
     rule = get("lama").recipe_as(Inpainting)
-    return inpaint_graph(network, row(rule, "lama"), checkpoint_sha256="0" * 64, licence="")
+    return inpaint_graph(exported_lama(), row(rule, "lama"), checkpoint_sha256="0" * 64, licence="")
 
 
 def read(model: onnx.ModelProto, folder: Path) -> StageGraph:
