@@ -66,7 +66,7 @@ def remove_unfinished(folder: Path, *, older_s: float = 0.0) -> None:
     """Remove what killed processes left in a folder of `replacing` and `temporary_folder`, if it is there.
 
     Args:
-        older_s: leave what changed within so many seconds, somebody may be at it; 0: who calls holds a lock.
+        older_s: leave what changed in so many seconds: somebody may be at it; 0: who calls holds a lock.
 
     Raises:
         OutputError: something can't be removed.
