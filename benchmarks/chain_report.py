@@ -23,8 +23,8 @@ Errors are levels of 255. How good real networks' mattes are is in [matte_qualit
 PLATES = """\
 PSNR against the true plate, as each frame shows it. *Visible*: where the background shows in that
 frame; the clip itself, there, is as good as its codec left it. *Hidden*: behind characters and effects,
-but seen in another frame. *Never seen*: invented. *Flicker*: what changes from one fresh frame to the
-next beyond what truly does, where the background shows."""
+but seen in another frame, if only through light. *Never seen*: invented. *Flicker*: what changes from one
+fresh frame to the next beyond what truly does, where the background shows."""
 
 LAYERS = """\
 *Recomposed*: all layers laid on the plate, against the clip. *Effect*: the effect layer laid on the

@@ -123,7 +123,7 @@ class Reaches:
         )
 
     def of(self, arrays: Mapping[str, NDArray[Any]]) -> dict[str, float]:
-        """0 of a value without elements; NaN of one that isn't a number somewhere."""
+        """0 of a value without elements. ONNX Runtime may pass over what isn't a number."""
         asked = [f"{name}{end}" for name in self._names for end in _ENDS]
         found = [float(value) for value in self._session.run(asked, dict(arrays))]
         pairs = zip(found[::2], found[1::2], strict=True)

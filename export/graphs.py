@@ -14,13 +14,14 @@ from trt_anime import paths
 from trt_anime.export import catalogue, checkpoints
 from trt_anime.export.catalogue import Format, Model, Stage
 from trt_anime.export.checkpoints import SILENT, Record, Report
-from trt_anime.files import replacing, sha256_of, temporary_folder
+from trt_anime.files import remove_unfinished, replacing, sha256_of, temporary_folder
 
 if TYPE_CHECKING:
     from trt_anime.export.check import Difference, Made
 
 # Raise it when the graph's bytes change without a change of its options.
-REVISION = 6
+REVISION = 7
+_LONGEST_EXPORT_S = 86_400.0
 
 # stage -> the module that makes its graphs, a `Maker`
 MAKERS: dict[Stage, str] = {
@@ -118,6 +119,7 @@ def _checkpoint(row: Model, door: Format | None, report: Report) -> Path:
 def _export(row: Model, checkpoint: Path, target: Mapping[str, Path], *, compare: bool) -> Exported:
     from trt_anime.export.external import weights_aside
 
+    remove_unfinished(paths.graphs(), older_s=_LONGEST_EXPORT_S)
     record = checkpoints.stored(row)[checkpoint]
     made = iter(_maker(row).graphs_of(row, checkpoint, record, compare=compare))
     weights: dict[Path, Path] = {}

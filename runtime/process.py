@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from trt_anime.errors import OutputError
+from trt_anime.files import remove_unfinished
 from trt_anime.runtime import output
 from trt_anime.runtime.devices.opening import check_device
 from trt_anime.runtime.equipment import Equipment, GraphOf, Notify, equipped, stages_of
@@ -79,6 +80,7 @@ def process_clip(
             resume=options.resume,
             make_room=partial(_make_room, options),
         ) as ledger:
+            remove_unfinished(options.output)
             if not ledger.frames:
                 output.clear(options.output)
             sinks = open_sinks(options.output, layers, clip, format=options.format, threads=options.cores)

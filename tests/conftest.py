@@ -2,7 +2,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from xdist.scheduler import LoadScopeScheduling
 
 # Folders that take long for their number of tests: first, so that nobody waits for them at the end.
 FIRST = (
@@ -33,6 +32,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     xdist's own groups are no help: its 3.8 has a worker write them into a test's name, where pytest 9.2
     doesn't look any more, and every test is a group then.
     """
+    from xdist.scheduler import LoadScopeScheduling
+
     if config.getoption("dist") != "loadgroup":
         return None
     config.option.loadscopereorder = False  # or those of many tests come first, however short these are

@@ -2,7 +2,10 @@
 
 import hashlib
 import os
+import re
 import secrets
+import shutil
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -10,6 +13,7 @@ from tempfile import TemporaryDirectory
 
 from trt_anime.errors import OutputError
 
+_UNFINISHED = re.compile(r"\.(.+\.[0-9a-f]{12}|\w{8})\.partial")  # as this module names them
 _DIGEST_BYTES = hashlib.sha256().digest_size
 
 
@@ -56,6 +60,28 @@ def temporary_folder(parent: Path) -> Iterator[Path]:
         raise output_error(parent, error) from error
     with folder as name:
         yield Path(name)
+
+
+def remove_unfinished(folder: Path, *, older_s: float = 0.0) -> None:
+    """Remove what killed processes left in a folder of `replacing` and `temporary_folder`, if it is there.
+
+    Args:
+        older_s: leave what changed in so many seconds: somebody may be at it; 0: who calls holds a lock.
+
+    Raises:
+        OutputError: something can't be removed.
+    """
+    for found in folder.glob(".*.partial"):
+        if not _UNFINISHED.fullmatch(found.name):
+            continue
+        try:
+            if time.time() - found.stat().st_mtime < older_s:
+                continue
+            shutil.rmtree(found) if found.is_dir() else found.unlink()
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise output_error(found, error) from error
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -36,7 +36,7 @@ def load_checkpoint(network: nn.Module, path: Path, *, renamed: Renaming | None 
     `.safetensors`, bare or in the layouts named at the top of this module. Batch-norm counters may be
     missing, and a tensor that the network holds under two names (MODNet's backbone) may be there once.
     Values are cast to the network's dtype and device; its training mode stays. Those that need no cast stay
-    in the file, which is mapped: they take memory once somebody looks at them. `renamed` may give the
+    in the file where it can be mapped: they take memory once somebody looks at them. `renamed` may give the
     tensors of a file the network's names, where the authors published under others, and leave some out.
 
     Raises MissingError when there is no such file and CheckpointError when it does not hold exactly this
@@ -57,7 +57,8 @@ def load_checkpoint(network: nn.Module, path: Path, *, renamed: Renaming | None 
 
 
 def adopt(own: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
-    """Make a file's tensors a network's, by its names; not copied where they have its dtype and device.
+    """Make a file's tensors a network's, by its names; not copied where they have its dtype and device, so
+    nobody may change them then: several may share their memory, and the file may be mapped.
 
     Args:
         own: `state_dict(keep_vars=True)`; what several modules have stays one tensor.

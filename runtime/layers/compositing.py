@@ -105,6 +105,7 @@ def taken_off(picture: Pixels, layers: Sequence[tuple[Pixels, Blend]]) -> Pixels
                 below = cv2.divide(below, through, scale=255)
             else:
                 white = (picture[part] == 255) & (light > 0)
+                white &= ~white.all(axis=2, keepdims=True)
                 below = np.where(white, np.maximum(below, below.max(axis=2, keepdims=True)), below)
             picture[part] = np.clip(np.rint(below), 0, 255).astype(np.uint8)
     return picture

@@ -30,12 +30,13 @@ class Kept:
 
     def __call__(self) -> Iterator[Seen]:
         """All frames, ascending. Raises what `read` and `go_on` raise."""
-        for seen in list(self._held):
+        held, whole = list(self._held), self._whole
+        for seen in held:
             self._go_on()
             yield seen
-        if self._whole:
+        if whole:
             return
-        for seen in self._read(self._next):
+        for seen in self._read(held[-1].index + 1 if held else self._start):
             self._keep(seen)
             yield seen
         self._whole = not self._filled

@@ -71,6 +71,9 @@ def _seen(context: Context, shot: Shot, start: int) -> Iterator[Seen]:
         if effects is None:
             yield Seen(index, rgb, figures)
             continue
+        if context.choices.effects.blend == "over":  # what covers the background is no light
+            yield Seen(index, rgb, np.maximum(figures, effects))
+            continue
         lit = cv2.bitwise_and(visible(figures), hiding(effects))
         yield Seen(index, rgb, np.maximum(figures, effects), lit=np.asarray(lit, np.uint8))
 

@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from trt_anime.errors import InputError, MissingError, OutputError, TrtAnimeError
-from trt_anime.files import sha256_of
+from trt_anime.files import remove_unfinished, sha256_of
 from trt_anime.runtime import output
 from trt_anime.runtime.devices.opening import check_device
 from trt_anime.runtime.ledger.identity import Identity, input_identity, versions
@@ -88,6 +88,7 @@ def process_chain(
         notify(sentence)
 
     with Progress.open(options.output) as progress:
+        remove_unfinished(options.output)
         passes = [one for one in PASSES if set(one.stages) & set(options.stages)]
         take_up(options, passes, progress)
         for sentence in notices:

@@ -42,7 +42,6 @@ def test_reaches_are_the_largest_magnitudes() -> None:
     reaches = Reaches(known(), NAMES)
     assert reaches.of(frame(-3, 0.5)) == {"x": 3, "double": 6, "positive": 1}
     assert reaches.of({"x": np.zeros((0, 1000), np.float32)}) == dict.fromkeys(NAMES, 0)
-    assert np.isnan(reaches.of({"x": np.full((1, 1000), np.nan, np.float32)})["double"])
 
 
 def test_reaches_do_not_keep_the_values() -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -14,8 +15,10 @@ import pytest
 from trt_anime.errors import OutputError
 from trt_anime.files import (
     read_checked,
+    remove_unfinished,
     replacing,
     sha256_of,
+    temporary_folder,
     write_bytes,
     write_checked,
     write_text,
@@ -178,3 +181,19 @@ def test_checked_files(tmp_path: Path) -> None:
         assert read_checked(file) is None
         file.write_bytes(content[:place])
         assert read_checked(file) is None
+
+
+def test_what_killed_processes_were_writing_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", CRASH, str(tmp_path / "a.json")], check=False)
+    with temporary_folder(tmp_path / "elsewhere") as folder:
+        (folder / "weights").write_text("x")
+        shutil.copytree(folder, tmp_path / folder.name)
+    (tmp_path / "elsewhere").rmdir()
+    for name in (".mine.partial", ".video.mkv.partial", "b.json"):
+        (tmp_path / name).write_text("mine")
+    assert len(names(tmp_path)) == 5
+    remove_unfinished(tmp_path, older_s=3600)
+    assert len(names(tmp_path)) == 5
+    remove_unfinished(tmp_path)
+    assert names(tmp_path) == [".mine.partial", ".video.mkv.partial", "b.json"]
+    remove_unfinished(tmp_path / "not there")

@@ -41,7 +41,7 @@ def stage_graph(network: nn.Module) -> onnx.ModelProto:
 
 
 def test_a_graph_does_not_say_where_we_are_installed() -> None:
-    assert str(Path(__file__).parents[2]).encode() not in stage_graph(toy()).SerializeToString()
+    assert b".py" not in stage_graph(toy()).SerializeToString()
 
 
 def test_weights_put_aside_are_in_the_file_as_if_they_never_were(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import gc
 import json
-from functools import cache
+from functools import cache, lru_cache
 
 import onnx
 
@@ -31,7 +31,7 @@ def shape_of(found: Clip) -> AotShape:
     return AotShape(height=height, width=width, slots=SLOTS, objects=objects, passes=passes)
 
 
-@cache
+@lru_cache(maxsize=4)  # a rollout's tests follow one another, and a set in full size has 100 MB
 def graphs_of(model: str, name: str) -> Set:
     """One rollout's graphs. The encoder's is made once a model: it holds no size, which is checked."""
     gc.disable()  # or it takes a sixth of the time

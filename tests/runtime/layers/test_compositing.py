@@ -104,6 +104,12 @@ def test_below_what_hides_all_nothing_is_known() -> None:
     assert (taken_off(composite(below, [(cover, "over")]), [(cover, "over")]) == 0).all()
 
 
+def test_below_what_light_has_clipped_altogether_is_as_dark_as_can_be() -> None:
+    below = np.full((8, 8, 3), (200, 140, 20), np.uint8)
+    light = np.full((8, 8, 4), (100, 130, 250, 255), np.uint8)
+    assert (taken_off(composite(below, [(light, "add")]), [(light, "add")]) == (155, 125, 5)).all()
+
+
 def test_a_channel_that_light_has_clipped_is_no_darker_than_the_others() -> None:
     below = np.full((8, 8, 3), (90, 90, 96), np.uint8)
     light = np.full((8, 8, 4), (80, 130, 250, 255), np.uint8)

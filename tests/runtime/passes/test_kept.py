@@ -63,6 +63,15 @@ def test_who_leaves_early_loses_nothing() -> None:
     assert clip.read_at == [[10, 12], [14, 16, 18]]
 
 
+def test_two_who_go_over_them_at_once_both_see_all() -> None:
+    frames = Kept(Clip().read, 10)
+    one, other = frames(), frames()
+    seen = [next(other).index, next(other).index], [next(one).index]
+    seen[0].extend(later.index for later in other)
+    seen[1].extend(later.index for later in one)
+    assert seen == (list(FRAMES), list(FRAMES))
+
+
 def test_a_run_that_has_ended_elsewhere_stops_among_kept_frames() -> None:
     ended = False
 

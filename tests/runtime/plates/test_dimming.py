@@ -73,9 +73,12 @@ def test_characters_stay_hidden() -> None:
             yield replace(seen, lit=np.where(body > 0, np.uint8(0), seen.hidden))
 
     motions, _ = followed(with_body)
+    opened = 0
     for seen in dimmed(with_body, motions)():
+        opened += int((seen.hidden[heat() > 0] == 0).sum())
         assert (seen.hidden[body > 0] == 255).all()
         assert seen.lit is not None and (seen.hidden[heat() == 0] == 0).all()
+    assert opened
 
 
 def test_what_is_invented_is_no_brighter_than_a_frame_shows_it() -> None:
