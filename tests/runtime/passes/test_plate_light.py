@@ -1,0 +1,35 @@
+"""What a plate is told of effects: light, unless they are said to cover."""
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Literal
+
+import numpy as np
+import pytest
+
+from tests.runtime.passes.conftest import CHOICES
+from trt_anime.runtime.passes import plate
+from trt_anime.runtime.passes.context import heat_folder
+from trt_anime.runtime.passes.finders import folder_of
+from trt_anime.runtime.results.planes import write_frame
+
+
+@pytest.mark.parametrize(("blend", "lit"), [("auto", True), ("add", True), ("over", False)])
+def test_what_covers_is_no_light(blend: Literal["auto", "over", "add"], lit: bool, tmp_path: Path) -> None:
+    heat = np.zeros((40, 60), np.uint8)
+    heat[10:30, 20:40] = 100
+    prompt, *_ = CHOICES.effects.prompts
+    folder = heat_folder(tmp_path, folder_of(prompt.text))
+    folder.mkdir(parents=True)
+    write_frame(folder, [0], heat)
+    context: Any = SimpleNamespace(
+        folder=tmp_path,
+        choices=replace(CHOICES, effects=replace(CHOICES.effects, blend=blend)),
+        frames=lambda shot, start: [(0, np.full((40, 60, 3), 90, np.uint8))],
+        character=lambda shot, index: None,
+    )
+    (seen,) = plate._seen(context, Any, 0)
+    assert ((seen.hidden > 0) == (heat > 0)).all()
+    assert (seen.lit is not None) == lit
+    assert seen.lit is None or ((seen.lit > 0) == (heat > 0)).all()
