@@ -13,6 +13,7 @@ from trt_anime.runtime.passes import plate
 from trt_anime.runtime.passes.context import heat_folder
 from trt_anime.runtime.passes.finders import folder_of
 from trt_anime.runtime.results.planes import write_frame
+from trt_anime.runtime.results.shots import Shot
 
 
 @pytest.mark.parametrize(("blend", "lit"), [("auto", True), ("add", True), ("over", False)])
@@ -29,7 +30,7 @@ def test_what_covers_is_no_light(blend: Literal["auto", "over", "add"], lit: boo
         frames=lambda shot, start: [(0, np.full((40, 60, 3), 90, np.uint8))],
         character=lambda shot, index: None,
     )
-    (seen,) = plate._seen(context, Any, 0)
+    (seen,) = plate._seen(context, Shot(1, 0, 1, (0,)), 0)
     assert ((seen.hidden > 0) == (heat > 0)).all()
     assert (seen.lit is not None) == lit
     assert seen.lit is None or ((seen.lit > 0) == (heat > 0)).all()
