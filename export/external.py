@@ -22,7 +22,7 @@ def weights_aside(folder: Path) -> Iterator[None]:
     """Meanwhile, networks that are exported have their large weights in files in `folder`.
 
     So whatever copies a graph, joins or checks it handles names, and gigabytes are in memory nowhere. What
-    reads values asks `bytes_of`.
+    reads values asks `held`.
     """
     token = _aside.set(folder)
     try:

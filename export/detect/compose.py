@@ -10,7 +10,6 @@ from trt_anime.export.detect.finish import finish_graph
 from trt_anime.export.detect.prepare import Widths, prepare_graph
 from trt_anime.export.detect.text import described_graph, phrases_graph
 from trt_anime.export.detect.vision import INPUTS
-from trt_anime.export.detect.weights import with_weights_aside
 from trt_anime.export.parts import NETWORK, PREPARE, check_valid, joined, set_shape
 from trt_anime.export.recipes.detect import Detection
 from trt_anime.stage import StageInfo
@@ -38,18 +37,15 @@ def prompt_graph(network: onnx.ModelProto, model: Model, widths: Widths, origin:
     ranges: dict[str, tuple[float, float]] = {"positions": (-1, 1), "blocks": (0, 1), "valid": (0, 1)}
     passed_on = [(PREPARE + name, name) for name in ("order", "together", "present")]
 
-    def composed(light: onnx.ModelProto) -> onnx.ModelProto:
-        whole = joined(
-            phrases_graph(rule.context),
-            light,
-            described_graph(rule.context, widths.features),
-            into=[("tokens", "ids"), ("order", "order"), ("mask", "mask")],
-            onward=[(NETWORK + "text", "text"), *passed_on],
-            info=_info("prompt", model, origin, ranges),
-        )
-        return _checked(whole, model)
-
-    return with_weights_aside(network, composed)
+    whole = joined(
+        phrases_graph(rule.context),
+        network,
+        described_graph(rule.context, widths.features),
+        into=[("tokens", "ids"), ("order", "order"), ("mask", "mask")],
+        onward=[(NETWORK + "text", "text"), *passed_on],
+        info=_info("prompt", model, origin, ranges),
+    )
+    return _checked(whole, model)
 
 
 def detect_graph(network: onnx.ModelProto, model: Model, widths: Widths, origin: Origin) -> onnx.ModelProto:
@@ -67,20 +63,17 @@ def detect_graph(network: onnx.ModelProto, model: Model, widths: Widths, origin:
     ranges: dict[str, tuple[float, float]] = {"scores": (0, 1), "tokens": (0, 1)}
     passed_on = [(PREPARE + name, name) for name in ("extent", "text_valid")]
 
-    def composed(light: onnx.ModelProto) -> onnx.ModelProto:
-        whole = joined(
-            prepare_graph(rule, widths),
-            light,
-            finish_graph(rule, widths),
-            into=[(name, name) for name in INPUTS],
-            onward=[(NETWORK + name, name) for name in ("shares", "logits")] + passed_on,
-            info=_info("detect", model, origin, ranges),
-        )
-        for value, rest in zip(whole.graph.output, ((4,), (), (rule.context,)), strict=True):
-            set_shape(value, ("batch", widths.queries, *rest))
-        return _checked(whole, model)
-
-    return with_weights_aside(network, composed)
+    whole = joined(
+        prepare_graph(rule, widths),
+        network,
+        finish_graph(rule, widths),
+        into=[(name, name) for name in INPUTS],
+        onward=[(NETWORK + name, name) for name in ("shares", "logits")] + passed_on,
+        info=_info("detect", model, origin, ranges),
+    )
+    for value, rest in zip(whole.graph.output, ((4,), (), (rule.context,)), strict=True):
+        set_shape(value, ("batch", widths.queries, *rest))
+    return _checked(whole, model)
 
 
 def _checked(graph: onnx.ModelProto, model: Model) -> onnx.ModelProto:

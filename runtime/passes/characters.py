@@ -66,10 +66,11 @@ def _frame(context: Context, scene: _Scene, item: tuple[int, Pixels]) -> list[Pa
     if character is None:
         return []
     ids, plate = context.ids(index), scene.backgrounds.of(index)
-    rest = taken_off(rgb, [(read_rgba(path), blend) for path, blend in _effects(context, scene, index)])
+    effects = [(read_rgba(path), blend) for path, blend in _effects(context, scene, index)]
+    rest = taken_off(rgb, effects)
     shared = scene.backgrounds.shared(index)
     if ids is not None and shared is not None:
-        taken = highest(np.asarray(cv2.absdiff(rgb, rest), np.uint8))
+        taken = highest(np.asarray(cv2.absdiff(rgb, rest), np.uint8)) if effects else None
         character = rgba_of(character, completed(alpha_of(character), ids, rest, shared, taken))
     if plate is not None:
         character = decontaminated(character, rest, plate)

@@ -36,20 +36,19 @@ class Kept:
             yield seen
         if whole:
             return
-        for seen in self._read(held[-1].index + 1 if held else self._start):
+        for seen in self._read(self._behind(held)):
             self._keep(seen)
             yield seen
         self._whole = not self._filled
 
-    @property
-    def _next(self) -> int:
-        return self._held[-1].index + 1 if self._held else self._start
+    def _behind(self, held: list[Seen]) -> int:
+        return held[-1].index + 1 if held else self._start
 
     def _keep(self, seen: Seen) -> None:
         planes = seen.rgb, seen.hidden, seen.lit
         size_bytes = sum(plane.nbytes for plane in planes if plane is not None)
         if size_bytes > self._room_bytes:
             self._filled = True
-        if not self._filled and seen.index >= self._next:
+        if not self._filled and seen.index >= self._behind(self._held):
             self._held.append(seen)
             self._room_bytes -= size_bytes

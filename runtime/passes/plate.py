@@ -68,14 +68,10 @@ def _write_view(plate: Plate, folder: Path, shown: list[int], seen: Seen, ids: P
 def _seen(context: Context, shot: Shot, start: int) -> Iterator[Seen]:
     for index, rgb in context.frames(shot, start):
         figures, effects = _figures(context, shot, index, rgb), _heat(context, index)
-        if effects is None:
-            yield Seen(index, rgb, figures)
-            continue
-        if context.choices.effects.blend == "over":  # what covers the background is no light
-            yield Seen(index, rgb, np.maximum(figures, effects))
-            continue
-        lit = cv2.bitwise_and(visible(figures), hiding(effects))
-        yield Seen(index, rgb, np.maximum(figures, effects), lit=np.asarray(lit, np.uint8))
+        lit = None
+        if effects is not None and context.choices.effects.blend != "over":  # what covers is no light
+            lit = np.asarray(cv2.bitwise_and(visible(figures), hiding(effects)), np.uint8)
+        yield Seen(index, rgb, figures if effects is None else np.maximum(figures, effects), lit=lit)
 
 
 def _figures(context: Context, shot: Shot, index: int, rgb: Pixels) -> Pixels:

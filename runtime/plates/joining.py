@@ -103,7 +103,8 @@ def joined(frames: Frames, near: Motions, far: Motions, cover: Cover, rounds: in
 
 
 def _once(cover: Cover) -> Cover:
-    """The same, worked out once for a frame and kept as a bit a pixel."""
+    """The same, worked out once for a frame and kept as a bit a pixel: 26 MB for a hundred frames of
+    1920x1080."""
     known: dict[int, NDArray[np.uint8]] = {}
 
     def of(seen: Seen) -> Pixels:

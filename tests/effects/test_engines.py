@@ -7,8 +7,8 @@ import onnx
 import pytest
 
 from tests.effects.pieces import DEPTH
-from tests.embed.engines import built
 from tests.embed.pieces import Small, pictures, rows_of_ids
+from tests.engines.building import built
 from tests.engines.calibrated import typed_bytes
 from tests.onnx_sessions import arrays
 from trt_anime.engines.manifest import Precision

@@ -8,8 +8,8 @@ import numpy as np
 import onnx
 import pytest
 
-from tests.embed.engines import built
 from tests.embed.pieces import Small, cosines, pictures, rows_of_ids
+from tests.engines.building import built
 from tests.engines.calibrated import typed_bytes
 from tests.onnx_sessions import arrays
 from trt_anime.engines.manifest import Precision

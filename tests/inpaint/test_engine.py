@@ -6,12 +6,10 @@ from pathlib import Path
 import onnx
 import pytest
 
-from tests.engines.calibrated import calibrated
+from tests.engines.building import built
 from tests.inpaint.pieces import RULES, exported_lama, graph_for, row
-from trt_anime.engines.builder import StageGraph, engine_from_graph, stage_graph_from_file
-from trt_anime.engines.manifest import Manifest, Precision, Profile
+from trt_anime.engines.manifest import Precision
 from trt_anime.engines.specialise import specialised
-from trt_anime.engines.targets import Target
 from trt_anime.errors import EngineError
 from trt_anime.export.catalogue import get
 from trt_anime.export.inpaint.compose import inpaint_graph
@@ -25,23 +23,20 @@ def lama_stage() -> onnx.ModelProto:
     return inpaint_graph(exported_lama(), row(rule, "lama"), checkpoint_sha256="0" * 64, licence="")
 
 
-def read(model: onnx.ModelProto, folder: Path) -> StageGraph:
+def saved(model: onnx.ModelProto, folder: Path) -> Path:
     onnx.save(model, folder / "graph.onnx")
-    return stage_graph_from_file(folder / "graph.onnx")
+    return folder / "graph.onnx"
 
 
 @pytest.mark.parametrize("rule", RULES)
 def test_the_parts_around_a_network_build(home: Path, tmp_path: Path, rule: str) -> None:
-    manifest = _built(read(graph_for(RULES[rule]), tmp_path), 75, "fp32")
+    manifest = built(saved(graph_for(RULES[rule]), tmp_path), 75, "fp32")
     assert manifest.layer_precision and manifest.recipe.stage == "inpaint"
 
 
 @pytest.mark.parametrize(("capability", "precision"), [(89, "fp32"), (120, "fp16"), (75, "fp16")])
 def test_lama_builds(home: Path, tmp_path: Path, capability: int, precision: Precision) -> None:
-    graph = read(lama_stage(), tmp_path)
-    if precision == "fp16":
-        calibrated(graph.path, "fp16")
-    manifest = _built(graph, capability, precision)
+    manifest = built(saved(lama_stage(), tmp_path), capability, precision)
     assert manifest.layer_precision
     assert bool(manifest.layer_precision.get("float16")) == (precision == "fp16")
 
@@ -51,7 +46,7 @@ def test_turing_needs_fp16(home: Path, tmp_path: Path) -> None:
         EngineError,
         match=r"sm75: MatMul '.*; and \d+ nodes more$",
     ):
-        _built(read(lama_stage(), tmp_path), 75, "fp32")
+        built(saved(lama_stage(), tmp_path), 75, "fp32")
 
 
 def test_at_one_size_the_matrices_are_constants() -> None:
@@ -61,16 +56,3 @@ def test_at_one_size_the_matrices_are_constants() -> None:
     shapes = {tuple(tensor.dims) for tensor in fixed.graph.initializer}
     # 96x120 is padded to 120x120: 15 x 15 cells.
     assert {(15, 16), (30, 30), (16, 15)} <= shapes
-
-
-def _built(graph: StageGraph, capability: int, precision: Precision) -> Manifest:
-    profile = Profile(height=96, width=160, max_batch=2)
-    built = engine_from_graph(
-        graph,
-        Target("rtx", capability),
-        precision=precision,
-        profile=profile,
-        on_progress=lambda share: None,
-    )
-    assert not built.cached
-    return built.entry.manifest

@@ -6,13 +6,11 @@ import numpy as np
 import onnx
 import pytest
 
-from tests.engines.calibrated import calibrated
+from tests.engines.building import built
 from tests.mask.pieces import MODELS, example, run, sessions, small
 from tests.matte.pieces import session_of
-from trt_anime.engines.builder import engine_from_graph, stage_graph_from_file
-from trt_anime.engines.manifest import Manifest, Precision, Profile
+from trt_anime.engines.manifest import Manifest, Precision
 from trt_anime.engines.specialise import specialised
-from trt_anime.engines.targets import Target
 
 pytest.importorskip("tensorrt_rtx")
 
@@ -55,14 +53,4 @@ def _graph(model: str, stage: str) -> onnx.ModelProto:
 
 def _built(graph: onnx.ModelProto, folder: Path, capability: int, precision: Precision) -> Manifest:
     onnx.save(graph, folder / "graph.onnx")
-    source = stage_graph_from_file(folder / "graph.onnx")
-    if precision == "fp16":
-        calibrated(source.path, "fp16")
-    built = engine_from_graph(
-        source,
-        Target("rtx", capability),
-        precision=precision,
-        profile=Profile(height=96, width=160, max_batch=2),
-        on_progress=lambda share: None,
-    )
-    return built.entry.manifest
+    return built(folder / "graph.onnx", capability, precision)

@@ -8,12 +8,10 @@ import onnx
 import pytest
 from numpy.typing import NDArray
 
-from tests.engines.calibrated import calibrated
+from tests.engines.building import built
 from tests.parity.clips import Clip
 from tests.temporal.aot_sets import ROLLOUTS, Set, graphs_of, rollout, shape_of
-from trt_anime.engines.builder import engine_from_graph, stage_graph_from_file
 from trt_anime.engines.manifest import Precision, Profile
-from trt_anime.engines.targets import Target
 from trt_anime.limits import sm75_needs_fp16
 from trt_anime.runtime.temporal.aot import AotTracker
 from trt_anime.runtime.temporal.aot_arrays import graphs_from_onnx
@@ -156,14 +154,6 @@ def test_engines_build(capability: int, tmp_path: Path, monkeypatch: pytest.Monk
         path = tmp_path / f"{model}-{name}.onnx"
         path.write_bytes(graphs_of(model, "C_two_engines")[name])
         precision: Precision = "fp32" if name == "merge" else "fp16"  # it has no network to type
-        if precision != "fp32":
-            calibrated(path, precision)
-        manifest = engine_from_graph(
-            stage_graph_from_file(path),
-            Target("rtx", capability),
-            precision=precision,
-            profile=Profile(height=81, width=97, max_batch=1),
-            on_progress=lambda share: None,
-        ).entry.manifest
+        manifest = built(path, capability, precision, Profile(height=81, width=97, max_batch=1))
         assert manifest.layer_precision
         assert bool(manifest.layer_precision.get("float16")) == (precision == "fp16")

@@ -1,6 +1,5 @@
 """Graphs that their exporter writes in FP16: nothing is converted, what came out is compared."""
 
-import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from trt_anime import paths
 from trt_anime.errors import EngineError, MissingError
+from trt_anime.files import temporary_folder
 from trt_anime.hollow import weight_files
 
 if TYPE_CHECKING:
@@ -49,10 +49,8 @@ def written(
 
     if precision != "fp16":
         raise EngineError(f"{source.info.model}: captioning graphs are written in FP16 only; use fp16")
-    folder = paths.typed() / f".{source.info.model}.{secrets.token_hex(6)}.partial"
-    weights, file = folder / weights_name, folder / "graph.onnx"
-    try:
-        folder.mkdir(parents=True)
+    with temporary_folder(paths.typed()) as folder:
+        weights, file = folder / weights_name, folder / "graph.onnx"
         graph = _graph(source, weights)
         onnx.save(graph, file)
         comparison = compare(
@@ -65,11 +63,6 @@ def written(
             candidate_name="fp16 graph, ONNX Runtime CPU",
         )
         yield Calibrated(graph, "written", (), comparison, precision_share(graph)), weights
-    finally:
-        weights.unlink(missing_ok=True)
-        file.unlink(missing_ok=True)
-        if folder.is_dir():
-            folder.rmdir()
 
 
 def _graph(source: "StageGraph", weights: Path) -> "onnx.ModelProto":
