@@ -19,11 +19,11 @@ from trt_anime.runtime.media.frames import Pixels
 from trt_anime.runtime.passes.backgrounds import Backgrounds
 from trt_anime.runtime.passes.context import Context, Made, OfShot
 from trt_anime.runtime.passes.describe import character_name, layers_of
-from trt_anime.runtime.passes.streams import behind
 from trt_anime.runtime.results import places
 from trt_anime.runtime.results.layers import Blend, LayerFolder
 from trt_anime.runtime.results.planes import read_rgba, write_frame
 from trt_anime.runtime.results.shots import Shot
+from trt_anime.runtime.streams import behind
 
 # Frames of a shot that are asked who stands before whom: it is one answer for all.
 _ASKED = 24

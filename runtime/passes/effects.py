@@ -13,11 +13,11 @@ from trt_anime.runtime.passes.backgrounds import Backgrounds
 from trt_anime.runtime.passes.context import Context, Made, OfShot, heat_folder
 from trt_anime.runtime.passes.describe import effect_name
 from trt_anime.runtime.passes.finders import folder_of
-from trt_anime.runtime.passes.streams import behind
 from trt_anime.runtime.results import places
 from trt_anime.runtime.results.layers import Blend
 from trt_anime.runtime.results.planes import read_plane, write_frame
 from trt_anime.runtime.results.shots import Shot
+from trt_anime.runtime.streams import behind
 
 # Frames of a shot that are asked how its effects blend: it is one answer for all.
 _ASKED = 24

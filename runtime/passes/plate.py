@@ -14,7 +14,6 @@ from trt_anime.runtime.media.frames import Pixels
 from trt_anime.runtime.passes.context import Context, Made, OfShot, heat_folder
 from trt_anime.runtime.passes.finders import folder_of
 from trt_anime.runtime.passes.kept import Kept
-from trt_anime.runtime.passes.streams import Writers
 from trt_anime.runtime.plates.dimming import no_brighter
 from trt_anime.runtime.plates.files import write_plate
 from trt_anime.runtime.plates.filling import Fill
@@ -24,6 +23,7 @@ from trt_anime.runtime.plates.seen import Frames, Seen, hiding, visible
 from trt_anime.runtime.results import places
 from trt_anime.runtime.results.planes import read_plane, write_frame
 from trt_anime.runtime.results.shots import Shot
+from trt_anime.runtime.streams import Writers
 
 
 @contextmanager

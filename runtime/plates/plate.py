@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from trt_anime.runtime.layers.solving import highest
 from trt_anime.runtime.media.frames import Pixels
 from trt_anime.runtime.plates.motions import Motions
 from trt_anime.runtime.plates.seen import margin, visible
@@ -99,10 +100,9 @@ class Plate:
 
 def _otherness(view: Pixels, rgb: Pixels) -> Pixels:
     """uint8 [H,W]: 0 where two pictures differ no more than by noise, 255 where they clearly do."""
-    gap = cv2.absdiff(view, rgb)
-    most = cv2.blur(np.asarray(gap.max(axis=2), np.uint8), (3, 3))
+    most = cv2.blur(highest(np.asarray(cv2.absdiff(view, rgb), np.uint8)), (3, 3))
     low, high = _NOISE
-    above = np.maximum(most, low) - np.uint8(low)
+    above = cv2.subtract(most, low)
     return np.asarray(cv2.convertScaleAbs(above, alpha=255 / (high - low)), np.uint8)
 
 

@@ -60,9 +60,9 @@ _WORKING: _Rules = (
 _WAITING: _Rules = (
     ("sessions/", "", "network"),
     ("devices/", "", "network"),
-    ("passes/streams.py", "ahead", "wait for frames"),
-    ("passes/streams.py", "do", "wait for writers"),
-    ("passes/streams.py", "wait", "wait for writers"),
+    ("streams.py", "ahead", "wait for frames"),
+    ("streams.py", "do", "wait for writers"),
+    ("streams.py", "wait", "wait for writers"),
 )
 _BOTH = _WORKING, _WAITING
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trt_anime.runtime.passes.streams import Writers, ahead
 from trt_anime.runtime.profiling.chain.stacks import StackSampler
 from trt_anime.runtime.results.planes import read_plane, write_frame
+from trt_anime.runtime.streams import Writers, ahead
 
 LASTS_S = 0.6
 
