@@ -159,16 +159,20 @@ def _compared(context: Context, graphs: Sequence[Path], path: Path, opened: Open
 def _ways(context: Context) -> dict[str, Opened]:
     """What can run a graph here, by name; each says for itself what it lacks."""
     if context.rehearsal:
-        return {"ONNX Runtime CPU, through our streams": _on_cpu}
+        return {"ONNX Runtime CPU, through our streams": on_cpu}
+    return {"ONNX Runtime CUDA": _on_cuda, **engine_ways()}
+
+
+def engine_ways() -> dict[str, Opened]:
+    """The libraries that compile engines, by name. Opening raises MissingError: it isn't here."""
     return {
-        "ONNX Runtime CUDA": _on_cuda,
         "TensorRT": partial(_by_engine, flavour="trt"),
         "TensorRT-RTX": partial(_by_engine, flavour="rtx"),
     }
 
 
 @contextmanager
-def _on_cpu(path: Path, device: "Device") -> "Iterator[Session]":
+def on_cpu(path: Path, device: "Device") -> "Iterator[Session]":
     from trt_anime.runtime.devices.api import CpuDevice
     from trt_anime.runtime.sessions.ort_cpu import OrtCpuSession
 

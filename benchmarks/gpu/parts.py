@@ -61,6 +61,7 @@ PARTS: dict[str, Part] = {
             ("numpy", "av", "cv2", "onnx"),
             rehearses=False,
         ),
+        Part("layers", "layers inside engines", "benchmarks.gpu.part_layers", _MEDIA),
         Part("precision", "FP16 against FP32 without TensorRT", "benchmarks.gpu.part_precision", _MEDIA),
         Part(
             "baseline",

@@ -56,9 +56,10 @@ function drawRoofline() {
   $("roofline").innerHTML = `<div class="scroll"><svg viewBox="0 0 ${W} ${H}" style="min-width:640px" role="img" ` +
     `aria-label="Roofline">${parts.join("")}</svg></div>`;
   const stage = R.points.find(p => p.level === "stage");
-  $("roof-note").textContent = `Lines: what this machine reaches at best with ${R.threads} thread` +
-    `${R.threads > 1 ? "s" : ""}, as each run of a stage has. Dots: a stage, its parts, its larger layers. ` +
-    (stage.reached ? `Stage ${stage.name.split(" ")[1]} reaches ${pct(stage.reached)} of what the FP32 roof over ` +
+  $("roof-note").textContent = (R.threads ? `Lines: what this machine reaches at best with ${R.threads} thread` +
+    `${R.threads > 1 ? "s" : ""}, as each run of a stage has. Dots: a stage, its parts, its larger layers. `
+    : `Lines: what this GPU reaches at best, measured just after the run. Dots: stages, one run at a time. `) +
+    (stage.reached ? `Stage ${stage.name.split(" ")[1]} reaches ${pct(stage.reached)} of what the ${R.threads ? "FP32 " : ""}roof over ` +
     `it allows.` : "");
 }
 drawRoofline();
