@@ -7,7 +7,8 @@ const flatRoofs = R.roofs.filter(roof => roof.unit === "operations/s").sort((a, 
 function drawRoofline() {
   if (!R.points.length || !memoryRoof) { $("roof").hidden = true; return; }
   const xs = R.points.map(p => p.intensity), ys = R.points.map(p => p.rate);
-  const top = Math.max(...ys, ...flatRoofs.map(r => r.rate)) * 2.2, lowest = Math.max(Math.min(...ys) / 2, top / 1e5);
+  const roofs = flatRoofs.length ? flatRoofs.map(r => r.rate) : xs.map(x => x * memoryRoof.rate);
+  const top = Math.max(...ys, ...roofs) * 2.2, lowest = Math.max(Math.min(...ys) / 2, top / 1e5);
   const leftX = Math.min(...xs, .1) / 1.6, rightX = Math.max(...xs, top / memoryRoof.rate * 2) * 1.6;
   const x = v => PAD[3] + Math.log(v / leftX) / Math.log(rightX / leftX) * (W - PAD[1] - PAD[3]);
   const y = v => H - PAD[2] - Math.log(Math.max(v, lowest) / lowest) / Math.log(top / lowest) * (H - PAD[0] - PAD[2]);
