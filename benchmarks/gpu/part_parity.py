@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from benchmarks.gpu.findings import Seen
 from benchmarks.gpu.precision import CLIP, own_home
-from benchmarks.gpu.running import Context, Step
+from benchmarks.gpu.running import REMEDY, Context, Step
 from trt_anime.engines.targets import RTX_CAPABILITIES, FlavourName, Target
 from trt_anime.errors import EngineError, InputError, MissingError
 
@@ -200,7 +200,7 @@ def _by_engine(path: Path, device: "Device", *, flavour: FlavourName) -> "Iterat
     gpu = cast("GpuDevice", device)
     capability = gpu.info.capability
     if not flavours_here((flavour,))[flavour]:
-        raise MissingError("it isn't installed; pip install 'trt-anime[gpu]'")
+        raise MissingError(f"it isn't installed; {REMEDY}")
     if flavour == "rtx" and capability not in RTX_CAPABILITIES:
         raise MissingError(f"TensorRT-RTX has no target for sm{capability}")
     with tempfile.TemporaryDirectory() as folder, own_home(Path(folder)):
