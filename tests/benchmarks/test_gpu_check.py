@@ -326,7 +326,7 @@ def test_device_part_leaves_nothing_behind(
 
 def test_tests_say_what_they_need(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(suite, "NEEDS", ("pytest", "no_such_module"))
-    with pytest.raises(MissingError, match="needs no_such_module; pip install"):
+    with pytest.raises(MissingError, match="needs no_such_module; `make gpu-check GPU=native`"):
         suite.run_tests("tests")
 
 
