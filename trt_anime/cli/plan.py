@@ -32,7 +32,7 @@ def plan(
     precision: Annotated[str, typer.Option("--precision", help="fp16, int8 or fp32.")] = "fp16",
     profile: Annotated[
         Path | None,
-        typer.Option("--profile", help="Measured on that GPU: a latencies file, or a run's run.json."),
+        typer.Option("--profile", help="Measured on that GPU: profile.json, run.json or latencies."),
     ] = None,
     latencies_out: Annotated[
         Path | None,
