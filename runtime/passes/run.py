@@ -21,7 +21,7 @@ from trt_anime.runtime.options import ProcessOptions
 from trt_anime.runtime.passes import finish
 from trt_anime.runtime.passes.choices import Choices
 from trt_anime.runtime.passes.context import Context
-from trt_anime.runtime.passes.folder import check_needs, forget, remove_work, take_up
+from trt_anime.runtime.passes.folder import check_needs, check_place, forget, remove_work, take_up
 from trt_anime.runtime.passes.lanes import Lanes, Track
 from trt_anime.runtime.passes.look import look
 from trt_anime.runtime.passes.networks import FilesOf, Networks, Notify
@@ -135,6 +135,7 @@ def _check(options: ProcessOptions) -> None:
     check_device(options.device, latencies=options.latencies)
     finish.check_format(options.format)
     output.check(options.output, options.input, overwrite=True, resume=True)
+    check_place(options.output, options.input)
     output.check_device(options.output, options.device)
     check_needs(options.output, options.stages)
 
