@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, astuple, replace
 from datetime import UTC, datetime
@@ -41,6 +41,7 @@ def process_chain(
     choices: Choices,
     *,
     files: FilesOf,
+    weights: Callable[[str], object] = lambda model: None,
     tools: Tools = NETWORKS,
     notify: Notify = lambda sentence: None,
     track: Track = lambda title, total: nullcontext(lambda count: None),
@@ -54,6 +55,8 @@ def process_chain(
 
     Args:
         files: gives a model's files; fetches and exports them on first use.
+        weights: fetches what `files` would; asked of all models before `files` is of any, as to export one
+            takes minutes that are lost where another can't be had.
         tools: where networks come from.
         notify: takes one sentence at a time that the user should see.
         track: see `Track`.
@@ -73,6 +76,7 @@ def process_chain(
     if predicts:
         tools = _stand_ins(options, choices, notices)
     elif tools is NETWORKS:
+        require_models(choices, options.stages, weights)
         require_models(choices, options.stages, files)
     output.prepare(options.output, needed_bytes=clip.width * clip.height * 16)
     record = ChainRecord(
@@ -104,8 +108,11 @@ def process_chain(
     return record
 
 
-def require_models(choices: Choices, stages: Sequence[str], files: FilesOf) -> None:
-    """Have every network's files here before anything is written.
+def require_models(choices: Choices, stages: Sequence[str], bring: Callable[[str], object]) -> None:
+    """Have what every network needs here before anything is written.
+
+    Args:
+        bring: fetches or makes it for a model of that name.
 
     Raises:
         MissingError: some can't be had; one sentence names them all, with the command for each.
@@ -114,7 +121,7 @@ def require_models(choices: Choices, stages: Sequence[str], files: FilesOf) -> N
     lacks: dict[str, str] = {}
     for model, stage in choices.models(stages).items():
         try:
-            files(model)
+            bring(model)
         except TrtAnimeError as error:
             if error.exit_code == InputError.exit_code:
                 raise
