@@ -23,9 +23,9 @@ def test_what_no_run_has_made_is_not_written_over(film: Film, tmp_path: Path, na
     mine.parent.mkdir(exist_ok=True)
     mine.write_text("days of work")
     before = everything(tmp_path)
-    for switches in ({}, {"overwrite": True}, {"resume": True}):
+    for resume, overwrite in ((False, False), (False, True), (True, False)):
         with pytest.raises(InputError, match=name.partition("/")[0]):
-            film.run(tmp_path, **switches)
+            film.run(tmp_path, resume=resume, overwrite=overwrite)
         assert everything(tmp_path) == before
 
 
