@@ -15,13 +15,19 @@ EDGE = 1 / 90  # of the frame's height: radius of what is too wide to be the mat
 
 
 def completed(
-    alpha: Pixels, ids: Pixels, frame: Pixels, plate: Pixels, taken: Pixels | None = None
+    alpha: Pixels,
+    ids: Pixels,
+    frame: Pixels,
+    plate: Pixels,
+    *,
+    taken: Pixels | None = None,
+    invented: Pixels | None = None,
 ) -> Pixels:
     """The matte of all characters with what it missed of them; uint8 [H,W], nowhere less than before.
 
     Where a mask has a character and the frame clearly differs from the plate, it shows the character. What
     differs and hangs together with that may reach beyond the mask by 8 % of the frame's height; not where
-    the background moves, which would hang together with everything.
+    the background moves, which would hang together with everything, and not where it is invented.
 
     Args:
         alpha: uint8 [H,W], the matte.
@@ -30,12 +36,15 @@ def completed(
         plate: the same, what the shot as a whole says is behind; not the frame's own pixels.
         taken: uint8 [H,W], levels by which effects were taken off the frame. They may be wrong by as much,
             and clipped light leaves nothing: only what differs by more counts.
+        invented: uint8 [H,W], above 0 where nobody knows the plate, which so says nothing beyond a mask.
     """
     masked = (ids > 0).view(np.uint8)
     if not masked.any():
         return alpha
     height = len(alpha)
     differs = _differing(frame, plate, taken)
+    if invented is not None:
+        differs &= (invented == 0) | (ids > 0)
     near = cv2.distanceTransform(1 - masked, cv2.DIST_L2, 3) <= REACH * height
     around = near & (masked == 0)
     moving = bool(around.any()) and float(differs[around].mean()) > MOVING

@@ -92,4 +92,4 @@ def test_what_light_was_taken_off_wrongly_is_no_character(plate: Pixels, frame: 
     ids = mask(BODY, value=1)
     outside = (slice(60, 90), slice(204, 216))
     assert completed(alpha, ids, wrong, plate)[outside].mean() > 100
-    assert (completed(alpha, ids, wrong, plate, taken) == alpha).all()
+    assert (completed(alpha, ids, wrong, plate, taken=taken) == alpha).all()
