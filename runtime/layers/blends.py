@@ -73,7 +73,7 @@ def observed(
     changed, calm = alone & (warm > 0) & clear, alone & (warm == 0) & ~clear
     clipped = cv2.threshold(highest(frame), WHITE - 1, 255, cv2.THRESH_BINARY)[1]
     darkened = changed & (down >= CLEAR) & (down > up / 4)
-    # No light makes it darker: it is covered, which is counted, or the plate's texture is not to be trusted.
+    # No light makes it darker: it is covered, which is counted, or the plate is wrong, and so its texture.
     near = cv2.dilate(darkened.view(np.uint8), np.ones((WINDOW, WINDOW), np.uint8)) > 0
     steady = changed & ~near & (_small(np.asarray(clipped, np.uint8), size) == 0)
     texture_seen, texture = _texture(seen), _texture(below)

@@ -36,7 +36,7 @@ def light_over(
     Args:
         frame: uint8 [h,w,3], of this place.
         warmth: uint8 [h,w], how much of an effect there is.
-        bounds: uint8 [h,w,3] each, the least and the most that the frame shows of light, see `light_within`.
+        bounds: uint8 [h,w,3] each: the least and the most light that the frame shows, see `light_within`.
         place: rows and columns within the box of `around`, from multiples of 4 on.
         rows: of the whole frame.
     """
