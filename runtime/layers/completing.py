@@ -17,13 +17,19 @@ EDGE = 1 / 90  # of the frame's height: radius of what is too wide to be the mat
 
 
 def completed(
-    alpha: Pixels, ids: Pixels, frame: Pixels, plate: Pixels, taken: Pixels | None = None
+    alpha: Pixels,
+    ids: Pixels,
+    frame: Pixels,
+    plate: Pixels,
+    *,
+    taken: Pixels | None = None,
+    invented: Pixels | None = None,
 ) -> Pixels:
     """The matte of all characters with what it missed of them; uint8 [H,W], nowhere less than before.
 
     Where a mask has a character and the frame clearly differs from the plate, it shows the character. What
     differs and hangs together with that may reach beyond the mask by 8 % of the frame's height; not where
-    the background moves, which would hang together with everything.
+    the background moves, which would hang together with everything, and not where it is invented.
 
     Args:
         alpha: uint8 [H,W], the matte.
@@ -32,12 +38,13 @@ def completed(
         plate: the same, what the shot as a whole says is behind; not the frame's own pixels.
         taken: uint8 [H,W], levels by which effects were taken off the frame. They may be wrong by as much,
             and clipped light leaves nothing: only what differs by more counts.
+        invented: uint8 [H,W], above 0 where nobody knows the plate, which so says nothing beyond a mask.
     """
     box = _box(ids, (REACH + 4 * EDGE) * len(ids))
     if box is None:
         return alpha
-    inside = (alpha[box], ids[box], frame[box], plate[box], None if taken is None else taken[box])
-    missed = _missed(*inside, len(ids))
+    parts = (None if plane is None else plane[box] for plane in (taken, invented))
+    missed = _missed(alpha[box], ids[box], frame[box], plate[box], *parts, len(ids))
     if missed is None:
         return alpha
     result = alpha.copy()
@@ -56,7 +63,13 @@ def _box(ids: Pixels, margin: float) -> tuple[slice, slice] | None:
 
 
 def _missed(
-    alpha: Pixels, ids: Pixels, frame: Pixels, plate: Pixels, taken: Pixels | None, height: int
+    alpha: Pixels,
+    ids: Pixels,
+    frame: Pixels,
+    plate: Pixels,
+    taken: Pixels | None,
+    invented: Pixels | None,
+    height: int,
 ) -> Pixels | None:
     """Alpha of what the matte missed, uint8 [h,w]; None where that is nothing.
 
@@ -65,6 +78,8 @@ def _missed(
     """
     masked = np.asarray(cv2.threshold(ids, 0, 1, cv2.THRESH_BINARY)[1], np.uint8)
     differs = _differing(frame, plate, taken, height)
+    if invented is not None:
+        differs[(invented > 0) & (ids == 0)] = 0
     near = _within(masked, REACH * height)
     around = cv2.subtract(near, masked)
     moving = cv2.countNonZero(cv2.bitwise_and(differs, around)) > MOVING * cv2.countNonZero(around)

@@ -71,7 +71,9 @@ def _frame(context: Context, scene: _Scene, item: tuple[int, Pixels]) -> list[Pa
     shared = scene.backgrounds.shared(index)
     if ids is not None and shared is not None:
         taken = highest(np.asarray(cv2.absdiff(rgb, rest), np.uint8)) if effects else None
-        character = rgba_of(character, completed(alpha_of(character), ids, rest, shared, taken))
+        invented = scene.backgrounds.invented(index)
+        alpha = completed(alpha_of(character), ids, rest, shared, taken=taken, invented=invented)
+        character = rgba_of(character, alpha)
     if plate is not None:
         character = decontaminated(character, rest, plate)
     shown = list(scene.shot.shown_at(index))
