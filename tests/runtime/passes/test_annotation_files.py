@@ -10,18 +10,16 @@ from trt_anime.errors import InputError
 from trt_anime.runtime.passes.choices import Annotation, Choices
 
 
-def choices(**annotation: Path) -> Choices:
-    return replace(CHOICES, annotation=Annotation(**annotation))
+def choices(*, vocabulary: Path | None = None, tagger: Path | None = None) -> Choices:
+    return replace(CHOICES, annotation=Annotation(vocabulary=vocabulary, tagger=tagger))
 
 
-@pytest.mark.parametrize("name", ["vocabulary", "tagger"])
-def test_a_file_that_is_missing_is_said_before_anything_is_written(
-    film: Film, tmp_path: Path, name: str
-) -> None:
+def test_a_file_that_is_missing_is_said_before_anything_is_written(film: Film, tmp_path: Path) -> None:
     missing = tmp_path / "missing.onnx"
-    with pytest.raises(InputError, match=r"missing\.onnx"):
-        film.run(tmp_path / "out", choices=choices(**{name: missing}))
-    assert not (tmp_path / "out").exists()
+    for chosen in (choices(vocabulary=missing), choices(tagger=missing)):
+        with pytest.raises(InputError, match=r"missing\.onnx"):
+            film.run(tmp_path / "out", choices=chosen)
+        assert not (tmp_path / "out").exists()
 
 
 def test_a_tagger_without_its_words_is_said_before_anything_is_written(film: Film, tmp_path: Path) -> None:
