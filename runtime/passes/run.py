@@ -255,7 +255,8 @@ class _Run:
         for one in reversed(passes):
             if one.transient and not any(one.name in reader.reads for reader in wanted):
                 continue
-            for sentence in self._progress.begin(one.name, identities[one.name]):
+            flaws = self._progress.begin(one.name, identities[one.name])
+            for sentence in () if one.transient else flaws:
                 self._notify(sentence)
             if one.transient or not self._progress.is_whole(one.name):
                 wanted.append(one)
