@@ -97,11 +97,15 @@ def test_the_table_has_nothing_that_the_trainer_refuses(run: Run, out: Path, mas
     write_training_set(run[0], out, replace(SMALL, masks=masks, trigger="ske'b\"x"))
     table = tomllib.loads((out / "dataset.toml").read_text(encoding="utf-8"))
     assert set(table) == {"datasets"}
-    kind = {"alpha": {"alpha_mask": bool}, "folder": {"conditioning_data_dir": str}, "none": {}}[masks]
+    kinds: dict[str, dict[str, type]] = {
+        "alpha": {"alpha_mask": bool},
+        "folder": {"conditioning_data_dir": str},
+        "none": {},
+    }
     for dataset in table["datasets"]:
         assert {key: type(value) for key, value in dataset.items()} == _DATASET
         for subset in dataset["subsets"]:
-            assert {key: type(value) for key, value in subset.items()} == _SUBSET | kind
+            assert {key: type(value) for key, value in subset.items()} == _SUBSET | kinds[masks]
             images = {path.stem for path in Path(subset["image_dir"]).glob("*.png")}
             captions = list(Path(subset["image_dir"]).glob("*.txt"))
             assert images == {path.stem for path in captions}
