@@ -36,6 +36,7 @@ LONG_SIDE = 1280
 _WANTED = (SOURCE, TRACKS, CHARACTERS, EFFECTS, BACKGROUND, RECOMPOSED)
 _MARGIN, _GAP, _TITLE, _FOOT = 20, 14, 28, 40  # pixels
 _TEXT, _SMALL = 15, 13
+_DRAWING = 8  # threads: each holds layers of a whole frame
 
 # Without pictures that look ahead, time stamps need no offset, and it plays from any place at once.
 _H264 = Codec(".mp4", "mp4", "libx264", "yuv420p", {}, {"crf": "20", "preset": "veryfast", "bf": "0"})
@@ -55,7 +56,7 @@ def write_preview(
 
     Args:
         path: ends with ``.mp4``; its folder exists.
-        threads: for the encoder.
+        threads: for drawing and for the encoder.
         advance: takes how many frames were just written.
 
     Raises:
@@ -88,13 +89,14 @@ def _drawn(
 
     def views(frame: Frame) -> tuple[Stamp, list[Pixels]]:
         index = frame.stamp.index
-        fresh = index == 0 or results.shot_of(index).drawn_at(index) == index
+        fresh = results.shot_of(index).drawn_at(index) == index
         return frame.stamp, grid.views(index, frame.rgb) if fresh else []
 
     frames = takewhile(lambda frame: frame.stamp.index < results.frames, source)
     last: list[Pixels] = []
-    with ThreadPoolExecutor(threads, "preview") as pool:
-        for stamp, drawn in behind(views, frames, pool, depth=2 * threads):
+    workers = min(threads, _DRAWING)
+    with ThreadPoolExecutor(workers, "preview") as pool:
+        for stamp, drawn in behind(views, frames, pool, depth=workers + 2):
             last = drawn or last
             yield stamp, last
 

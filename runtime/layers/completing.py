@@ -81,9 +81,9 @@ def _missed(
     """
     masked = np.asarray(cv2.threshold(ids, 0, 1, cv2.THRESH_BINARY)[1], np.uint8)
     differs = _differing(frame, plate, taken, height)
-    if invented is not None:
-        differs[(invented > 0) & (ids == 0)] = 0
     near = _within(masked, REACH * height)
+    if invented is not None:
+        near[(invented > 0) & (ids == 0)] = 0
     around = cv2.subtract(near, masked)
     moving = cv2.countNonZero(cv2.bitwise_and(differs, around)) > MOVING * cv2.countNonZero(around)
     seeds = differs & masked

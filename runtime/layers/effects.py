@@ -66,7 +66,7 @@ def solved(
     if not heat.any():
         return Effect(rgba, blend, rest)
     alpha = np.zeros_like(heat) if character is None else alpha_of(character)
-    around = change(frame, plate, heat, hiding(alpha))
+    around = change(frame, plate, heat, _there(alpha))
     solve = _light if blend == "add" else _cover
     rgba[around.box], rest[around.box] = solve(frame, plate, heat, alpha, around)
     return Effect(rgba, blend, rest)
@@ -77,7 +77,7 @@ def cut_out(frame: Pixels, heat: Pixels) -> Pixels:
     return rgba_of(frame, heat)
 
 
-def hiding(alpha: Pixels) -> Pixels:
+def _there(alpha: Pixels) -> Pixels:
     """255 where a character hides the plate or a part of it, else 0; uint8 [H,W], from its alpha."""
     return np.asarray(cv2.threshold(alpha, 0, 255, cv2.THRESH_BINARY)[1], np.uint8)
 
@@ -91,7 +91,7 @@ def _light(
     place = box_in(alpha[around.box])
     if place:
         thin = np.ascontiguousarray(alpha[around.box][place])
-        inside, here = hiding(thin), np.ascontiguousarray(seen[place])
+        inside, here = _there(thin), np.ascontiguousarray(seen[place])
         warmth, slack = _warmth(heat, around, place), round(SLACK * around.noise.sigmas[-1])
         least, most = light_within(here, np.ascontiguousarray(below[place]), thin, slack)
         least = scaled(least, thrice(np.ascontiguousarray(around.reach[place])))
@@ -119,7 +119,7 @@ def _cover(
     alpha = shown(np.maximum(least, _alpha_by_texture(target, below, least, len(frame))), least)
     layer, rest = rgba_of(colour_over(target, below, alpha), alpha), seen.copy()
     cv2.copyTo(below, alpha, rest)
-    inside = hiding(np.ascontiguousarray(hides[around.box]))
+    inside = _there(np.ascontiguousarray(hides[around.box]))
     place = box_in(inside)
     if place:
         known = np.asarray(cv2.bitwise_not(inside), np.uint8)

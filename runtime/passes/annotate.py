@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from trt_anime.errors import InputError
+from trt_anime.files import sha256_of
 from trt_anime.runtime.annotation.annotate import annotate
 from trt_anime.runtime.annotation.tools import Tools
 from trt_anime.runtime.annotation.vocabulary import read_vocabulary
@@ -30,6 +31,17 @@ def check_files(chosen: Annotation) -> None:
 def labels_of(tagger: Path) -> Path:
     """Where the words of a tagger lie."""
     return tagger.with_name("selected_tags.csv")
+
+
+def contents_of(chosen: Annotation) -> dict[str, str]:
+    """By setting, what the user's own files hold, wherever they lie. `check_files` was asked."""
+    files = {"vocabulary": [chosen.vocabulary], "tagger": [chosen.tagger]}
+    if chosen.tagger is not None:
+        files["tagger"].append(labels_of(chosen.tagger))
+    return {
+        f"annotation.{name}": ", ".join(sha256_of(path)[:12] for path in paths if path is not None)
+        for name, paths in files.items()
+    }
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from trt_anime.runtime.layers.compositing import taken_off
 from trt_anime.runtime.layers.occlusion import occlusion_votes, order_of
 from trt_anime.runtime.layers.solving import alpha_of, highest, rgba_of
 from trt_anime.runtime.media.frames import Pixels
+from trt_anime.runtime.passes.asked import asked_of
 from trt_anime.runtime.passes.backgrounds import Backgrounds
 from trt_anime.runtime.passes.context import Context, Made, OfShot
 from trt_anime.runtime.passes.describe import character_name, layers_of
@@ -24,9 +25,6 @@ from trt_anime.runtime.results.layers import Blend, LayerFolder
 from trt_anime.runtime.results.planes import read_rgba, write_frame
 from trt_anime.runtime.results.shots import Shot
 from trt_anime.runtime.streams import behind
-
-# Frames of a shot that are asked who stands before whom: it is one answer for all.
-_ASKED = 24
 
 
 @contextmanager
@@ -105,6 +103,5 @@ def _order(context: Context, shot: Shot) -> tuple[int, ...]:
     present: list[int] = track["ids"] if track else []
     if len(present) < 2:
         return tuple(present)
-    step = max(1, len(shot.fresh) // _ASKED)
-    planes = (context.ids(index) for index in shot.fresh[::step])
+    planes = (context.ids(index) for index in asked_of(shot.fresh))
     return order_of((occlusion_votes(ids) for ids in planes if ids is not None), present)

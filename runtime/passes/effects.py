@@ -14,6 +14,7 @@ from trt_anime.runtime.layers.blends import BlendEvidence, blend_of, observed
 from trt_anime.runtime.layers.effects import cut_out, solved
 from trt_anime.runtime.layers.solving import alpha_of
 from trt_anime.runtime.media.frames import Pixels
+from trt_anime.runtime.passes.asked import asked_of
 from trt_anime.runtime.passes.backgrounds import Backgrounds
 from trt_anime.runtime.passes.context import Context, Made, OfShot, heat_folder
 from trt_anime.runtime.passes.describe import effect_name
@@ -24,8 +25,6 @@ from trt_anime.runtime.results.planes import read_plane, write_frame
 from trt_anime.runtime.results.shots import Shot
 from trt_anime.runtime.streams import behind
 
-# Frames of a shot that are asked how its effects blend: it is one answer for all.
-_ASKED = 24
 _SMALL = 0.002  # share of the frame: less heat says nothing
 _TOLD = 0.05  # of the heat, the share that must have become a layer
 
@@ -124,8 +123,7 @@ def _blends(context: Context, shot: Shot, backgrounds: Backgrounds) -> dict[str,
         return dict.fromkeys(prompts, effects.blend)
     if not backgrounds:
         return dict.fromkeys(prompts, "over")
-    step = max(1, len(shot.fresh) // _ASKED)
-    asked = set(shot.fresh[::step])
+    asked = asked_of(shot.fresh)
     evidence = dict.fromkeys(prompts, BlendEvidence())
     for index, rgb in context.frames(shot):
         plate = backgrounds.of(index) if index in asked else None

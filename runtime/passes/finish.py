@@ -38,8 +38,9 @@ def finish(context: Context, record: ChainRecord, track: Track) -> None:
         OutputError: the disk is full.
     """
     prepare(context, record)
-    for sentence in effects.hints(context.facts("effects")):
-        context.notify(sentence)
+    if "2b" in context.stages:
+        for sentence in effects.hints(context.facts("effects")):
+            context.notify(sentence)
     results = Results.open(context.folder, made_up=context.options.device == "null")
     threads = context.options.cores
     record.outputs = [

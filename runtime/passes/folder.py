@@ -22,8 +22,11 @@ from trt_anime.runtime.results.shots import FILE_NAME as SHOTS
 _WRITTEN = (places.WORK, SHOTS, LAYERS, contact_sheet.FILE_NAME, preview.FILE_NAME)
 
 
-def check_place(folder: Path, source: Path) -> None:
+def check_place(folder: Path, source: Path, stages: Collection[str]) -> None:
     """Refuse a folder in which a run would destroy its input, or what no run has made. Touches nothing.
+
+    Args:
+        stages: numbers of those that are to run.
 
     Raises InputError.
     """
@@ -35,8 +38,11 @@ def check_place(folder: Path, source: Path) -> None:
             )
     if (folder / PROGRESS).exists():
         return
-    alone = (folder / LEDGER).exists()  # a run of stage 2a alone, whose record it is
-    for path in written if alone else (*written, folder / output.RECORD):
+    if not (folder / LEDGER).exists():  # where a run of stage 2a alone has left its record, and layers
+        written += [folder / output.RECORD, *(folder / places.FOLDERS[stage] for stage in stages)]
+    for path in written:
+        if path.is_dir() and path.name != places.WORK and not any(path.iterdir()):
+            continue
         if path.exists():
             raise InputError(
                 f"{path}: is there, no run has made it, and this one would write over it; choose another"

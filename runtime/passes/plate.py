@@ -1,6 +1,6 @@
 """Stage 2c: the plate of each shot, and as each frame shows it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -12,6 +12,7 @@ from trt_anime.runtime.layers.blends import BlendEvidence, blend_of, observed
 from trt_anime.runtime.layers.completing import completed
 from trt_anime.runtime.layers.solving import alpha_of
 from trt_anime.runtime.media.frames import Pixels
+from trt_anime.runtime.passes.asked import asked_of
 from trt_anime.runtime.passes.context import Context, Made, OfShot, heat_folder
 from trt_anime.runtime.passes.finders import folder_of
 from trt_anime.runtime.passes.kept import Kept
@@ -25,9 +26,6 @@ from trt_anime.runtime.results import places
 from trt_anime.runtime.results.planes import read_plane, write_frame
 from trt_anime.runtime.results.shots import Shot
 from trt_anime.runtime.streams import Writers
-
-# Frames of a shot that are asked whether its effects add light.
-_ASKED = 24
 
 
 @contextmanager
@@ -52,44 +50,55 @@ def _views(context: Context, shot: Shot, plate: Plate, folder: Path, frames: Fra
     """The plate as each frame shows it, with what in the frame differs from it and isn't hidden."""
     files = []
     own = set(plate.motions.frames)
-    light = _adds(context, plate, frames)
+    light = _lights(context, plate, frames)
+    covers = [prompt for prompt in _prompts(context) if prompt not in light]
     with Writers.open(context.options.cores) as writers:
         for seen in frames():
             if seen.index in own:
                 shown = list(shot.shown_at(seen.index))
-                ids = context.ids(seen.index)
-                writers.do(partial(_write_view, plate, folder, shown, seen, ids, light=light))
+                ids, bright = context.ids(seen.index), None
+                if light:
+                    cover = _heat(context, seen.index, covers)
+                    bright = np.full_like(seen.hidden, 255) if cover is None else 255 - cover
+                writers.do(partial(_write_view, plate, folder, shown, seen, ids, bright))
                 files += [folder / places.frame_name(index) for index in shown]
     return files
 
 
 def _write_view(
-    plate: Plate, folder: Path, shown: list[int], seen: Seen, ids: Pixels | None, *, light: bool
+    plate: Plate, folder: Path, shown: list[int], seen: Seen, ids: Pixels | None, light: Pixels | None
 ) -> None:
     hidden, invented = seen.hidden, plate.holes(seen.index)
     if ids is not None:
         hidden = completed(hidden, ids, seen.rgb, plate.view(seen.index), invented=invented)
     view = plate.behind(seen.index, seen.rgb, hidden)
-    write_frame(folder, shown, no_brighter(view, seen, invented, light=light))
+    write_frame(folder, shown, no_brighter(view, seen, invented, light))
 
 
-def _adds(context: Context, plate: Plate, frames: Frames) -> bool:
-    """Whether effects add light, as far as the shot tells before they are solved for."""
-    if context.choices.effects.blend != "auto":
-        return context.choices.effects.blend == "add"
-    own = plate.motions.frames
-    asked = set(own[:: max(1, len(own) // _ASKED)])
-    evidence = BlendEvidence()
+def _lights(context: Context, plate: Plate, frames: Frames) -> list[str]:
+    """Prompts whose effects add light, as far as the shot tells before they are solved for."""
+    prompts, blend = _prompts(context), context.choices.effects.blend
+    if blend != "auto" or not prompts:
+        return prompts if blend == "add" else []
+    asked = asked_of(plate.motions.frames)
+    evidence = dict.fromkeys(prompts, BlendEvidence())
     for seen in frames():
-        if seen.index in asked and seen.figures is not None and (lit := seen.lit) is not None:
+        if seen.index in asked and seen.figures is not None:
             unknown = np.maximum(plate.holes(seen.index), cv2.bitwise_not(visible(seen.figures)))
-            evidence += observed(seen.rgb, plate.view(seen.index), lit, invented=unknown)
-    return blend_of([evidence]) == "add"
+            view = plate.view(seen.index)
+            for prompt in prompts:
+                heat = _heat(context, seen.index, [prompt])
+                if heat is not None:
+                    evidence[prompt] += observed(seen.rgb, view, heat, invented=unknown)
+        if seen.index >= asked[-1]:
+            break
+    return [prompt for prompt, found in evidence.items() if blend_of([found]) == "add"]
 
 
 def _seen(context: Context, shot: Shot, start: int) -> Iterator[Seen]:
     for index, rgb in context.frames(shot, start):
-        figures, effects = _figures(context, shot, index, rgb), _heat(context, index)
+        figures = _figures(context, shot, index, rgb)
+        effects = _heat(context, index, _prompts(context))
         if effects is None:
             yield Seen(index, rgb, figures)
             continue
@@ -105,11 +114,16 @@ def _figures(context: Context, shot: Shot, index: int, rgb: Pixels) -> Pixels:
     return np.maximum(plane, _anywhere(path)) if path.exists() else plane
 
 
-def _heat(context: Context, index: int) -> Pixels | None:
-    """uint8 [H,W]: 255 where an effect may be; None where nowhere."""
+def _prompts(context: Context) -> list[str]:
+    """Effects that are looked for, by what they are called."""
+    return [prompt.text for prompt in context.choices.effects.prompts if not prompt.negative]
+
+
+def _heat(context: Context, index: int, prompts: Iterable[str]) -> Pixels | None:
+    """uint8 [H,W]: 255 where one of these effects may be; None where nowhere."""
     plane = None
-    for prompt in context.choices.effects.prompts:
-        path = heat_folder(context.folder, folder_of(prompt.text)) / places.frame_name(index)
+    for prompt in prompts:
+        path = heat_folder(context.folder, folder_of(prompt)) / places.frame_name(index)
         if path.exists() and (heat := _anywhere(path)).any():
             plane = heat if plane is None else np.maximum(plane, heat)
     return plane

@@ -8,7 +8,6 @@ from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, astuple, replace
 from datetime import UTC, datetime
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from trt_anime.errors import InputError, MissingError, OutputError, TrtAnimeError
@@ -20,7 +19,7 @@ from trt_anime.runtime.media.frames import ClipInfo, Landmark
 from trt_anime.runtime.media.reader import open_source
 from trt_anime.runtime.options import ProcessOptions
 from trt_anime.runtime.passes import annotate, finish
-from trt_anime.runtime.passes.choices import Choices
+from trt_anime.runtime.passes.choices import Annotation, Choices
 from trt_anime.runtime.passes.context import Context
 from trt_anime.runtime.passes.folder import check_needs, check_place, forget, remove_work, take_up
 from trt_anime.runtime.passes.lanes import Lanes, Track
@@ -145,7 +144,7 @@ def _check(options: ProcessOptions) -> None:
     check_device(options.device, latencies=options.latencies)
     finish.check_format(options.format)
     output.check(options.output, options.input, overwrite=True, resume=True)
-    check_place(options.output, options.input)
+    check_place(options.output, options.input, options.stages)
     output.check_device(options.output, options.device)
     check_needs(options.output, options.stages)
 
@@ -304,13 +303,14 @@ def _digest(identity: Identity) -> str:
 
 def _flat(choices: Sequence[Any]) -> Identity:
     """Choices as people read them where they differ, such as ``plates.layout``; files by what they hold."""
-    return {
-        f"{type(part).__name__.lower()}.{name}": (
-            f"{value} of {sha256_of(value)[:12]}" if isinstance(value, Path) else str(value)
-        )
-        for part in choices
-        for name, value in asdict(part).items()
-    }
+    flat: Identity = {}
+    for part in choices:
+        flat |= {
+            f"{type(part).__name__.lower()}.{name}": str(value) for name, value in asdict(part).items()
+        }
+        if isinstance(part, Annotation):
+            flat |= annotate.contents_of(part)
+    return flat
 
 
 @contextmanager

@@ -80,7 +80,7 @@ def dimmed(frames: Frames, motions: Motions) -> Frames:
     return lambda: (dimmest.opened(seen) for seen in frames())
 
 
-def no_brighter(view: Pixels, seen: Seen, invented: Pixels, *, light: bool) -> Pixels:
+def no_brighter(view: Pixels, seen: Seen, invented: Pixels, light: Pixels | None) -> Pixels:
     """A frame's view, uint8 [H,W,3], no brighter than a frame in light lets it be.
 
     Light and characters only add to what they let through: `frame >= background (1 - alpha)`. Invented
@@ -89,8 +89,8 @@ def no_brighter(view: Pixels, seen: Seen, invented: Pixels, *, light: bool) -> P
 
     Args:
         invented: uint8 [H,W], 255 where nobody knows what the view shows.
-        light: whether what hides the background is known to be light. A cover darkens it, so what other
-            frames show is then left as it is.
+        light: uint8 [H,W], 255 where what hides the background is known to be light, if anything does;
+            None: nowhere. A cover darkens it, so what other frames show is left as it is there.
     """
     if seen.figures is None:
         return view
@@ -101,9 +101,10 @@ def no_brighter(view: Pixels, seen: Seen, invented: Pixels, *, light: bool) -> P
         box = slice(top, top + height), slice(left, left + width)
         most = cv2.divide(seen.rgb[box], cv2.cvtColor(through[box], cv2.COLOR_GRAY2RGB), scale=255)
         cv2.copyTo(cv2.min(view[box], most), wanted[box], picture[box])
-    if light:
+    if light is not None:
         most = cv2.add(seen.rgb, np.full_like(view, NOISE))
-        cv2.copyTo(cv2.min(view, most), cv2.subtract(visible(seen.figures), invented), picture)
+        alone = cv2.bitwise_and(cv2.subtract(visible(seen.figures), invented), light)
+        cv2.copyTo(cv2.min(view, most), alone, picture)
     return picture
 
 

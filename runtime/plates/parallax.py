@@ -133,15 +133,15 @@ def _other_motions(frames: Frames, motions: Motions, single: Plate) -> Motions |
     """How moves what does not lie as on the plate; None where that is not one motion. One pass, or less."""
     camera, rows = Camera(), []
     own = set(motions.frames)
-    spare = (1 - _FOUND) * (motions.sure > 0).sum()
+    lost, wanted = 0, _FOUND * (motions.sure > 0).sum()
     for seen in frames():
         if seen.index not in own:
             continue
         follows = _follows(single, _shrunk(seen, single.motions.size))
         large = cv2.resize(follows, seen.rgb.shape[1::-1], interpolation=cv2.INTER_LINEAR)
         rows.append(camera.follow(replace(seen, hidden=np.maximum(seen.hidden, large))))
-        spare -= rows[-1].sure == 0 and motions.sure[motions.place(seen.index)] > 0
-        if spare < 0:  # so many frames are lost that what the others say doesn't matter
+        lost += int(rows[-1].sure == 0 and motions.sure[motions.place(seen.index)] > 0)
+        if (motions.sure > 0).sum() - lost < wanted:  # what the others say doesn't matter any more
             return None
     matrices = np.array([row.matrix for row in rows])
     sure = np.minimum(motions.sure, np.array([row.sure for row in rows]))
@@ -149,7 +149,7 @@ def _other_motions(frames: Frames, motions: Motions, single: Plate) -> Motions |
         return None
     matrices = motions.matrices[camera.first] @ matrices
     sure[: camera.first] = 0
-    found = (sure > 0).sum() >= _FOUND * (motions.sure > 0).sum()
+    found = (sure > 0).sum() >= wanted
     other = replace(motions, matrices=matrices, sure=sure)
     apart = max(corners_apart(a, b, motions.size) for a, b in zip(matrices, motions.matrices, strict=True))
     if not found or apart < _APART * motions.size[1] or layout_of(other) is None:

@@ -59,7 +59,7 @@ def measured_alone(options: ProcessOptions, *, graph: GraphOf, notify: Notify) -
     return found
 
 
-def is_gpu(device: Device) -> bool:
+def _is_gpu(device: Device) -> bool:
     return device.name.startswith("cuda")
 
 
@@ -75,7 +75,7 @@ def _time_layers(found: Alone, node: Node, equipment: Equipment, inputs: Arrays)
 
 def _whole_s(found: Alone, node: Node, equipment: Equipment, inputs: Arrays) -> float | None:
     """Seconds of a run on a GPU, as the pipeline runs it; None on other devices."""
-    if not is_gpu(equipment.device):
+    if not _is_gpu(equipment.device):
         return None
     shapes = {name: array.shape for name, array in inputs.items()}
     try:
@@ -91,21 +91,22 @@ def _count(found: Alone, node: Node, graph: GraphOf, inputs: Arrays, seconds: fl
     """Operations of the stage's graph, beside its time."""
     number, info = node.number, node.session.info
     _, layers = found.layers.get(number, ("", []))
-    sizes = [layer.bytes for layer in layers if layer.bytes is not None]
+    sizes = [layer.bytes for layer in layers if layer.ms]
     try:
         cost = counted(graph(node.stage), inputs, model=info.model, graph=info.stage)
     except TrtAnimeError as error:
         found.notices.append(f"stage {number}: its operations could not be counted ({error})")
         return
-    is_told = node.session.origin.provider.startswith("TensorRT") and sizes
-    size_bytes = float(sum(sizes)) if is_told else cost.size_bytes
+    told = [size for size in sizes if size is not None]
+    is_told = node.session.origin.provider.startswith("TensorRT") and told and len(told) == len(sizes)
+    size_bytes = float(sum(told)) if is_told else cost.size_bytes
     found.wholes.append(
         Whole(number, seconds * 1000, cost.flops, size_bytes, node.session.origin.precision)
     )
 
 
 def _measure_gpu(found: Alone, device: Device) -> None:
-    if not is_gpu(device):
+    if not _is_gpu(device):
         return
     try:
         rates, notices = gpu_ceilings(device, on_gpu(cast(GpuDevice, device)))

@@ -135,7 +135,7 @@ class TensorRtSession(BoundSession):
         """
         with self._lock, frames_cleared():
             inspector = self._asked("gave no inspector", self._engine.create_engine_inspector)
-            for context in list(self._contexts.values())[:1]:
+            for context in list(self._contexts.values())[-1:]:
                 self._heard("can't look at a context", setattr, inspector, "execution_context", context)
             layers = self._trt.LayerInformationFormat.JSON
             return str(self._asked("lists no layers", inspector.get_engine_information, layers))

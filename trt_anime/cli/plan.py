@@ -59,7 +59,8 @@ def plan(
     )
     if latencies_out:
         _write_latencies(latencies_out, found)
-    print(json.dumps(_plain(found), indent=2)) if as_json else _tell(found, whole=not names)
+    whole = not names
+    print(json.dumps(_plain(found, whole=whole), indent=2)) if as_json else _tell(found, whole=whole)
 
 
 def _tell(found: "Forecast", *, whole: bool) -> None:
@@ -116,15 +117,15 @@ def _write_latencies(path: Path, found: "Forecast") -> None:
     write_text(path, json.dumps(values, indent=2) + "\n")
 
 
-def _plain(found: "Forecast") -> dict[str, Any]:
+def _plain(found: "Forecast", *, whole: bool) -> dict[str, Any]:
     lines = [asdict(line) | {"frame_s": line.frame_s} for line in found.lines]
-    whole = {
+    more = {
         "frame_s": found.frame_s,
         "fps": found.fps,
         "basis": found.basis,
-        "host_core_s": found.host_core_s,
+        "host_core_s": found.host_core_s if whole else None,
     }
-    return asdict(found) | {"lines": lines} | whole
+    return asdict(found) | {"lines": lines} | more
 
 
 def _height(resolution: str) -> int:

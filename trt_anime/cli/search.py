@@ -1,6 +1,7 @@
 """`trt-anime search`."""
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from trt_anime.runtime.annotation.store import Annotation
     from trt_anime.runtime.text.embeddings import Vectors
 
-_LONGEST_NAME = 256  # characters from which on a text can't name a file, and to ask raises
-
 
 def search(
     output: Annotated[Path, typer.Argument(metavar="OUT", help="Folder that `process` annotated.")],
@@ -38,7 +37,7 @@ def search(
 
     if (image is None) == (not (text or "").strip()):
         raise InputError("give a text to search for, or --image with a picture: one of the two")
-    if text and len(text) < _LONGEST_NAME and Path(text).is_file():
+    if text and Path(text).suffix and os.path.isfile(text):  # noqa: PTH113 - a long text isn't an error there
         raise InputError(
             f"{text}: is a file, and would be searched for as words; give a picture by --image"
         )

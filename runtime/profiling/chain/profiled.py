@@ -1,6 +1,6 @@
 """One profile of several stages: the clip is run as `process` runs it, a few times, warm."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -41,6 +41,7 @@ def profile_chain(
     *,
     files: FilesOf,
     runs: int,
+    weights: Callable[[str], object] = lambda model: None,
     tools: Tools = NETWORKS,
     notify: Notify = lambda sentence: None,
     track: Track = lambda title, total: nullcontext(lambda count: None),
@@ -50,7 +51,7 @@ def profile_chain(
     Layers are written into a folder below `options.output` and removed again.
 
     Args:
-        files, tools: see `process_chain`.
+        files, weights, tools: see `process_chain`.
 
     Raises as `process_chain`.
     """
@@ -58,7 +59,7 @@ def profile_chain(
     with folder_below(options.output) as folder:
         warm = min(WARM_UP_FRAMES, options.limit or WARM_UP_FRAMES)
         once = replace(options, output=Path(folder) / "warm", limit=warm, overwrite=False, resume=False)
-        process_chain(once, choices, files=files, tools=tools, notify=notify)
+        process_chain(once, choices, files=files, weights=weights, tools=tools, notify=notify)
         for number in range(runs):
             once = replace(once, output=Path(folder) / str(number), limit=options.limit)
             with ChainRecorder(track) as recorder:

@@ -36,7 +36,7 @@ _IDLE = ("devices/schedule.py _run", "pipeline/flow.py _take_all")
 _MEASURING = "profiling/process_memory.py"  # whose thread is no work of the run's
 _EVERY_PASS = tuple(
     f"passes/{name}.py"
-    for name in ("run", "lanes", "side_by_side", "streams", "context", "networks", "counting", "timed")
+    for name in ("run", "lanes", "side_by_side", "context", "networks", "counting", "timed")
 )
 
 # File or folder below `runtime`, function (any, if empty) -> what a thread does that has it on its stack.

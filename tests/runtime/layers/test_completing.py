@@ -91,6 +91,14 @@ def test_a_background_that_moves_does_not_hang_together_with_anybody(plate: Pixe
     assert (found[130:170, 130:190] == 255).all(), "within the mask it is the character"
 
 
+def test_a_background_that_moves_is_told_by_what_of_it_is_known(plate: Pixels) -> None:
+    matte, invented = mask(BODY), mask((slice(0, 270), slice(0, 480)))
+    matte[SKIRT] = 0
+    invented[150:, 200:] = 0
+    found = completed(matte, mask(BODY, value=1), 255 - plate, plate, invented=invented)
+    assert (found[:, 205:] == 0).all() and (found[:, :115] == 0).all()
+
+
 def test_without_masks_the_matte_is_believed(frame: Pixels, plate: Pixels) -> None:
     matte = mask(BODY)
     assert np.array_equal(completed(matte, mask(), frame, plate), matte)

@@ -7,6 +7,7 @@ import pytest
 
 from tests.runtime.passes.conftest import CHOICES, Film
 from trt_anime.errors import InputError
+from trt_anime.runtime.passes.annotate import contents_of
 from trt_anime.runtime.passes.choices import Annotation, Choices
 
 
@@ -38,3 +39,20 @@ def test_a_vocabulary_that_was_edited_is_another_one(film: Film, tmp_path: Path)
     tags.write_text("sword\nred energy beam\n")
     with pytest.raises(InputError, match=r"annotation\.vocabulary"):
         film.run(output, "4", choices=choices(vocabulary=tags), limit=2, resume=True)
+
+
+def test_files_are_known_by_what_they_hold_wherever_they_lie(tmp_path: Path) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    for folder in (here, there):
+        folder.mkdir()
+        for name in ("model.onnx", "selected_tags.csv", "tags.txt"):
+            (folder / name).write_text(name)
+
+    def known(folder: Path) -> dict[str, str]:
+        return contents_of(Annotation(vocabulary=folder / "tags.txt", tagger=folder / "model.onnx"))
+
+    assert known(here) == known(there)
+    for name in ("model.onnx", "selected_tags.csv", "tags.txt"):
+        before = known(there)
+        (there / name).write_text("edited")
+        assert known(there) != before

@@ -16,7 +16,16 @@ def everything(folder: Path) -> dict[str, bytes]:
 
 @pytest.mark.parametrize(
     "name",
-    ["work/drawing.psd", "preview.mp4", "contact_sheet.png", "shots.json", "layers.json", "run.json"],
+    [
+        "work/drawing.psd",
+        f"{places.TRACKS}/tracks.json",
+        f"{places.PLATES}/shot_0001.png",
+        "preview.mp4",
+        "contact_sheet.png",
+        "shots.json",
+        "layers.json",
+        "run.json",
+    ],
 )
 def test_what_no_run_has_made_is_not_written_over(film: Film, tmp_path: Path, name: str) -> None:
     mine = tmp_path / name

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.runtime.passes.conftest import CHOICES
+from trt_anime.runtime.effects import EffectPrompt
 from trt_anime.runtime.passes import plate
 from trt_anime.runtime.passes.context import heat_folder
 from trt_anime.runtime.passes.finders import folder_of
@@ -39,19 +40,31 @@ def test_what_covers_is_no_light(blend: Literal["auto", "over", "add"], lit: boo
     assert seen.lit is None or ((seen.lit > 0) == (heat > 0)).all()
 
 
-@pytest.mark.parametrize("blend", ["auto", "add"])
-@pytest.mark.parametrize("covers", [False, True])
-def test_a_shot_tells_whether_its_effects_add_light(covers: bool, blend: Literal["auto", "add"]) -> None:
-    chance = np.random.default_rng(3)
-    canvas = chance.integers(60, 160, (135, 240, 3), np.uint8)
+@pytest.mark.parametrize("blend", ["auto", "add", "over"])
+def test_a_shot_tells_which_of_its_effects_add_light(
+    blend: Literal["auto", "add", "over"], tmp_path: Path
+) -> None:
+    """A little smoke beside much light stays what it is."""
+    size = (135, 240)
+    canvas = np.random.default_rng(3).integers(60, 160, (*size, 3), np.uint8)
     still = np.eye(3)[None], np.ones((1, 3)), np.zeros((1, 3)), np.ones(1)
-    shot = Plate(canvas, np.full((135, 240), 255, np.uint8), Motions((135, 240), (4,), *still), still[0])
-    heat = np.zeros((135, 240), np.uint8)
-    heat[30:100, 60:180] = 255
+    shot = Plate(canvas, np.full(size, 255, np.uint8), Motions(size, (4,), *still), still[0])
+    glow, smoke = np.zeros(size, np.uint8), np.zeros(size, np.uint8)
+    glow[20:110, 10:180], smoke[40:60, 200:220] = 255, 255
     frame = canvas.copy()
-    inside = canvas[heat > 0] // 2 if covers else canvas[heat > 0] + np.uint8(60)
-    frame[heat > 0] = inside
-    context: Any = SimpleNamespace(choices=replace(CHOICES, effects=replace(CHOICES.effects, blend=blend)))
-    frames = [Seen(4, frame, heat, figures=np.zeros_like(heat))]
-    found = plate._adds(context, shot, lambda: iter(frames))
-    assert found == (blend == "add" or not covers)
+    frame[glow > 0] += np.uint8(60)
+    frame[smoke > 0] //= 2
+    for name, heat in (("glow", glow), ("smoke", smoke)):
+        folder = heat_folder(tmp_path, folder_of(name))
+        folder.mkdir(parents=True)
+        write_frame(folder, [4], heat)
+    prompts = (
+        EffectPrompt(text="glow"),
+        EffectPrompt(text="smoke"),
+        EffectPrompt(text="lamp", negative=True),
+    )
+    choices = replace(CHOICES, effects=replace(CHOICES.effects, blend=blend, prompts=prompts))
+    context: Any = SimpleNamespace(folder=tmp_path, choices=choices)
+    frames = [Seen(4, frame, np.maximum(glow, smoke), figures=np.zeros(size, np.uint8))]
+    found = plate._lights(context, shot, lambda: iter(frames))
+    assert found == {"auto": ["glow"], "add": ["glow", "smoke"], "over": []}[blend]

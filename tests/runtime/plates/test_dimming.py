@@ -86,10 +86,10 @@ def test_what_is_invented_is_no_brighter_than_a_frame_shows_it() -> None:
     invented = np.zeros(SIZE, np.uint8)
     invented[: SIZE[0] // 2] = 255
     view = np.full((*SIZE, 3), 130, np.uint8)
-    found = no_brighter(view, seen, invented, light=False)
+    found = no_brighter(view, seen, invented, None)
     assert (found[invented > 0] == np.minimum(130, seen.rgb[invented > 0])).all()
     assert (found[invented == 0] == 130).all() and (view == 130).all()
-    assert no_brighter(view, replace(seen, figures=None), invented, light=True) is view
+    assert no_brighter(view, replace(seen, figures=None), invented, np.full_like(invented, 255)) is view
 
 
 def test_what_is_invented_is_no_brighter_than_shows_through_a_character() -> None:
@@ -97,7 +97,7 @@ def test_what_is_invented_is_no_brighter_than_shows_through_a_character() -> Non
     figures = np.zeros(SIZE, np.uint8)
     figures[:, 20:40], figures[:, 40:] = 102, 255
     seen = Seen(0, rgb, np.full(SIZE, 255, np.uint8), figures=figures)
-    found = no_brighter(view, seen, np.full(SIZE, 255, np.uint8), light=False)
+    found = no_brighter(view, seen, np.full(SIZE, 255, np.uint8), None)
     assert (found[:, :20] == 60).all()
     assert (found[:, 20:40] == 100).all()  # 60 / (1 - 0.4)
     assert (found[:, 40:] == 200).all()
@@ -110,9 +110,11 @@ def test_light_leaves_no_place_darker_than_the_background() -> None:
     figures = np.zeros(SIZE, np.uint8)
     figures[:, :30] = 128
     seen = Seen(0, rgb, np.full(SIZE, 255, np.uint8), figures=figures)
-    nothing = np.zeros(SIZE, np.uint8)
-    found = no_brighter(view, seen, nothing, light=True)
-    assert (found[20:60, 40:] == 64).all(), "as the frame has it, but for noise"
+    nothing, light = np.zeros(SIZE, np.uint8), np.full(SIZE, 255, np.uint8)
+    light[50:] = 0
+    found = no_brighter(view, seen, nothing, light)
+    assert (found[20:50, 40:] == 64).all(), "as the frame has it, but for noise"
+    assert (found[50:60] == 110).all(), "a cover may be before it"
     assert (found[20:60, :30] == 110).all(), "a character may be darker"
     assert (found[:20] == 62).all(), "noise is left as it is"
-    assert (no_brighter(view, seen, nothing, light=False) == view).all()
+    assert (no_brighter(view, seen, nothing, None) == view).all()

@@ -104,7 +104,7 @@ def profiled_clip(
     Raises:
         TrtAnimeError: as `profile_clip` and `profile_chain`.
     """
-    from trt_anime.cli.choosing import choices_of, files_of, options_of
+    from trt_anime.cli.choosing import choices_of, fetch_weights, files_of, options_of
 
     found = asked.settings_asked(config, graph=graph, **settings)
     options = options_of(
@@ -124,7 +124,15 @@ def profiled_clip(
         return profile_clip(options, graph=graph_of, runs=runs, notify=note, track=_frames)
     from trt_anime.runtime.profiling.chain.profiled import profile_chain
 
-    return profile_chain(options, choices_of(found), files=files_of, runs=runs, notify=note, track=_track)
+    return profile_chain(
+        options,
+        choices_of(found),
+        files=files_of,
+        weights=fetch_weights,
+        runs=runs,
+        notify=note,
+        track=_track,
+    )
 
 
 def _track(title: str, total: int | None) -> "AbstractContextManager[Advance]":
