@@ -73,10 +73,12 @@ engines: $(VENV)/.calibration
 	$(if $(LOWERED),$(BIN)/trt-anime calibrate $(NETWORKS) --frames '$(FRAMES)' --precision $(LOWERED))
 	$(BIN)/trt-anime engines build $(NETWORKS) --gpu '$(GPU)' --precision '$(PRECISION)' --size $(SIZE)
 
-# A machine with a GPU may have no network: whatever Python there is will do, and a bundle brings the rest.
+# GPU=native brings all of it from package registries. A machine with a GPU may have no network: whatever Python
+# there is will do, and a bundle brings the rest.
 # PARTS="soak parity": those only; AGAIN=1: also what is done; BUNDLE=DIR: where the bundle is.
-gpu-check:
-	$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) -m benchmarks.gpu_check $(PARTS) \
+CHECKER = $(or $(if $(NATIVE),$(BIN)/python),$(firstword $(wildcard .venv-gpu/bin/python .venv/bin/python)),$(PYTHON))
+gpu-check: $(if $(NATIVE),$(VENV)/.develop)
+	$(CHECKER) -m benchmarks.gpu_check $(PARTS) \
 		$(if $(AGAIN),--again) $(if $(BUNDLE),--bundle '$(BUNDLE)') $(if $(REPORTS),--reports '$(REPORTS)')
 
 # All that gpu-check needs where there is no package registry; PYTHONS are that machine's.

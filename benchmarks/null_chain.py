@@ -11,6 +11,7 @@ import argparse
 import os
 import statistics
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from benchmarks.records import facts, is_to_be_kept, keep, measured_on, offer_wr
 from benchmarks.rembg_report import QUIET
 from benchmarks.tables import Spread, markdown
 from trt_anime.errors import TrtAnimeError
+from trt_anime.files import write_text
 from trt_anime.runtime.options import ProcessOptions
 from trt_anime.runtime.passes.choices import PRESETS
 from trt_anime.runtime.passes.record import ChainRecord
@@ -29,6 +31,7 @@ COMMAND = "python -m benchmarks.null_chain --write"
 STAGES = ("1", "2a", "2c", "3", "4")  # of `fast` those whose networks have weights that a registry gives
 SIZE, FRAMES, ROUNDS = "1280x720", 48, 2
 REST = "look, previews"
+MODULE = Path(__file__).parents[1] / "runtime" / "planning" / "host.py"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -49,6 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
     print(document(found))
     if writes:
         keep("null_chain", found)
+        write_text(MODULE, module_of(found))
     return 0
 
 
@@ -66,8 +70,12 @@ def compared(size: str, frames: int, rounds: int, threads: int) -> dict[str, Any
         for turn in range(rounds):
             measured = _run(folder, f"measured {turn}", threads, device="cpu")
             latencies = folder / f"measured {turn}" / "run.json"
+            start = time.process_time()
             predicted = _run(folder, f"predicted {turn}", threads, device="null", latencies=latencies)
-            rows.append({"measured": _seconds(measured), "predicted": _seconds(predicted)})
+            core_s = (time.process_time() - start) / predicted.computed
+            rows.append(
+                {"measured": _seconds(measured), "predicted": _seconds(predicted), "core_s": core_s}
+            )
             print(f"round {turn + 1}: {measured.fps:.2f} FPS, predicted {predicted.fps:.2f}", flush=True)
     return {
         **facts(COMMAND, ("trt-anime", "onnxruntime", "numpy")),
@@ -107,8 +115,23 @@ def document(found: Mapping[str, Any]) -> str:
         f" {100 * statistics.median(errors):+.0f} % in the median, by {100 * max(errors, key=abs):+.0f} %"
         " at worst. Here networks and host share the cores, so networks take longer while the host works;"
         " beside a GPU they don't. Opening networks is not predicted.",
+        "All but the networks took"
+        f" {Spread.of([one['core_s'] for one in rounds]).text(2)} s of a core for each frame that is not"
+        " like the one before.",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def module_of(found: Mapping[str, Any]) -> str:
+    """The Python module by which `trt-anime plan` knows it."""
+    width, height = (int(side) for side in found["size"].split("x"))
+    core_s = statistics.median(one["core_s"] for one in found["rounds"]) / (width * height / 1e6)
+    return f'''\
+"""Work of the processor for a frame. Written by `{COMMAND}`; don't edit."""
+
+CORE_S_PER_MEGAPIXEL = {core_s:.3g}
+PROCESSOR = "{found["machine"].split(",")[0]}"
+'''
 
 
 _LOADED = "The machine was not quiet: don't quote these numbers."

@@ -84,6 +84,7 @@ def ensure(model: str, *, report: Report = SILENT) -> dict[str, Path]:
     checkpoint = _checkpoint(row, None, report)
     found = _paths(row, sha256_of(checkpoint))
     if not _are_here(found):
+        report.say(f"{model}: its stage graphs are made of the weights, once")
         _export(row, checkpoint, found, compare=False)
     return found
 

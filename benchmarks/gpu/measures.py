@@ -21,6 +21,7 @@ _FRAMES, _SLOTS = 24, 3
 # Frames in memory, each with a value of its own where they are checked. A multiple of the slots.
 _HOSTS = 9
 _FRAME_BYTES = 1080 * 1920 * 3 * 4
+_CEILING_BYTES = 256 << 20
 _TINY = 300
 # Few enough that the result still tells one frame from another.
 _FEW_ROUNDS = 5
@@ -100,10 +101,25 @@ def pinned_copies(device: CudaDevice) -> Table:
     )
 
 
+def ceilings(device: CudaDevice) -> Table:
+    """What reports hold stages against; see `trt_anime.runtime.profiling.ceilings_gpu`."""
+    from trt_anime.runtime.profiling.ceilings_gpu import gpu_ceilings, on_gpu
+
+    found, notices = gpu_ceilings(device, on_gpu(device), copy_bytes=_CEILING_BYTES)
+    units = {"bytes/s": (1e9, "GB/s"), "operations/s": (1e12, "TFLOP/s")}
+    rows = []
+    for one in found:
+        scale, unit = units[one.unit]
+        rows.append((f"{one.name} {one.precision}".strip(), f"{one.rate / scale:.1f}", unit))
+    words = "The best of a few rounds; a copy within the GPU counts bytes read and written."
+    return Table("Ceilings", "; ".join([words, *notices]), ("what", "rate", "unit"), rows)
+
+
 MEASURES: dict[str, Callable[[CudaDevice], Table]] = {
     "overlap": overlap,
     "graph launches": graph_launches,
     "pinned copies": pinned_copies,
+    "ceilings": ceilings,
 }
 
 

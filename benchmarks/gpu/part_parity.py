@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from benchmarks.gpu.findings import Seen
 from benchmarks.gpu.precision import CLIP, own_home
-from benchmarks.gpu.running import Context, Step
+from benchmarks.gpu.running import REMEDY, Context, Step
 from trt_anime.engines.targets import RTX_CAPABILITIES, FlavourName, Target
 from trt_anime.errors import EngineError, InputError, MissingError
 
@@ -159,16 +159,20 @@ def _compared(context: Context, graphs: Sequence[Path], path: Path, opened: Open
 def _ways(context: Context) -> dict[str, Opened]:
     """What can run a graph here, by name; each says for itself what it lacks."""
     if context.rehearsal:
-        return {"ONNX Runtime CPU, through our streams": _on_cpu}
+        return {"ONNX Runtime CPU, through our streams": on_cpu}
+    return {"ONNX Runtime CUDA": _on_cuda, **engine_ways()}
+
+
+def engine_ways() -> dict[str, Opened]:
+    """The libraries that compile engines, by name. Opening raises MissingError: it isn't here."""
     return {
-        "ONNX Runtime CUDA": _on_cuda,
         "TensorRT": partial(_by_engine, flavour="trt"),
         "TensorRT-RTX": partial(_by_engine, flavour="rtx"),
     }
 
 
 @contextmanager
-def _on_cpu(path: Path, device: "Device") -> "Iterator[Session]":
+def on_cpu(path: Path, device: "Device") -> "Iterator[Session]":
     from trt_anime.runtime.devices.api import CpuDevice
     from trt_anime.runtime.sessions.ort_cpu import OrtCpuSession
 
@@ -196,7 +200,7 @@ def _by_engine(path: Path, device: "Device", *, flavour: FlavourName) -> "Iterat
     gpu = cast("GpuDevice", device)
     capability = gpu.info.capability
     if not flavours_here((flavour,))[flavour]:
-        raise MissingError("it isn't installed; pip install 'trt-anime[gpu]'")
+        raise MissingError(f"it isn't installed; {REMEDY}")
     if flavour == "rtx" and capability not in RTX_CAPABILITIES:
         raise MissingError(f"TensorRT-RTX has no target for sm{capability}")
     with tempfile.TemporaryDirectory() as folder, own_home(Path(folder)):

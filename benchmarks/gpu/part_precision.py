@@ -2,6 +2,7 @@
 
 from contextlib import AbstractContextManager
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -10,8 +11,8 @@ import numpy as np
 from benchmarks.gpu.findings import Seen, StepError, Table
 from benchmarks.gpu.models import MODEL
 from benchmarks.gpu.part_parity import as_function, example_frames, readings
-from benchmarks.gpu.precision import TYPED
-from benchmarks.gpu.running import Context, Step
+from benchmarks.gpu.precision import TYPED, calibrate
+from benchmarks.gpu.running import REMEDY, Context, Step
 from benchmarks.tables import Spread, paired_ratio
 from trt_anime import typed
 from trt_anime.errors import MissingError
@@ -26,7 +27,7 @@ ROUNDS = 5
 
 
 def steps(context: Context) -> list[Step]:
-    return [Step(precision, partial(_against_fp32, context, precision), least_s=60) for precision in TYPED]
+    return [Step(precision, partial(_against_fp32, context, precision), least_s=120) for precision in TYPED]
 
 
 def _against_fp32(context: Context, precision: str) -> Seen:
@@ -36,16 +37,11 @@ def _against_fp32(context: Context, precision: str) -> Seen:
     from trt_anime.export import graphs
 
     graph = graphs.ensure(MODEL)["matte"]
-    lowered = typed.find(sha256_of(graph), precision=precision, form="tensorrt")
-    if lowered is None:
-        raise MissingError(
-            f"{MODEL} isn't calibrated to {precision}: run `trt-anime calibrate {MODEL} --frames CLIP"
-            f" --precision {precision}` where ModelOpt is, or `make gpu-bundle`, which brings it"
-        )
+    lowered = lowered_to(precision, graph, may_make=not context.rehearsal)
     frames = example_frames(context)
     [reading] = readings([graph])
     with context.opened() as device:
-        with session_of(lowered.graph, device) as session, as_function(session, device) as run:
+        with session_of(lowered, device) as session, as_function(session, device) as run:
             comparison = compare(
                 reading.run,
                 run,
@@ -58,8 +54,21 @@ def _against_fp32(context: Context, precision: str) -> Seen:
         words = f"{len(frames)} frames, {parity_words(comparison.parity)}"
         if not comparison.parity.passed:
             raise StepError(f"too far from FP32, so no speed is told: {words}", ())
-        table = _timed(graph, lowered.graph, frames[0], device, precision)
+        table = _timed(graph, lowered, frames[0], device, precision)
     return Seen(words, (table,))
+
+
+def lowered_to(precision: str, graph: Path, *, may_make: bool) -> Path:
+    """The graph calibrated to a precision: from a bundle or an earlier call, or else made here.
+
+    Raises MissingError: neither.
+    """
+    found = typed.find(sha256_of(graph), precision=precision, form="tensorrt")
+    if found is not None:
+        return found.graph
+    if not may_make or find_spec("modelopt") is None:
+        raise MissingError(f"{MODEL} isn't calibrated to {precision}, which needs ModelOpt; {REMEDY}")
+    return calibrate(graph, precision)
 
 
 def session_of(graph: Path, device: "Device") -> "AbstractContextManager[Session]":

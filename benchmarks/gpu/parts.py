@@ -16,7 +16,6 @@ class Part:
         what: for people.
         module: has `steps`, which gives them.
         needs: modules without which nothing of it can run.
-        packages: what to install for those.
         limit_s: no step is begun that wouldn't be done by then.
         rehearses: whether it also runs on a CPU, where it proves that it works and nothing about a GPU.
     """
@@ -25,7 +24,6 @@ class Part:
     what: str
     module: str
     needs: tuple[str, ...]
-    packages: str = "trt-anime[gpu]"
     limit_s: float = _LONG_S
     rehearses: bool = True
 
@@ -61,13 +59,13 @@ PARTS: dict[str, Part] = {
             ("numpy", "av", "cv2", "onnx"),
             rehearses=False,
         ),
+        Part("layers", "layers inside engines", "benchmarks.gpu.part_layers", _MEDIA),
         Part("precision", "FP16 against FP32 without TensorRT", "benchmarks.gpu.part_precision", _MEDIA),
         Part(
             "baseline",
             "sequential PyTorch against the chain",
             "benchmarks.gpu.part_baseline",
             (*_MEDIA, "torch"),
-            "trt-anime[gpu,export]",
         ),
         Part("sweep", "frames a batch and slots", "benchmarks.gpu.part_sweep", _MEDIA),
         Part("profile", "overlap and idle share of whole runs", "benchmarks.gpu.part_profile", _MEDIA),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.gpu.findings import Table
 from benchmarks.gpu.models import MODEL
+from benchmarks.gpu.running import REMEDY
 from trt_anime import paths
 from trt_anime.errors import EngineError, MissingError
 from trt_anime.files import sha256_of
@@ -55,7 +56,8 @@ def engine_parity(tables: list[Table]) -> str:
         for kept in calibrated:
             shutil.copytree(kept, paths.typed() / kept.name)
         if not calibrated:
-            _calibrate(graph)
+            for precision in TYPED:
+                calibrate(graph, precision)
         proofs = {target.name: _proofs(graph, target) for target in targets}
     words = (
         f"{MODEL} ({catalogue.get(MODEL).licence}), {WIDTH}x{HEIGHT}, one frame at a time, without copies,"
@@ -85,7 +87,7 @@ def _targets(capability: int) -> "list[Target]":
     if here["rtx"] and capability in RTX_CAPABILITIES:
         targets.append(Target("rtx", capability))
     if not targets:
-        raise MissingError(f"no TensorRT for sm{capability} is here; pip install 'trt-anime[gpu]'")
+        raise MissingError(f"no TensorRT for sm{capability} is here; {REMEDY}")
     return targets
 
 
@@ -111,12 +113,12 @@ def _calibrated(graph: Path) -> list[Path]:
     return [one.graph.parent for one in found if one] if all(found) else []
 
 
-def _calibrate(graph: Path) -> None:
+def calibrate(graph: Path, precision: str) -> Path:
+    """The graph in that precision, made here; half a minute. Raises MissingError: ModelOpt isn't here."""
     from trt_anime.cli.calibrate.work import Work
 
     work = Work([CLIP], seed=0, method=None, again=False, say=lambda sentence: None)
-    for precision in TYPED:
-        work.typed(graph, precision, "tensorrt")
+    return work.typed(graph, precision, "tensorrt").graph
 
 
 def _proofs(graph: Path, target: "Target") -> "dict[str, Proof]":

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from trt_anime.runtime.devices.api import Device
 
 
+# The extra `gpu` has an environment of its own, which this makes.
+REMEDY = "`make gpu-check GPU=native` brings it from a package registry, a bundle without one"
+
+
 @dataclass(frozen=True)
 class Step:
     """One thing to look at.
@@ -106,7 +110,7 @@ def _outcome(run: Callable[[], Seen]) -> Found:
     except ModuleNotFoundError as error:
         if (error.name or "").startswith(("trt_anime", "benchmarks")):
             raise
-        return Found("skipped", f"{error}; pip install 'trt-anime[gpu,export]'")
+        return Found("skipped", f"{error}; {REMEDY}")
     except StepError as error:
         return Found("failed", str(error), tables=error.tables)
     except TrtAnimeError as error:
@@ -133,7 +137,7 @@ def _is_here(name: str) -> bool:
 def _steps_of(part: Part, context: Context) -> tuple[Found | None, list[Step]]:
     """The steps, or why there are none."""
     if lacks := lacking(part.needs):
-        return Found("skipped", f"needs {', '.join(lacks)}; pip install '{part.packages}'"), []
+        return Found("skipped", f"needs {', '.join(lacks)}; {REMEDY}"), []
     steps: list[Step] = []
 
     def collect() -> Seen:

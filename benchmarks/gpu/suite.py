@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.gpu.deadline import OutOfTime
 from benchmarks.gpu.findings import Seen
-from benchmarks.gpu.running import Context, Step
+from benchmarks.gpu.running import REMEDY, Context, Step
 from trt_anime.errors import EngineError, MissingError
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +31,7 @@ def run_tests(folder: str, *, timeout_s: float | None = None) -> str:
         OutOfTime: they aren't through.
     """
     if missing := [name for name in NEEDS if find_spec(name) is None]:
-        raise MissingError(f"the test suite needs {', '.join(missing)}; pip install 'trt-anime[gpu,dev]'")
+        raise MissingError(f"the test suite needs {', '.join(missing)}; {REMEDY}")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", folder]
     try:
         done = subprocess.run(

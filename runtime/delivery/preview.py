@@ -1,7 +1,10 @@
 """`preview.mp4`: the clip and its layers side by side, to look at first."""
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import takewhile
 from pathlib import Path
 
 import av
@@ -23,8 +26,9 @@ from trt_anime.runtime.delivery.views import (
     views_there,
 )
 from trt_anime.runtime.media.encoder import Codec, VideoSegment
-from trt_anime.runtime.media.frames import ClipInfo, Pixels, Stamp
+from trt_anime.runtime.media.frames import ClipInfo, Frame, FrameSource, Pixels, Stamp
 from trt_anime.runtime.results.reader import Results
+from trt_anime.runtime.streams import behind
 
 FILE_NAME = "preview.mp4"
 
@@ -66,14 +70,9 @@ def write_preview(
         clip = grid.clip(source.info)
         segment = VideoSegment(path, path.parent, "grid", _H264, clip, threads=threads)
         try:
-            drawn: list[Pixels] = []
-            for frame in source:
-                if frame.stamp.index >= results.frames:
-                    break
-                if not drawn or _is_fresh(results, frame.stamp.index):
-                    drawn = grid.views(frame.stamp.index, frame.rgb)
-                picture = grid.page(drawn, frame.stamp, source.info.time_base)
-                segment.write([frame.stamp], {"grid": picture}, None)
+            for stamp, views in _drawn(results, grid, source, threads):
+                picture = grid.page(views, stamp, source.info.time_base)
+                segment.write([stamp], {"grid": picture}, None)
                 advance(1)
             segment.close()
         except BaseException:
@@ -82,8 +81,22 @@ def write_preview(
     return True
 
 
-def _is_fresh(results: Results, index: int) -> bool:
-    return results.shot_of(index).drawn_at(index) == index
+def _drawn(
+    results: Results, grid: "_Grid", source: FrameSource, threads: int
+) -> Iterator[tuple[Stamp, list[Pixels]]]:
+    """Every frame's views, those of the frame before where it is held; `threads` draw ahead."""
+
+    def views(frame: Frame) -> tuple[Stamp, list[Pixels]]:
+        index = frame.stamp.index
+        fresh = index == 0 or results.shot_of(index).drawn_at(index) == index
+        return frame.stamp, grid.views(index, frame.rgb) if fresh else []
+
+    frames = takewhile(lambda frame: frame.stamp.index < results.frames, source)
+    last: list[Pixels] = []
+    with ThreadPoolExecutor(threads, "preview") as pool:
+        for stamp, drawn in behind(views, frames, pool, depth=2 * threads):
+            last = drawn or last
+            yield stamp, last
 
 
 @dataclass(frozen=True)

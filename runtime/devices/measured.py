@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -46,6 +46,9 @@ def latencies_of(path: Path, values: Mapping[str, Any]) -> Latencies:
 
 
 def _read(values: Mapping[str, Any]) -> tuple[str, dict[str, float]]:
+    if values.get("kind") == "chain":
+        device = values["device"]
+        return f"{device['name']} ({device['title']})", _means(_profiled(values))
     if "passes" in values:
         rows = [row for one in values["passes"] for row in one["networks"]]
         return str(values["device"]), _means(rows)
@@ -62,12 +65,23 @@ def _read(values: Mapping[str, Any]) -> tuple[str, dict[str, float]]:
     return str(values["device"]), seconds
 
 
-def _means(rows: list[Mapping[str, Any]]) -> dict[str, float]:
+def _profiled(values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Networks of a chain's profile as rows of a run's record: their medians."""
+    pipeline = values["pipeline"] or {"stages": []}
+    at_once = {str(stage["number"]): max(int(stage["parallel"]), 1) for stage in pipeline["stages"]}
+    return [
+        {**row, "run_s": row["runs"] * row["p50_ms"] / 1000, "at_once": at_once.get(str(row["stage"]), 1)}
+        for row in values["networks"]
+        if row["runs"]
+    ]
+
+
+def _means(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     """By stage, model and graph, over all passes that a graph ran in."""
-    runs: dict[str, int] = defaultdict(int)
+    runs: dict[str, float] = defaultdict(float)
     total_s: dict[str, float] = defaultdict(float)
     for row in rows:
         name = f"{row['stage']} {row['model']} {row['graph']}"
-        runs[name] += int(row["runs"])
+        runs[name] += float(row["runs"])
         total_s[name] += row["run_s"] / row["at_once"]
     return {name: total_s[name] / runs[name] for name in runs if runs[name]}

@@ -26,7 +26,8 @@ class BlendEvidence:
 
     Attributes:
         changed, darkened: samples that differ clearly from the plate, and of these that are darker.
-        weight: sum of the least alphas that could explain the changed ones, 0..1; not of those near white.
+        weight: sum of the least alphas that could explain the changed ones, 0..1; not of those near white,
+            or near darkened ones.
         lost: sum, by that weight, of the plate's squared texture that the frame does not show.
         expected: the same, of what an effect that covers would hide at the least.
         calm: samples without an effect.
@@ -71,13 +72,16 @@ def observed(
     clear = np.maximum(up, down) >= CLEAR
     changed, calm = alone & (warm > 0) & clear, alone & (warm == 0) & ~clear
     clipped = cv2.threshold(highest(frame), WHITE - 1, 255, cv2.THRESH_BINARY)[1]
-    steady = changed & (_small(np.asarray(clipped, np.uint8), size) == 0)
+    darkened = changed & (down >= CLEAR) & (down > up / 4)
+    # No light makes it darker: it is covered, which is counted, or the plate is wrong, and so its texture.
+    near = cv2.dilate(darkened.view(np.uint8), np.ones((WINDOW, WINDOW), np.uint8)) > 0
+    steady = changed & ~near & (_small(np.asarray(clipped, np.uint8), size) == 0)
     texture_seen, texture = _texture(seen), _texture(below)
     energy, along = np.square(texture).sum(axis=2), (texture_seen * texture).sum(axis=2)
     least = least_alpha(seen, below, 0) / np.float32(255)
     return BlendEvidence(
         changed=int(np.count_nonzero(changed)),
-        darkened=int(np.count_nonzero(changed & (down >= CLEAR) & (down > up / 4))),
+        darkened=int(np.count_nonzero(darkened)),
         weight=float(least[steady].sum()),
         lost=float((least * (energy - along))[steady].sum()),
         expected=float((least * least * energy)[steady].sum()),

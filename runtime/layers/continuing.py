@@ -26,7 +26,7 @@ LEVELS = np.arange(256, dtype=np.float32)
 
 
 def light_over(
-    frame: Pixels, around: Change, warmth: Pixels, place: Box, rows: int
+    frame: Pixels, around: Change, warmth: Pixels, bounds: tuple[Pixels, Pixels], place: Box, rows: int
 ) -> tuple[Pixels, Pixels]:
     """Light over a character, and the frame without it, both uint8 [h,w,3].
 
@@ -36,6 +36,7 @@ def light_over(
     Args:
         frame: uint8 [h,w,3], of this place.
         warmth: uint8 [h,w], how much of an effect there is.
+        bounds: uint8 [h,w,3] each: the least and the most light that the frame shows, see `light_within`.
         place: rows and columns within the box of `around`, from multiples of 4 on.
         rows: of the whole frame.
     """
@@ -43,7 +44,25 @@ def light_over(
     mean = _continued(np.maximum(around.mean, 0), around.known)[coarse_box(place)]
     glow = scaled(np.minimum(enlarged(levels(mean), size), _darkest(frame, rows)), weight)
     line, line_seen = (scaled(light, weight) for light in _lines(frame, around, rows))
-    return np.asarray(cv2.add(glow, line), np.uint8), less(less(frame, glow), line_seen)
+    seen = cv2.min(cv2.max(cv2.add(glow, line_seen), bounds[0]), bounds[1])
+    clipped = cv2.threshold(frame, WHITE - 1, 255, cv2.THRESH_BINARY)[1]
+    light = cv2.max(seen, cv2.bitwise_and(cv2.add(glow, line), clipped))
+    return np.asarray(light, np.uint8), less(frame, np.asarray(seen, np.uint8))
+
+
+def light_within(frame: Pixels, plate: Pixels, alpha: Pixels, slack: int) -> tuple[Pixels, Pixels]:
+    """The least and the most light that can lie over a character, uint8 [h,w,3] each.
+
+    `frame = plate (1 - a) + colour a + light`, and a colour is somewhere in 0..255: so the thinner the
+    character is, the better its light is known.
+
+    Args:
+        frame, plate: uint8 [h,w,3] RGB.
+        alpha: uint8 [h,w], the character's.
+        slack: levels that noise may make, and that need no light.
+    """
+    most = less(frame, scaled(plate, thrice(np.asarray(cv2.bitwise_not(alpha), np.uint8))))
+    return less(most, thrice(np.asarray(cv2.add(alpha, np.full_like(alpha, slack)), np.uint8))), most
 
 
 def cover_over(

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 
 from trt_anime.runtime.layers.blends import blend_of, observed
-from trt_anime.runtime.layers.continuing import WHITE, cover_over, light_over, warmth_of
-from trt_anime.runtime.layers.residual import Box, Change, box_in, change
+from trt_anime.runtime.layers.continuing import WHITE, cover_over, light_over, light_within, warmth_of
+from trt_anime.runtime.layers.residual import SLACK, Box, Change, box_in, change
 from trt_anime.runtime.layers.solving import (
     Plane,
     alpha_of,
@@ -16,6 +16,7 @@ from trt_anime.runtime.layers.solving import (
     least_alpha,
     less,
     rgba_of,
+    scaled,
     shown,
     thrice,
 )
@@ -64,10 +65,10 @@ def solved(
         blend = blend_of([observed(frame, plate, heat, character)])
     if not heat.any():
         return Effect(rgba, blend, rest)
-    hidden = hidden_by(character, heat.shape)
-    around = change(frame, plate, heat, hidden)
+    alpha = np.zeros_like(heat) if character is None else alpha_of(character)
+    around = change(frame, plate, heat, hiding(alpha))
     solve = _light if blend == "add" else _cover
-    rgba[around.box], rest[around.box] = solve(frame, plate, heat, hidden, around)
+    rgba[around.box], rest[around.box] = solve(frame, plate, heat, alpha, around)
     return Effect(rgba, blend, rest)
 
 
@@ -76,29 +77,30 @@ def cut_out(frame: Pixels, heat: Pixels) -> Pixels:
     return rgba_of(frame, heat)
 
 
-def hidden_by(character: Pixels | None, shape: tuple[int, ...]) -> Pixels:
-    """255 where a character hides the plate or a part of it, else 0; uint8 [H,W]."""
-    if character is None:
-        return np.zeros(shape, np.uint8)
-    _, there = cv2.threshold(alpha_of(character), 0, 255, cv2.THRESH_BINARY)
-    return np.asarray(there, np.uint8)
+def hiding(alpha: Pixels) -> Pixels:
+    """255 where a character hides the plate or a part of it, else 0; uint8 [H,W], from its alpha."""
+    return np.asarray(cv2.threshold(alpha, 0, 255, cv2.THRESH_BINARY)[1], np.uint8)
 
 
 def _light(
-    frame: Pixels, plate: Pixels, heat: Pixels, hidden: Pixels, around: Change
+    frame: Pixels, plate: Pixels, heat: Pixels, alpha: Pixels, around: Change
 ) -> tuple[Pixels, Pixels]:
     """RGBA of added light, and the frame without it, of the box."""
-    seen = np.ascontiguousarray(frame[around.box])
+    seen, below = (np.ascontiguousarray(picture[around.box]) for picture in (frame, plate))
     light, rest = _unclipped(around.brighter, seen), less(seen, around.brighter)
-    place = box_in(hidden[around.box])
+    place = box_in(alpha[around.box])
     if place:
-        inside, here = hidden[around.box][place], np.ascontiguousarray(seen[place])
-        warmth = _warmth(heat, around, place)
-        over, without = light_over(here, around, warmth, place, len(frame))
+        thin = np.ascontiguousarray(alpha[around.box][place])
+        inside, here = hiding(thin), np.ascontiguousarray(seen[place])
+        warmth, slack = _warmth(heat, around, place), round(SLACK * around.noise.sigmas[-1])
+        least, most = light_within(here, np.ascontiguousarray(below[place]), thin, slack)
+        least = scaled(least, thrice(np.ascontiguousarray(around.reach[place])))
+        over, without = light_over(here, around, warmth, (least, most), place, len(frame))
         _put(over, inside, light, place)
         _put(without, inside, rest, place)
-    alpha = highest(light)
-    return rgba_of(np.asarray(cv2.divide(light, thrice(alpha), scale=255), np.uint8), alpha), rest
+    strength = highest(light)
+    colour = cv2.divide(light, thrice(strength), scale=255)
+    return rgba_of(np.asarray(colour, np.uint8), strength), rest
 
 
 def _unclipped(light: Pixels, seen: Pixels) -> Pixels:
@@ -108,7 +110,7 @@ def _unclipped(light: Pixels, seen: Pixels) -> Pixels:
 
 
 def _cover(
-    frame: Pixels, plate: Pixels, heat: Pixels, hidden: Pixels, around: Change
+    frame: Pixels, plate: Pixels, heat: Pixels, hides: Pixels, around: Change
 ) -> tuple[Pixels, Pixels]:
     """RGBA of what covers, and the frame without it, of the box."""
     seen, below = (np.ascontiguousarray(picture[around.box]) for picture in (frame, plate))
@@ -117,7 +119,7 @@ def _cover(
     alpha = shown(np.maximum(least, _alpha_by_texture(target, below, least, len(frame))), least)
     layer, rest = rgba_of(colour_over(target, below, alpha), alpha), seen.copy()
     cv2.copyTo(below, alpha, rest)
-    inside = np.ascontiguousarray(hidden[around.box])
+    inside = hiding(np.ascontiguousarray(hides[around.box]))
     place = box_in(inside)
     if place:
         known = np.asarray(cv2.bitwise_not(inside), np.uint8)

@@ -40,18 +40,22 @@ def png_sink(root: Path, layer: Layer, *, bits: int) -> Stills:
     return Stills(root, layer.folder, ".png", (layer.name,), write)
 
 
-def write_png(path: Path, rgba: Pixels, deep: DeepPixels | None) -> None:
-    """`rgba`: uint8 [height, width, 4], straight alpha, contiguous. Raises OSError or OutputError."""
-    height, width, _ = rgba.shape
+def write_png(path: Path, picture: Pixels, deep: DeepPixels | None) -> None:
+    """Args:
+        picture: uint8 [height, width, 4], RGBA with straight alpha, or [height, width, 3], RGB; contiguous.
+
+    Raises OSError or OutputError.
+    """
+    height, width, channels = picture.shape
     to_file = _function_without_gil()
     if to_file is None:
-        data = fpng_py.fpng_encode_image_to_memory(rgba, width, height, 4)  # pyright: ignore[reportAttributeAccessIssue]
+        data = fpng_py.fpng_encode_image_to_memory(picture, width, height, channels)  # pyright: ignore[reportAttributeAccessIssue]
         if not data:
             raise cannot_encode(path, f"{width}x{height}")
         path.write_bytes(data)
         return
     ctypes.set_errno(0)
-    if not to_file(os.fsencode(path), rgba.ctypes.data, width, height, 4, 0):
+    if not to_file(os.fsencode(path), picture.ctypes.data, width, height, channels, 0):
         if number := ctypes.get_errno():
             raise OSError(number, os.strerror(number))
         raise cannot_encode(path, f"{width}x{height}")

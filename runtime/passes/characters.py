@@ -19,11 +19,11 @@ from trt_anime.runtime.media.frames import Pixels
 from trt_anime.runtime.passes.backgrounds import Backgrounds
 from trt_anime.runtime.passes.context import Context, Made, OfShot
 from trt_anime.runtime.passes.describe import character_name, layers_of
-from trt_anime.runtime.passes.streams import behind
 from trt_anime.runtime.results import places
 from trt_anime.runtime.results.layers import Blend, LayerFolder
 from trt_anime.runtime.results.planes import read_rgba, write_frame
 from trt_anime.runtime.results.shots import Shot
+from trt_anime.runtime.streams import behind
 
 # Frames of a shot that are asked who stands before whom: it is one answer for all.
 _ASKED = 24
@@ -71,7 +71,9 @@ def _frame(context: Context, scene: _Scene, item: tuple[int, Pixels]) -> list[Pa
     shared = scene.backgrounds.shared(index)
     if ids is not None and shared is not None:
         taken = highest(np.asarray(cv2.absdiff(rgb, rest), np.uint8)) if effects else None
-        character = rgba_of(character, completed(alpha_of(character), ids, rest, shared, taken))
+        invented = scene.backgrounds.invented(index)
+        alpha = completed(alpha_of(character), ids, rest, shared, taken=taken, invented=invented)
+        character = rgba_of(character, alpha)
     if plate is not None:
         character = decontaminated(character, rest, plate)
     shown = list(scene.shot.shown_at(index))

@@ -12,11 +12,11 @@ from trt_anime.runtime.media.frames import Pixels
 from trt_anime.runtime.passes.backgrounds import Backgrounds
 from trt_anime.runtime.passes.context import Context, Made, OfShot
 from trt_anime.runtime.passes.describe import layers_of
-from trt_anime.runtime.passes.streams import behind
 from trt_anime.runtime.results import places
 from trt_anime.runtime.results.layers import Blend, LayerFolder
 from trt_anime.runtime.results.planes import read_rgba
 from trt_anime.runtime.results.shots import Shot
+from trt_anime.runtime.streams import behind
 
 
 @contextmanager

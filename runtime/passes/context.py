@@ -12,11 +12,11 @@ from trt_anime.runtime.media.reader import open_source
 from trt_anime.runtime.options import ProcessOptions
 from trt_anime.runtime.passes.choices import Choices
 from trt_anime.runtime.passes.networks import Networks, Notify
-from trt_anime.runtime.passes.streams import ahead
 from trt_anime.runtime.passes.tools import Tools
 from trt_anime.runtime.results import places
 from trt_anime.runtime.results.planes import read_plane, read_rgba
 from trt_anime.runtime.results.shots import Shot
+from trt_anime.runtime.streams import ahead
 
 
 @dataclass(frozen=True)

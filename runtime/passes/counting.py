@@ -5,10 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from trt_anime.runtime.closing import Closing
-from trt_anime.runtime.devices.api import Device, Event, Shape, Stream, Tensor
-from trt_anime.runtime.sessions.api import Binding, Origin, Session
-from trt_anime.stage import StageInfo
+from trt_anime.runtime.passes.timed import RUN, Work
+from trt_anime.runtime.sessions.api import Origin
 
 
 @dataclass
@@ -49,81 +47,11 @@ def counted_call(used: Used, run: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return call
 
 
-class CountedSession(Closing):
-    """The same session, whose runs are timed by events on their stream. It stays its owner's.
+def counter(used: Mapping[str, Used]) -> Callable[[Work], None]:
+    """For `Timed.listeners`: counts the runs of each graph."""
 
-    `settle` once all its work is done.
-    """
+    def listen(work: Work) -> None:
+        if work.what == RUN:
+            used[work.graph].note(work.end_s - work.start_s)
 
-    def __init__(self, session: Session, device: Device, used: Used) -> None:
-        self._session, self._device, self._used = session, device, used
-        self._free: list[tuple[Event, Event]] = []
-        self._under_way: list[tuple[Event, Event]] = []
-
-    @property
-    def info(self) -> StageInfo:
-        return self._session.info
-
-    @property
-    def origin(self) -> Origin:
-        return self._session.origin
-
-    @property
-    def inputs(self) -> tuple[Binding, ...]:
-        return self._session.inputs
-
-    @property
-    def outputs(self) -> tuple[Binding, ...]:
-        return self._session.outputs
-
-    @property
-    def parallel(self) -> int:
-        return self._session.parallel
-
-    @property
-    def threads_per_run(self) -> int:
-        return self._session.threads_per_run
-
-    @property
-    def why_not_captured(self) -> str | None:
-        return self._session.why_not_captured
-
-    def shapes(self, inputs: Mapping[str, Shape]) -> dict[str, Shape]:
-        """See `Session.shapes`."""
-        return self._session.shapes(inputs)
-
-    def scratch_bytes(self, inputs: Mapping[str, Shape]) -> int:
-        """See `Session.scratch_bytes`."""
-        return self._session.scratch_bytes(inputs)
-
-    def own_bytes(self, inputs: Mapping[str, Shape]) -> int:
-        """See `Session.own_bytes`."""
-        return self._session.own_bytes(inputs)
-
-    def enqueue(self, tensors: Mapping[str, Tensor], *, stream: Stream, scratch: Tensor | None) -> None:
-        """See `Session.enqueue`."""
-        self._take_done()
-        began, ended = self._free.pop() if self._free else self._pair()
-        self._device.record(began, stream=stream)
-        self._session.enqueue(tensors, stream=stream, scratch=scratch)
-        self._device.record(ended, stream=stream)
-        self._under_way.append((began, ended))
-
-    def settle(self) -> None:
-        """Wait for runs under way and count them. Raises EngineError: the device failed."""
-        for _, ended in self._under_way:
-            self._device.synchronize(ended)
-        self._take_done()
-
-    def close(self) -> None:
-        """Nothing of its own is held."""
-
-    def _take_done(self) -> None:
-        while self._under_way and self._device.is_done(self._under_way[0][1]):
-            pair = self._under_way.pop(0)
-            self._used.note(self._device.elapsed_s(*pair))
-            self._free.append(pair)
-
-    def _pair(self) -> tuple[Event, Event]:
-        began, ended = (self._device.event(name=f"{self._used.graph} {end}", timing=True) for end in "<>")
-        return began, ended
+    return listen

@@ -6,10 +6,10 @@ from functools import partial
 
 from trt_anime.runtime.passes.context import Context, Made, OfShot, heat_folder
 from trt_anime.runtime.passes.finders import Finder, folder_of
-from trt_anime.runtime.passes.streams import Writers
 from trt_anime.runtime.results.places import frame_name
 from trt_anime.runtime.results.planes import write_frame
 from trt_anime.runtime.results.shots import Shot
+from trt_anime.runtime.streams import Writers
 
 
 @contextmanager

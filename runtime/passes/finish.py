@@ -9,7 +9,7 @@ from trt_anime.files import write_text
 from trt_anime.runtime.delivery.look_first import write_previews
 from trt_anime.runtime.delivery.video import FORMATS as PACKED
 from trt_anime.runtime.delivery.video import pack, work_of
-from trt_anime.runtime.passes import check
+from trt_anime.runtime.passes import check, effects
 from trt_anime.runtime.passes.context import Context
 from trt_anime.runtime.passes.record import ChainRecord
 from trt_anime.runtime.passes.segment import TABLE
@@ -38,6 +38,8 @@ def finish(context: Context, record: ChainRecord, track: Track) -> None:
         OutputError: the disk is full.
     """
     prepare(context, record)
+    for sentence in effects.hints(context.facts("effects")):
+        context.notify(sentence)
     results = Results.open(context.folder, made_up=context.options.device == "null")
     threads = context.options.cores
     record.outputs = [

@@ -2,16 +2,46 @@
 
 import shutil
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from trt_anime.errors import InputError
 from trt_anime.files import output_error
 from trt_anime.runtime import output
+from trt_anime.runtime.delivery import contact_sheet, preview
 from trt_anime.runtime.ledger.segments import FILE_NAME as LEDGER
 from trt_anime.runtime.options import ProcessOptions
+from trt_anime.runtime.passes.progress import FILE_NAME as PROGRESS
 from trt_anime.runtime.passes.progress import Progress
 from trt_anime.runtime.passes.table import MATTE, NEEDS, PASSES, Pass
 from trt_anime.runtime.results import places
+from trt_anime.runtime.results.layers import LAYERS
+from trt_anime.runtime.results.shots import FILE_NAME as SHOTS
+
+# What every run writes over or removes in the folder, beside the pictures of its stages.
+_WRITTEN = (places.WORK, SHOTS, LAYERS, contact_sheet.FILE_NAME, preview.FILE_NAME)
+
+
+def check_place(folder: Path, source: Path) -> None:
+    """Refuse a folder in which a run would destroy its input, or what no run has made. Touches nothing.
+
+    Raises InputError.
+    """
+    written = [folder / name for name in _WRITTEN]
+    for path in (*written, *(folder / name for name in places.FOLDERS.values())):
+        if source.resolve().is_relative_to(path.resolve()):
+            raise InputError(
+                f"{source}: lies where the output would be written; choose another folder with -o"
+            )
+    if (folder / PROGRESS).exists():
+        return
+    alone = (folder / LEDGER).exists()  # a run of stage 2a alone, whose record it is
+    for path in written if alone else (*written, folder / output.RECORD):
+        if path.exists():
+            raise InputError(
+                f"{path}: is there, no run has made it, and this one would write over it; choose another"
+                " folder with -o"
+            )
 
 
 def check_needs(folder: Path, stages: Collection[str]) -> None:
@@ -78,8 +108,12 @@ def forget(folder: Path, progress: Progress, names: Collection[str]) -> None:
 
 
 def remove_work(folder: Path) -> None:
-    """What passes handed to each other. Raises OutputError."""
-    _remove(folder / places.WORK)
+    """What passes handed to each other; whatever else lies there stays. Raises OutputError."""
+    work = folder / places.WORK
+    for stage in places.FOLDERS:
+        _remove(work / stage)
+    with suppress(OSError):  # it isn't there, or holds what isn't ours
+        work.rmdir()
 
 
 def _with_followers(names: Collection[str]) -> list[str]:

@@ -45,7 +45,7 @@ class Kept:
         return held[-1].index + 1 if held else self._start
 
     def _keep(self, seen: Seen) -> None:
-        planes = seen.rgb, seen.hidden, seen.lit
+        planes = seen.rgb, seen.hidden, seen.figures
         size_bytes = sum(plane.nbytes for plane in planes if plane is not None)
         if size_bytes > self._room_bytes:
             self._filled = True

@@ -17,11 +17,11 @@ from trt_anime.runtime.passes.describe import layers_of
 from trt_anime.runtime.passes.progress import Progress
 from trt_anime.runtime.passes.record import ChainRecord, PassRecord
 from trt_anime.runtime.passes.side_by_side import Gate, side_by_side
-from trt_anime.runtime.passes.streams import behind
 from trt_anime.runtime.passes.table import MATTE, Pass
 from trt_anime.runtime.results.layers import write_layers
 from trt_anime.runtime.results.places import frame_name
 from trt_anime.runtime.results.shots import Shot
+from trt_anime.runtime.streams import behind
 
 # Cores from which on passes run side by side: fewer are busy with one.
 SIDE_BY_SIDE = 4

@@ -15,7 +15,8 @@ from trt_anime.errors import MissingError
 from trt_anime.runtime.devices.api import Device, Shape
 from trt_anime.runtime.devices.opening import candidates, open_device
 from trt_anime.runtime.options import ProcessOptions
-from trt_anime.runtime.passes.counting import CountedSession, Used, counted_call
+from trt_anime.runtime.passes.counting import Used, counted_call, counter
+from trt_anime.runtime.passes.timed import Timed
 from trt_anime.runtime.passes.watch import Watch
 from trt_anime.runtime.pipeline.recorder import Recorder
 from trt_anime.runtime.sessions.api import Session
@@ -169,8 +170,15 @@ class Networks:
             yield found
 
     @contextmanager
-    def sessions(self, model: str, *kinds: str, stage: str) -> Iterator[tuple[Device, dict[str, Session]]]:
-        """As `open`: the sessions, and the device that they are on, for who puts work on it itself."""
+    def sessions(
+        self, model: str, *kinds: str, stage: str, counted: bool = False
+    ) -> Iterator[tuple[Device, dict[str, Session]]]:
+        """As `open`: the sessions, and the device that they are on, for who puts work on it itself.
+
+        Args:
+            counted: whether runs are timed by events on their stream, and counted; who times them otherwise
+                counts them by `used_of`.
+        """
         files = self._files(model).graphs
         start_s = time.perf_counter()
         with ExitStack() as stack:
@@ -183,23 +191,16 @@ class Networks:
                     self._notify(sentence)
                 self.used.append(Used(stage, model, kind, session.origin))
             self.note_device(f"{device.name} ({device.title})")
+            if not counted and self._watch is None:
+                yield device, found
+                return
+            timed = Timed(device, found, copies=self._watch is not None)
+            if counted:
+                timed.listeners.append(counter({kind: self.used_of(model, kind) for kind in found}))
             if self._watch is not None:
-                device, found = self._watch.opened(stage, model, device, found, start_s)
-            yield device, found
-
-    @contextmanager
-    def counted_sessions(
-        self, model: str, *kinds: str, stage: str
-    ) -> Iterator[tuple[Device, dict[str, Session]]]:
-        """As `sessions`, for who puts each run on a stream: they are timed by events there."""
-        with self.sessions(model, *kinds, stage=stage) as (device, sessions):
-            counted = {
-                kind: CountedSession(session, device, self.used_of(model, kind))
-                for kind, session in sessions.items()
-            }
-            yield device, dict(counted)
-            for session in counted.values():
-                session.settle()
+                self._watch.opened(stage, model, timed, start_s)
+            yield timed.device, timed.sessions
+            timed.settle()
 
     def used_of(self, model: str, graph: str) -> Used:
         """What counts the runs of a graph that was opened last."""

@@ -8,22 +8,26 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from trt_anime.runtime.layers.blends import BlendEvidence, blend_of, observed
 from trt_anime.runtime.layers.completing import completed
 from trt_anime.runtime.layers.solving import alpha_of
 from trt_anime.runtime.media.frames import Pixels
 from trt_anime.runtime.passes.context import Context, Made, OfShot, heat_folder
 from trt_anime.runtime.passes.finders import folder_of
 from trt_anime.runtime.passes.kept import Kept
-from trt_anime.runtime.passes.streams import Writers
 from trt_anime.runtime.plates.dimming import no_brighter
 from trt_anime.runtime.plates.files import write_plate
 from trt_anime.runtime.plates.filling import Fill
 from trt_anime.runtime.plates.making import plates_of
 from trt_anime.runtime.plates.plate import Plate
-from trt_anime.runtime.plates.seen import Frames, Seen, hiding, visible
+from trt_anime.runtime.plates.seen import Frames, Seen, visible
 from trt_anime.runtime.results import places
 from trt_anime.runtime.results.planes import read_plane, write_frame
 from trt_anime.runtime.results.shots import Shot
+from trt_anime.runtime.streams import Writers
+
+# Frames of a shot that are asked whether its effects add light.
+_ASKED = 24
 
 
 @contextmanager
@@ -48,30 +52,49 @@ def _views(context: Context, shot: Shot, plate: Plate, folder: Path, frames: Fra
     """The plate as each frame shows it, with what in the frame differs from it and isn't hidden."""
     files = []
     own = set(plate.motions.frames)
+    light = _adds(context, plate, frames)
     with Writers.open(context.options.cores) as writers:
         for seen in frames():
             if seen.index in own:
                 shown = list(shot.shown_at(seen.index))
-                writers.do(partial(_write_view, plate, folder, shown, seen, context.ids(seen.index)))
+                ids = context.ids(seen.index)
+                writers.do(partial(_write_view, plate, folder, shown, seen, ids, light=light))
                 files += [folder / places.frame_name(index) for index in shown]
     return files
 
 
-def _write_view(plate: Plate, folder: Path, shown: list[int], seen: Seen, ids: Pixels | None) -> None:
-    hidden = seen.hidden
+def _write_view(
+    plate: Plate, folder: Path, shown: list[int], seen: Seen, ids: Pixels | None, *, light: bool
+) -> None:
+    hidden, invented = seen.hidden, plate.holes(seen.index)
     if ids is not None:
-        hidden = completed(hidden, ids, seen.rgb, plate.view(seen.index))
+        hidden = completed(hidden, ids, seen.rgb, plate.view(seen.index), invented=invented)
     view = plate.behind(seen.index, seen.rgb, hidden)
-    write_frame(folder, shown, no_brighter(view, seen, plate.holes(seen.index)))
+    write_frame(folder, shown, no_brighter(view, seen, invented, light=light))
+
+
+def _adds(context: Context, plate: Plate, frames: Frames) -> bool:
+    """Whether effects add light, as far as the shot tells before they are solved for."""
+    if context.choices.effects.blend != "auto":
+        return context.choices.effects.blend == "add"
+    own = plate.motions.frames
+    asked = set(own[:: max(1, len(own) // _ASKED)])
+    evidence = BlendEvidence()
+    for seen in frames():
+        if seen.index in asked and seen.figures is not None and (lit := seen.lit) is not None:
+            unknown = np.maximum(plate.holes(seen.index), cv2.bitwise_not(visible(seen.figures)))
+            evidence += observed(seen.rgb, plate.view(seen.index), lit, invented=unknown)
+    return blend_of([evidence]) == "add"
 
 
 def _seen(context: Context, shot: Shot, start: int) -> Iterator[Seen]:
     for index, rgb in context.frames(shot, start):
         figures, effects = _figures(context, shot, index, rgb), _heat(context, index)
-        lit = None
-        if effects is not None and context.choices.effects.blend != "over":  # what covers is no light
-            lit = np.asarray(cv2.bitwise_and(visible(figures), hiding(effects)), np.uint8)
-        yield Seen(index, rgb, figures if effects is None else np.maximum(figures, effects), lit=lit)
+        if effects is None:
+            yield Seen(index, rgb, figures)
+            continue
+        light = context.choices.effects.blend != "over"  # what covers is no light
+        yield Seen(index, rgb, np.maximum(figures, effects), figures=figures if light else None)
 
 
 def _figures(context: Context, shot: Shot, index: int, rgb: Pixels) -> Pixels:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, astuple, replace
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ from trt_anime.runtime.options import ProcessOptions
 from trt_anime.runtime.passes import finish
 from trt_anime.runtime.passes.choices import Choices
 from trt_anime.runtime.passes.context import Context
-from trt_anime.runtime.passes.folder import check_needs, forget, remove_work, take_up
+from trt_anime.runtime.passes.folder import check_needs, check_place, forget, remove_work, take_up
 from trt_anime.runtime.passes.lanes import Lanes, Track
 from trt_anime.runtime.passes.look import look
 from trt_anime.runtime.passes.networks import FilesOf, Networks, Notify
@@ -41,6 +41,7 @@ def process_chain(
     choices: Choices,
     *,
     files: FilesOf,
+    weights: Callable[[str], object] = lambda model: None,
     tools: Tools = NETWORKS,
     notify: Notify = lambda sentence: None,
     track: Track = lambda title, total: nullcontext(lambda count: None),
@@ -54,6 +55,8 @@ def process_chain(
 
     Args:
         files: gives a model's files; fetches and exports them on first use.
+        weights: fetches what `files` would; asked of all models before `files` is of any, as to export one
+            takes minutes that are lost where another can't be had.
         tools: where networks come from.
         notify: takes one sentence at a time that the user should see.
         track: see `Track`.
@@ -73,6 +76,7 @@ def process_chain(
     if predicts:
         tools = _stand_ins(options, choices, notices)
     elif tools is NETWORKS:
+        require_models(choices, options.stages, weights)
         require_models(choices, options.stages, files)
     output.prepare(options.output, needed_bytes=clip.width * clip.height * 16)
     record = ChainRecord(
@@ -104,8 +108,11 @@ def process_chain(
     return record
 
 
-def require_models(choices: Choices, stages: Sequence[str], files: FilesOf) -> None:
-    """Have every network's files here before anything is written.
+def require_models(choices: Choices, stages: Sequence[str], bring: Callable[[str], object]) -> None:
+    """Have what every network needs here before anything is written.
+
+    Args:
+        bring: fetches or makes it for a model of that name.
 
     Raises:
         MissingError: some can't be had; one sentence names them all, with the command for each.
@@ -114,7 +121,7 @@ def require_models(choices: Choices, stages: Sequence[str], files: FilesOf) -> N
     lacks: dict[str, str] = {}
     for model, stage in choices.models(stages).items():
         try:
-            files(model)
+            bring(model)
         except TrtAnimeError as error:
             if error.exit_code == InputError.exit_code:
                 raise
@@ -135,6 +142,7 @@ def _check(options: ProcessOptions) -> None:
     check_device(options.device, latencies=options.latencies)
     finish.check_format(options.format)
     output.check(options.output, options.input, overwrite=True, resume=True)
+    check_place(options.output, options.input)
     output.check_device(options.output, options.device)
     check_needs(options.output, options.stages)
 

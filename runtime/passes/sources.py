@@ -94,7 +94,7 @@ def propagator(context: Context) -> Iterator[Propagator]:
             yield SamPropagator(masks)
     elif chosen.method == "xmem":
         with (
-            context.networks.counted_sessions(chosen.model, stage="3") as (device, sessions),
+            context.networks.sessions(chosen.model, stage="3", counted=True) as (device, sessions),
             XmemPropagator(
                 sessions, device, options=MemoryOptions(memorise_every=chosen.memory_frames)
             ) as follower,
@@ -152,7 +152,7 @@ def _captioner(context: Context, model: str) -> Iterator[Captioner]:
     files = context.networks.files(model)
     height, width = context.clip.height, context.clip.width
     kinds = ("vision", "prefill", "step")
-    with context.networks.counted_sessions(model, *kinds, stage="4") as (device, sessions):
+    with context.networks.sessions(model, *kinds, stage="4", counted=True) as (device, sessions):
         captioner = Captioner(
             sessions["vision"],
             sessions["prefill"],

@@ -21,11 +21,11 @@ from trt_anime.runtime.characters.looks import Look
 from trt_anime.runtime.characters.propagation import Propagator
 from trt_anime.runtime.passes.context import Context, Made, OfShot
 from trt_anime.runtime.passes.segment import Item, KeyFrames, Segment, items
-from trt_anime.runtime.passes.streams import Writers
 from trt_anime.runtime.results import places
 from trt_anime.runtime.results.layers import write_tracks
 from trt_anime.runtime.results.planes import read_plane, write_frame
 from trt_anime.runtime.results.shots import Shot
+from trt_anime.runtime.streams import Writers
 
 
 @contextmanager

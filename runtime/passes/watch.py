@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from trt_anime.runtime.devices.api import Device
+from trt_anime.runtime.passes.timed import Timed
 from trt_anime.runtime.pipeline.recorder import Recorder
-from trt_anime.runtime.sessions.api import Session
 
 
 class Watch(Protocol):
@@ -17,12 +16,6 @@ class Watch(Protocol):
         """Of stage 2a's pipeline, which is about to run."""
         ...
 
-    def opened(
-        self, stage: str, model: str, device: Device, sessions: dict[str, Session], start_s: float
-    ) -> tuple[Device, dict[str, Session]]:
-        """These sessions have been opened, from `start_s` (`perf_counter`) until now.
-
-        Returns:
-            What the pass works with in place of both: they do the same, and tell of it.
-        """
+    def opened(self, stage: str, model: str, timed: Timed, start_s: float) -> None:
+        """These sessions have been opened, from `start_s` (`perf_counter`) until now."""
         ...

@@ -91,8 +91,8 @@ def published(gpu: str) -> Ceiling:
     if card not in _PUBLISHED:
         near = difflib.get_close_matches(card or gpu.lower(), _PUBLISHED, n=4, cutoff=0.4)
         raise InputError(
-            f"--gpu {gpu}: {'its rates are' if card else 'no such card, none'} not in the planner's table;"
-            f" use {', '.join(near or _PUBLISHED)}, or give a --profile of it"
+            f"--gpu {gpu}: {'nobody has put in its rates' if card else 'no such card'};"
+            f" name one GPU, such as {', '.join(near or _PUBLISHED)}"
         )
     fp32, fp16, int8, speed, memory = _PUBLISHED[card]
     rates = {"fp32": fp32 * 1e12, "fp16": fp16 * 1e12, "int8": int8 * 1e12}

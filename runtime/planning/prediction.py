@@ -2,7 +2,8 @@
 
 Each operator takes as long as its arithmetic or its bytes need, whichever is more, at the shares of the
 ceilings that are assumed to be reached, and never less than a kernel's start. Stages follow one another, as
-they do on a GPU that each of them fills. Held frames, decoding and encoding aren't counted.
+they do on a GPU that each of them fills. Held frames aren't counted. What the processor does besides is
+told by itself, as it goes on at the same time.
 """
 
 import math
@@ -13,6 +14,7 @@ from typing import Literal
 from trt_anime.errors import InputError, MissingError
 from trt_anime.runtime.planning.ceilings import Ceiling, Precision, same_card
 from trt_anime.runtime.planning.costs import Cost, find
+from trt_anime.runtime.planning.host import CORE_S_PER_MEGAPIXEL
 from trt_anime.runtime.planning.loads import ASSUMED, Load
 from trt_anime.runtime.planning.profiles import Profile
 
@@ -77,6 +79,11 @@ class Forecast:
     def fps(self) -> float:
         """Of one GPU."""
         return 1 / self.frame_s
+
+    @property
+    def host_core_s(self) -> float:
+        """Seconds a frame of one core like those that it was measured on, whatever GPU there is."""
+        return CORE_S_PER_MEGAPIXEL * _pixels(self.height) / 1e6
 
     @property
     def basis(self) -> str:
@@ -197,10 +204,12 @@ def _line(load: Load, costs: Sequence[Cost], ceiling: Ceiling, height: int, prec
 
 def _memory(lines: Sequence[Line], height: int) -> float:
     """Weights and scratch of all, as if no two shared any, and the slots."""
-    pixels = height * height * 16 / 9
-    return (
-        _CONTEXT_BYTES + sum(line.memory_bytes or 0.0 for line in lines) + _SLOTS * pixels * _LAYERS_BYTES
-    )
+    scratch = sum(line.memory_bytes or 0.0 for line in lines)
+    return _CONTEXT_BYTES + scratch + _SLOTS * _pixels(height) * _LAYERS_BYTES
+
+
+def _pixels(height: int) -> float:
+    return height * height * 16 / 9
 
 
 def _fitting(profile: Profile, ceiling: Ceiling, height: int) -> dict[str, float]:
@@ -219,7 +228,7 @@ def _notes(ceiling: Ceiling) -> list[str]:
     return [
         f"predicted from rates {ceiling.source}, of which {ceiling.math_share:.0%} of the arithmetic and"
         f" {ceiling.copy_share:.0%} of the memory's speed are assumed to be reached",
-        "every frame is computed; decoding, encoding and reuse of held frames are not in it",
+        "every frame is computed; reuse of held frames is not in it",
         ASSUMED,
     ]
 

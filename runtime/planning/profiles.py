@@ -1,4 +1,4 @@
-"""What was measured on a GPU: a file of latencies, or the `run.json` of an earlier run."""
+"""What was measured on a GPU: a file of latencies, or an earlier run's `run.json` or `profile.json`."""
 
 import json
 import re
@@ -32,7 +32,7 @@ class Profile:
 
 
 def load_profile(path: Path) -> Profile:
-    """Raises InputError: it can't be read, is neither kind of file, or its run says nothing."""
+    """Raises InputError: it can't be read, is none of these files, or its run says nothing."""
     try:
         values = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
@@ -44,6 +44,8 @@ def load_profile(path: Path) -> Profile:
     latencies = load_latencies(path)
     seconds = dict(latencies.seconds_per_run or {})
     graphs = {name: seconds.pop(name) for name in list(seconds) if " " in name}
+    if isinstance(values, dict) and "kind" in values:
+        return _of_profile(path, values, seconds, graphs)
     if isinstance(values, dict) and "passes" in values:
         return _of_chain(path, values, graphs)
     return Profile(latencies.gpu, f"{path.name}, latencies", seconds, graph_s=graphs)
@@ -55,6 +57,22 @@ def _of_chain(path: Path, values: dict[str, Any], graph_s: dict[str, float]) -> 
     gpu = _gpu(path, str(values["device"]))
     source = f"{path.name}, a run of {values.get('computed')} frames"
     return Profile(gpu, source, {}, int(values["input"]["height"]), precision, graph_s)
+
+
+def _of_profile(
+    path: Path, values: dict[str, Any], stage_s: dict[str, float], graph_s: dict[str, float]
+) -> Profile:
+    """Of `trt-anime profile`, of either kind; how long its runs took is known already."""
+    try:
+        device = f"{values['device']['name']} ({values['device']['title']})"
+        ran = values["networks"] if values["kind"] == "chain" else values["stages"]
+        precision = {str(row.get("stage", row.get("number"))): str(row["precision"]) for row in ran}
+        height = int(values["clip"]["height"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{path}: is no profile.json of this release ({error!r}); profile again"
+        ) from error
+    return Profile(_gpu(path, device), f"{path.name}, a profile", stage_s, height, precision, graph_s)
 
 
 def _gpu(path: Path, device: str) -> str:

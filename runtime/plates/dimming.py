@@ -15,6 +15,7 @@ from trt_anime.runtime.plates.gathering import in_common_light, used
 from trt_anime.runtime.plates.layout import layout_of
 from trt_anime.runtime.plates.models import inverse
 from trt_anime.runtime.plates.motions import Motions
+from trt_anime.runtime.plates.plate import NOISE
 from trt_anime.runtime.plates.seen import Frames, Seen, margin_disc, visible
 from trt_anime.runtime.plates.warping import to_canvas, window_of
 
@@ -41,16 +42,17 @@ class _Dimmest:
 
     def opened(self, seen: Seen) -> Seen:
         """The frame with less hidden."""
-        if seen.lit is None or seen.index not in self.motions.frames:  # another piece's
+        lit = seen.lit
+        if lit is None or seen.index not in self.motions.frames:  # another piece's
             return seen
         row, size = self.motions.place(seen.index), self.motions.size
         frame = slice(0, size[0]), slice(0, size[1])
         least = to_canvas(self.least, inverse(self.matrices[row]), frame, cv2.INTER_NEAREST)
         dim = cv2.subtract(_brightness(seen, self.motions, row), least) <= _NOISE
-        dim &= (least > 0) & (seen.lit > 0)
+        dim &= (least > 0) & (lit > 0)
         # Wider by the margin that will be taken off again.
         wider = cv2.dilate(dim.view(np.uint8), margin_disc(len(seen.rgb)))
-        open_ = cv2.bitwise_and(wider, seen.lit) > 0
+        open_ = cv2.bitwise_and(wider, lit) > 0
         return replace(seen, hidden=np.where(open_, np.uint8(0), seen.hidden))
 
 
@@ -66,10 +68,10 @@ def dimmed(frames: Frames, motions: Motions) -> Frames:
     for seen, row in used(frames, motions):
         window = window_of(layout.matrices[row], motions.size, layout.size)
         clear[window] |= to_canvas(visible(seen.hidden), layout.matrices[row], window) >= _ALL
-        if seen.lit is not None:
-            dark = cv2.max(_brightness(seen, motions, row), cv2.bitwise_not(seen.lit))
+        if (lit := seen.lit) is not None:
+            dark = cv2.max(_brightness(seen, motions, row), cv2.bitwise_not(lit))
             moved = to_canvas(dark, layout.matrices[row], window, cv2.INTER_NEAREST, cv2.BORDER_REPLICATE)
-            there = to_canvas(seen.lit, layout.matrices[row], window) >= _ALL
+            there = to_canvas(lit, layout.matrices[row], window) >= _ALL
             least[window] = np.where(there, np.minimum(moved, least[window]), least[window])
     least[clear | (least == 255)] = 0
     if not least.any():
@@ -78,16 +80,27 @@ def dimmed(frames: Frames, motions: Motions) -> Frames:
     return lambda: (dimmest.opened(seen) for seen in frames())
 
 
-def no_brighter(view: Pixels, seen: Seen, invented: Pixels) -> Pixels:
-    """A frame's view, uint8 [H,W,3], invented places no brighter than the frame has them in light.
+def no_brighter(view: Pixels, seen: Seen, invented: Pixels, *, light: bool) -> Pixels:
+    """A frame's view, uint8 [H,W,3], no brighter than a frame in light lets it be.
+
+    Light and characters only add to what they let through: `frame >= background (1 - alpha)`. Invented
+    places keep to that wherever a character lets anything through; what other frames show keeps to it up to
+    noise, where no character is.
 
     Args:
         invented: uint8 [H,W], 255 where nobody knows what the view shows.
+        light: whether what hides the background is known to be light. A cover darkens it, so what other
+            frames show is then left as it is.
     """
-    if seen.lit is None:
+    if seen.figures is None:
         return view
-    picture = view.copy()
-    cv2.copyTo(cv2.min(view, seen.rgb), cv2.bitwise_and(seen.lit, invented), picture)
+    picture, through = view.copy(), cv2.bitwise_not(seen.figures)
+    share = cv2.cvtColor(cv2.max(through, np.ones_like(through)), cv2.COLOR_GRAY2RGB)
+    most = cv2.divide(seen.rgb, share, scale=255)
+    cv2.copyTo(cv2.min(view, most), cv2.min(through, invented), picture)
+    if light:
+        most = cv2.add(seen.rgb, np.full_like(view, NOISE))
+        cv2.copyTo(cv2.min(view, most), cv2.subtract(visible(seen.figures), invented), picture)
     return picture
 
 

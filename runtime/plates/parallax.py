@@ -130,15 +130,19 @@ def _unexplained(small: _Small, single: Plate) -> float:
 
 
 def _other_motions(frames: Frames, motions: Motions, single: Plate) -> Motions | None:
-    """How moves what does not lie as on the plate; None where that is not one motion. One pass."""
+    """How moves what does not lie as on the plate; None where that is not one motion. One pass, or less."""
     camera, rows = Camera(), []
     own = set(motions.frames)
+    spare = (1 - _FOUND) * (motions.sure > 0).sum()
     for seen in frames():
         if seen.index not in own:
             continue
         follows = _follows(single, _shrunk(seen, single.motions.size))
         large = cv2.resize(follows, seen.rgb.shape[1::-1], interpolation=cv2.INTER_LINEAR)
         rows.append(camera.follow(replace(seen, hidden=np.maximum(seen.hidden, large))))
+        spare -= rows[-1].sure == 0 and motions.sure[motions.place(seen.index)] > 0
+        if spare < 0:  # so many frames are lost that what the others say doesn't matter
+            return None
     matrices = np.array([row.matrix for row in rows])
     sure = np.minimum(motions.sure, np.array([row.sure for row in rows]))
     if camera.first is None:

@@ -6,13 +6,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from trt_anime.runtime.layers.solving import highest
 from trt_anime.runtime.media.frames import Pixels
 from trt_anime.runtime.plates.motions import Motions
 from trt_anime.runtime.plates.seen import margin, visible
 from trt_anime.runtime.plates.sheets import Sheet, laid_over
 from trt_anime.runtime.plates.warping import from_canvas, to_canvas
 
-_NOISE = (4, 10)  # levels by which a frame differs from its plate: no more than noise, and clearly more
+NOISE, _CLEAR = 4, 10  # levels by which a frame differs from its plate: no more than noise, clearly more
 _ALL = 250  # of 255: less is not only rounding
 
 
@@ -99,11 +100,9 @@ class Plate:
 
 def _otherness(view: Pixels, rgb: Pixels) -> Pixels:
     """uint8 [H,W]: 0 where two pictures differ no more than by noise, 255 where they clearly do."""
-    gap = cv2.absdiff(view, rgb)
-    most = cv2.blur(np.asarray(gap.max(axis=2), np.uint8), (3, 3))
-    low, high = _NOISE
-    above = np.maximum(most, low) - np.uint8(low)
-    return np.asarray(cv2.convertScaleAbs(above, alpha=255 / (high - low)), np.uint8)
+    most = cv2.blur(highest(np.asarray(cv2.absdiff(view, rgb), np.uint8)), (3, 3))
+    above = cv2.subtract(most, NOISE)
+    return np.asarray(cv2.convertScaleAbs(above, alpha=255 / (_CLEAR - NOISE)), np.uint8)
 
 
 def seen_from(seen: Pixels, matrix: NDArray[np.float64], size: tuple[int, int]) -> Pixels:

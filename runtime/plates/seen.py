@@ -26,15 +26,22 @@ class Seen:
         hidden: uint8 [H,W], 0 where all of the background shows, 255 where none: character or effect.
         covered: uint8 [H,W], 255 where another sheet of the background covers the one in question; None
             where it is the only one.
-        lit: uint8 [H,W], 255 where effects hide the background and nothing else does; None:
-            nowhere.
+        figures: uint8 [H,W], how much of the background characters alone hide; None where nothing of what
+            is hidden is light.
     """
 
     index: int
     rgb: Pixels
     hidden: Pixels
     covered: Pixels | None = None
-    lit: Pixels | None = None
+    figures: Pixels | None = None
+
+    @property
+    def lit(self) -> Pixels | None:
+        """uint8 [H,W]: 255 where light hides the background and nothing else does; None: nowhere."""
+        if self.figures is None:
+            return None
+        return np.asarray(cv2.bitwise_and(visible(self.figures), hiding(self.hidden)), np.uint8)
 
 
 Frames = Callable[[], Iterator[Seen]]

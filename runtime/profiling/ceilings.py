@@ -22,7 +22,10 @@ _SIDE = 1024
 _CHANNELS, _PIXELS = 64, 128
 _ROUNDS = 3
 _LEAST_S = 0.15  # a figure is taken over at least so long
-_OPSET, _IR = 20, 10
+OPSET, IR = 20, 10
+
+# Of `Ceiling.threads` and of a roofline: work is the GPU's, not that of CPU threads.
+GPU = 0
 
 
 @dataclass(frozen=True)
@@ -30,8 +33,9 @@ class Ceiling:
     """A rate.
 
     Attributes:
-        name: ``copy``, ``matmul``, ``conv`` or ``png``.
-        unit: ``bytes/s`` (read and written, both counted), ``operations/s`` or ``pictures/s``.
+        name: ``copy``, ``matmul``, ``conv`` or ``png``; of a GPU also ``copy in`` and ``copy out``.
+        unit: ``bytes/s`` (of ``copy`` read and written, both counted), ``operations/s`` or ``pictures/s``.
+        threads: of the CPU; 0: it is the GPU's.
         precision: that it computes in; empty where that means nothing.
     """
 
@@ -127,8 +131,8 @@ def _model(
         [helper.make_tensor_value_info("y", gives, None)],
         [onnx.numpy_helper.from_array(weight, "weight")],
     )
-    opsets = [helper.make_opsetid("", _OPSET)]
-    return helper.make_model(graph, opset_imports=opsets, ir_version=_IR)
+    opsets = [helper.make_opsetid("", OPSET)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=IR)
 
 
 def _seconds(jobs: Sequence[Callable[[], object]]) -> float:

@@ -18,30 +18,54 @@ _STARTS = dict.fromkeys(_PASSES, "passes and networks") | {
 
 def trace(recording: Recording) -> dict[str, Any]:
     """Threads, streams and slots as tracks; memory, slots in use and stages running as counters."""
-    zero = min((span.start_s for span in recording.spans), default=0.0)
-    tracks = {track: number for number, track in enumerate(tracks_of(recording), 1)}
+    starts = [one.start_s for one in recording.spans] + [one.at_s for one in recording.samples]
+    zero = min(starts, default=0.0)
     events: list[dict[str, Any]] = [
         {"ph": "M", "name": "process_name", "pid": number, "args": {"name": group}}
         for group, number in _GROUPS.items()
     ]
-    for track, number in tracks.items():
-        names = {"pid": _GROUPS[group_of(track)], "tid": number, "args": {"name": track}}
-        events.append({"ph": "M", "name": "thread_name", **names})
-        events.append({"ph": "M", "name": "thread_sort_index", **names, "args": {"sort_index": number}})
-    for span in recording.spans:
-        events.append(
-            {
-                "ph": "X",
-                "name": name_of(span),
-                "cat": span.what,
-                "pid": _GROUPS[group_of(span.track)],
-                "tid": tracks[span.track],
-                "ts": _us(span.start_s - zero),
-                "dur": _us(span.seconds),
-                "args": {"frame": span.frame},
-            }
-        )
+    number = 0
+    for track in tracks_of(recording):
+        for lane, spans in enumerate(_lanes([one for one in recording.spans if one.track == track]), 1):
+            number += 1
+            at = {"pid": _GROUPS[group_of(track)], "tid": number}
+            name = track if lane == 1 else f"{track} ({lane})"
+            events.append({"ph": "M", "name": "thread_name", **at, "args": {"name": name}})
+            events.append({"ph": "M", "name": "thread_sort_index", **at, "args": {"sort_index": number}})
+            events += [_slice(span, zero) | at for span in spans]
     return {"traceEvents": [*events, *_counters(recording, zero)], "displayTimeUnit": "ms"}
+
+
+def _lanes(spans: list[Span]) -> list[list[Span]]:
+    """Spans of one track in rows: in each they follow or hold one another, as Perfetto drops others."""
+    rows: list[tuple[list[Span], list[float]]] = []
+    for span in sorted(spans, key=lambda span: (span.start_s, -span.end_s)):
+        row = next((row for row in rows if _takes(row[1], span)), None)
+        if row is None:
+            rows.append(row := ([], []))
+        row[0].append(span)
+        row[1].append(span.end_s)
+    return [lane for lane, _ in rows]
+
+
+def _takes(ends: list[float], span: Span) -> bool:
+    """Whether a row whose open spans end at `ends` has room for the next; closes those that are over."""
+    while ends and ends[-1] <= span.start_s:
+        ends.pop()
+    return not ends or span.end_s <= ends[-1]
+
+
+def _slice(span: Span, zero: float) -> dict[str, Any]:
+    start, end = _us(span.start_s - zero), _us(span.end_s - zero)
+    args = {"frame": span.frame}
+    return {
+        "ph": "X",
+        "name": name_of(span),
+        "cat": span.what,
+        "ts": start,
+        "dur": end - start,
+        "args": args,
+    }
 
 
 def tracks_of(recording: Recording) -> list[str]:
@@ -84,5 +108,6 @@ def _counter(name: str, at_s: float, value: float) -> dict[str, Any]:
     return {"ph": "C", "name": name, "pid": 1, "ts": _us(at_s), "args": {"value": round(value, 3)}}
 
 
-def _us(seconds: float) -> float:
-    return round(seconds * 1e6, 1)
+def _us(seconds: float) -> int:
+    """Whole ones: where one piece of work ends and the next begins, rounded fractions would overlap."""
+    return round(seconds * 1e6)

@@ -19,6 +19,7 @@ from trt_anime.runtime.process import process_clip
 from trt_anime.runtime.profiling import figures
 from trt_anime.runtime.profiling.advice import Seen, bound_of, busiest_stage, verdict
 from trt_anime.runtime.profiling.alone import Alone, measured_alone
+from trt_anime.runtime.profiling.ceilings import GPU
 from trt_anime.runtime.profiling.roofline import roofline
 from trt_anime.runtime.profiling.run_recorder import RunRecorder
 from trt_anime.runtime.profiling.spans import Recording
@@ -116,7 +117,7 @@ def pipeline_facts(recordings: Sequence[Recording], alone: Alone) -> dict[str, A
             {"stage": number, "measured": title, "layers": [asdict(layer) for layer in found]}
             for number, (title, found) in alone.layers.items()
         ],
-        "roofline": roofline(layers, alone.ceilings, alone.threads),
+        "roofline": roofline(layers, alone.ceilings, GPU if alone.wholes else alone.threads, alone.wholes),
     }
 
 

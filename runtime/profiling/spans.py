@@ -3,11 +3,11 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from trt_anime.runtime.passes.timed import COPY_IN as COPY_IN
+from trt_anime.runtime.passes.timed import COPY_OUT as COPY_OUT
 from trt_anime.runtime.pipeline.plan import Item
 
-# Work on the device, beside the host's in `pipeline.recorder`. A stage's work is called by its number.
-COPY_IN = "copy in"
-COPY_OUT = "copy out"
+# Work on the device, beside copies and the host's in `pipeline.recorder`. A stage's has its number.
 STAGE = "stage "  # followed by its number
 SLOT = "slot"  # from the moment it is taken until its batch is written
 

@@ -43,11 +43,10 @@ def write_frame(folder: Path, frames: Iterable[int], picture: NDArray[Any]) -> N
 def write_picture(path: Path, picture: NDArray[Any]) -> None:
     """As `write_frame`, to one file whose folder exists. Raises OutputError."""
     with placing(path) as temporary:
-        if picture.ndim == 3 and picture.shape[2] == 4:
+        if picture.ndim == 3:
             write_png(temporary, np.ascontiguousarray(picture), None)
             return
-        stored = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
-        done, data = cv2.imencode(".png", stored, _FAST)
+        done, data = cv2.imencode(".png", picture, _FAST)
         if not done:
             raise OSError(f"{picture.shape} can't be a PNG")
         temporary.write_bytes(data.data)

@@ -129,9 +129,14 @@ class TensorRtSession(BoundSession):
             self._run(tensors, stream, scratch)
 
     def layer_information(self) -> str:
-        """What the engine consists of, as the library's inspector tells it: JSON."""
-        with frames_cleared():
+        """What the engine consists of, as the library's inspector tells it: JSON.
+
+        After a run, shapes are those of that; before, -1 stands where the engine takes several.
+        """
+        with self._lock, frames_cleared():
             inspector = self._asked("gave no inspector", self._engine.create_engine_inspector)
+            for context in list(self._contexts.values())[:1]:
+                self._heard("can't look at a context", setattr, inspector, "execution_context", context)
             layers = self._trt.LayerInformationFormat.JSON
             return str(self._asked("lists no layers", inspector.get_engine_information, layers))
 

@@ -154,7 +154,8 @@ def test_the_pipeline_check_keeps_the_order() -> None:
 
 
 @pytest.mark.parametrize("name", MEASURES)
-def test_measures(device: CudaDevice, fake: FakeGpu, name: str) -> None:
+def test_measures(device: CudaDevice, fake: FakeGpu, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measures, "_CEILING_BYTES", 1 << 20)
     table = MEASURES[name](device)
     assert all(len(row) == len(table.head) for row in table.rows)
     assert not fake.memory
@@ -302,6 +303,7 @@ def test_device_part_leaves_nothing_behind(
     monkeypatch.setattr(part_device, "session_on_cuda", lambda device: f"8 frames on {device.name}")
     monkeypatch.setattr(part_device, "engine_on_cuda", lambda device, flavour: f"8 frames, {flavour}")
     monkeypatch.setattr(part_device, "polygraphy_on_cuda", lambda device: "4 frames")
+    monkeypatch.setattr(measures, "_CEILING_BYTES", 1 << 20)
     store = Store(tmp_path)
     store.write(Finding("device", {}))
     run_part(PARTS["device"], store, Context(Deadline(600), tmp_path))
@@ -318,12 +320,13 @@ def test_device_part_leaves_nothing_behind(
         "Copies and compute at once",
         "Graph against no graph",
         "Pinned against pageable memory",
+        "Ceilings",
     }
 
 
 def test_tests_say_what_they_need(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(suite, "NEEDS", ("pytest", "no_such_module"))
-    with pytest.raises(MissingError, match="needs no_such_module; pip install"):
+    with pytest.raises(MissingError, match="needs no_such_module; `make gpu-check GPU=native`"):
         suite.run_tests("tests")
 
 

@@ -65,7 +65,7 @@ def slower() -> Seen:
     [
         (absent, "skipped", "no TensorRT"),
         (unloaded, "skipped", "no source gave u2netp"),
-        (without_package, "skipped", "No module named 'onnx'; pip install"),
+        (without_package, "skipped", "No module named 'onnx'; `make gpu-check"),
         (wrong, "failed", "differs"),
         (crashed, "failed", "KeyError: 'frame'"),
         (slower, "failed", "it slowed down"),
@@ -141,7 +141,7 @@ def module_with(
 ) -> Part:
     """A part whose module is a double."""
     monkeypatch.setitem(sys.modules, "its.module", SimpleNamespace(steps=steps))
-    return Part("soak", "words", "its.module", needs, "trt-anime[gpu]")
+    return Part("soak", "words", "its.module", needs)
 
 
 @pytest.mark.parametrize(
@@ -150,9 +150,13 @@ def module_with(
         (
             ("no_such_module", "json"),
             lambda context: [],
-            "needs no_such_module; pip install 'trt-anime[gpu]'",
+            f"needs no_such_module; {running.REMEDY}",
         ),
-        (("no_such.module",), lambda context: [], "needs no_such.module; pip install 'trt-anime[gpu]'"),
+        (
+            ("no_such.module",),
+            lambda context: [],
+            f"needs no_such.module; {running.REMEDY}",
+        ),
         ((), lambda context: absent(), "no TensorRT"),
         ((), lambda context: [], "there is nothing here that it could run on"),
     ],

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from benchmarks.gpu import precision
+from benchmarks.gpu import part_precision, precision
 from benchmarks.gpu.findings import Table
 from tests.cli.engines.card import HEIGHT, WIDTH, Card, engine, machine_with_card
 from tests.runtime.media import picture, stage_graph, write_clip
-from trt_anime import paths
+from trt_anime import paths, typed
 from trt_anime.engines import builder, flavours, store
 from trt_anime.engines.targets import Target
 from trt_anime.errors import DownloadError, EngineError, MissingError
@@ -28,7 +28,7 @@ def card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Card:
     graph = stage_graph(tmp_path / "matte.onnx")
     for name, value in {"CLIP": clip, "HEIGHT": HEIGHT, "WIDTH": WIDTH}.items():
         monkeypatch.setattr(precision, name, value)
-    monkeypatch.setattr(precision, "_calibrate", lambda graph: None)
+    monkeypatch.setattr(precision, "calibrate", lambda graph, precision: None)
     monkeypatch.setattr(precision, "find_spec", lambda name: name)
     monkeypatch.setattr(flavours, "native_target", lambda: Target("trt", 89))
     monkeypatch.setattr(graphs, "ensure", lambda model: {"matte": graph})
@@ -103,7 +103,7 @@ def test_what_it_needs(card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DownloadError, match="u2netp"):
         precision.engine_parity(tables)
     monkeypatch.setattr(flavours, "native_target", lambda: Target("trt", 90))
-    with pytest.raises(MissingError, match="no TensorRT for sm90 is here; pip install"):
+    with pytest.raises(MissingError, match="no TensorRT for sm90 is here; `make gpu-check"):
         precision.engine_parity(tables)
     assert tables == []
 
@@ -118,7 +118,7 @@ def test_graphs_that_were_calibrated_elsewhere_do_without_modelopt(
     seen: list[str] = []
     monkeypatch.setattr(precision, "find_spec", lambda name: None)
     monkeypatch.setattr(precision, "_calibrated", lambda graph: [kept])
-    monkeypatch.setattr(precision, "_calibrate", lambda graph: pytest.fail("nothing is calibrated again"))
+    monkeypatch.setattr(precision, "calibrate", lambda *given: pytest.fail("nothing is calibrated again"))
 
     def proofs(graph: Path, target: Target) -> dict[str, Any]:
         seen.extend(file.name for file in paths.typed().iterdir())
@@ -127,3 +127,33 @@ def test_graphs_that_were_calibrated_elsewhere_do_without_modelopt(
     monkeypatch.setattr(precision, "_proofs", proofs)
     assert precision.engine_parity([]) == "0 engines, see below"
     assert seen == [kept.name]
+
+
+@pytest.mark.parametrize(
+    ("here", "may_make", "modelopt", "found"),
+    [
+        (True, False, False, "kept"),
+        (False, True, True, "made"),
+        (False, True, False, None),
+        (False, False, True, None),
+    ],
+)
+def test_a_precision_is_taken_from_where_it_is_or_made(
+    here: bool,
+    may_make: bool,
+    modelopt: bool,
+    found: str | None,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    graph = tmp_path / "graph.onnx"
+    graph.write_bytes(b"graph")
+    kept = SimpleNamespace(graph=Path("kept")) if here else None
+    monkeypatch.setattr(typed, "find", lambda digest, *, precision, form: kept)
+    monkeypatch.setattr(part_precision, "find_spec", lambda name: modelopt or None)
+    monkeypatch.setattr(part_precision, "calibrate", lambda graph, precision: Path("made"))
+    if found:
+        assert part_precision.lowered_to("fp16", graph, may_make=may_make) == Path(found)
+    else:
+        with pytest.raises(MissingError, match="isn't calibrated to fp16, which needs ModelOpt; `make gpu"):
+            part_precision.lowered_to("fp16", graph, may_make=may_make)

@@ -9,7 +9,15 @@ import numpy as np
 import pytest
 
 from benchmarks import sequential
-from benchmarks.gpu import endurance, part_baseline, part_parity, part_profile, part_soak, part_sweep
+from benchmarks.gpu import (
+    endurance,
+    part_baseline,
+    part_layers,
+    part_parity,
+    part_profile,
+    part_soak,
+    part_sweep,
+)
 from benchmarks.gpu.deadline import Deadline
 from benchmarks.gpu.findings import Seen, StepError
 from benchmarks.gpu.line import Frames, Layers, Line, Work
@@ -22,6 +30,7 @@ from trt_anime.export import graphs
 from trt_anime.runtime.devices.api import Memory
 from trt_anime.runtime.devices.host import HostDevice
 from trt_anime.runtime.pipeline.chain import Node
+from trt_anime.runtime.profiling.layers import Layer as TimedLayer
 from trt_anime.runtime.stages import Layer, Stage
 
 HEIGHT, WIDTH = 12, 20
@@ -129,6 +138,38 @@ def test_profile_keeps_its_report(context: Context) -> None:
     assert "onnxruntime" not in table.title and "CPUExecutionProvider" in table.words
     report = context.folder / "profile-180p"
     assert sorted(path.name for path in report.iterdir()) == ["profile.json", "report.html"]
+
+
+def test_layers_are_told_by_library_and_by_part(context: Context) -> None:
+    [step] = part_layers.steps(context)
+    seen = step.run()
+    layers, parts = seen.tables
+    assert (step.name, layers.title) == ("ONNX Runtime CPU", "Layers by CPUExecutionProvider")
+    assert all(len(row) == len(layers.head) for row in layers.rows) and layers.head == part_layers.HEAD
+    assert "Conv" in {row[1].removeprefix("Nhwc").removeprefix("Fused") for row in layers.rows}
+    assert sum(float(row[2]) for row in parts.rows) == pytest.approx(
+        float(seen.words.split(" layers, ")[1].split()[0]), abs=0.01
+    )
+
+
+def test_layers_ask_every_library_that_compiles_engines(context: Context) -> None:
+    context.rehearsal = False
+    steps = part_layers.steps(context)
+    assert [step.name for step in steps] == ["TensorRT", "TensorRT-RTX"]
+
+
+def test_the_layers_that_take_most_are_shown() -> None:
+    layers = [
+        TimedLayer(
+            *(f"net/{index}", "gemm", "net" if index % 2 else "post", float(index)),
+            *((), ("half 1x2",), None, 4),
+        )
+        for index in range(1, 31)
+    ]
+    largest, parts = part_layers.tables_of("TensorRT", "Words.", layers)
+    assert len(largest.rows) == part_layers.MOST and largest.words == "Words. The 20 that take most."
+    assert largest.rows[0] == ("net/30", "gemm", "post", "30.000", "6%", "half 1x2")
+    assert parts.rows == [("net", "15", "225.000", "48%"), ("post", "15", "240.000", "52%")]
 
 
 def test_soak_runs_both_ways(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:

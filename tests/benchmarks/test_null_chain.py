@@ -3,6 +3,7 @@
 from typing import Any
 
 from benchmarks import null_chain
+from benchmarks.subjects import SUBJECTS
 
 FOUND: dict[str, Any] = {
     "date": "2026-01-01T00:00Z",
@@ -18,6 +19,8 @@ FOUND: dict[str, Any] = {
         {"measured": {"matte": 10.0, "plate": 24.0}, "predicted": {"matte": 13.0, "plate": 27.0}},
     ],
 }
+for one, core_s in zip(FOUND["rounds"], (0.9, 0.7, 0.8), strict=True):
+    one["core_s"] = core_s
 
 
 def test_errors_are_medians_over_rounds() -> None:
@@ -27,3 +30,9 @@ def test_errors_are_medians_over_rounds() -> None:
     assert "| all | 32.0 (30.0–34.0) | 36.0 (30.0–40.0) | +12 % |" in text  # noqa: RUF001
     assert "1.50 FPS measured, 1.33 predicted: off by -11 % in the median, by -15 % at worst" in text
     assert "not quiet" not in text and "not quiet" in null_chain.document(FOUND | {"others": 0.5})
+
+
+def test_the_planner_knows_the_processors_work_of_the_record() -> None:
+    assert "CORE_S_PER_MEGAPIXEL = 0.868\n" in null_chain.module_of(FOUND)
+    kept = SUBJECTS["null_chain"].read()
+    assert null_chain.MODULE.read_text(encoding="utf-8") == null_chain.module_of(kept)

@@ -26,6 +26,17 @@ def test_every_figure_says_what_it_rests_on(capsys: Capture) -> None:
     assert "1 GPU for 25 FPS" in figures[2] and "published by NVIDIA" in notes[0]
 
 
+def test_a_whole_chain_is_told_with_the_processors_work(capsys: Capture) -> None:
+    words = ("--gpu", "l4", "--resolution", "1080p")
+    assert "s of a core a frame besides" in told(*words, capsys=capsys)
+    assert "besides" not in told(*words, "--models", "u2netp", capsys=capsys)
+    small, large = (
+        json.loads(told("--gpu", "l4", "--resolution", size, "--json", capsys=capsys))["host_core_s"]
+        for size in ("540p", "1080p")
+    )
+    assert large == pytest.approx(4 * small)
+
+
 def test_a_faster_goal_needs_more_gpus_and_a_larger_frame_more_time(capsys: Capture) -> None:
     words = ("--gpu", "l4", "--models", "u2netp", "--json")
     slow, fast, large = (

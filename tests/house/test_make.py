@@ -68,6 +68,13 @@ def test_this_machines_gpu_has_an_environment_of_its_own(tmp_path: Path) -> None
     assert not any("cpu" in line for line in found)
 
 
+def test_a_gpus_check_has_all_that_it_needs(tmp_path: Path) -> None:
+    """PyTorch, the tests and what calibrates among it; nothing is asked of a registry otherwise."""
+    found = lines("GPU=native", models=tmp_path, target="gpu-check")
+    assert any(line.endswith("'.[gpu,datasets,calibration,export,dev]'") for line in found)
+    assert not lines(models=tmp_path, target="gpu-check")
+
+
 def test_every_network_that_is_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if not (ROOT / ".venv/bin/trt-anime").exists():
         pytest.skip("make's own environment is not set up")

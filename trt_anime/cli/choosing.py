@@ -80,6 +80,16 @@ def choices_of(settings: Settings) -> "Choices":
     return chosen
 
 
+def fetch_weights(model: str) -> None:
+    """A model's weights, fetched where they aren't here. Raises DownloadError, OutputError."""
+    from trt_anime.cli.models import console_report
+    from trt_anime.export import catalogue, checkpoints
+
+    row = catalogue.get(model)
+    if checkpoints.find(row) is None:
+        checkpoints.pull(row, report=console_report())
+
+
 def files_of(model: str) -> "ModelFiles":
     """A model's stage graphs and what came with its weights.
 

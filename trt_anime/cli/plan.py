@@ -1,6 +1,7 @@
 """`trt-anime plan`: what a chain would take on a GPU, before one is bought or rented."""
 
 import json
+import math
 import re
 from dataclasses import asdict
 from pathlib import Path
@@ -31,7 +32,7 @@ def plan(
     precision: Annotated[str, typer.Option("--precision", help="fp16, int8 or fp32.")] = "fp16",
     profile: Annotated[
         Path | None,
-        typer.Option("--profile", help="Measured on that GPU: a latencies file, or a run's run.json."),
+        typer.Option("--profile", help="Measured on that GPU: profile.json, run.json or latencies."),
     ] = None,
     latencies_out: Annotated[
         Path | None,
@@ -58,10 +59,13 @@ def plan(
     )
     if latencies_out:
         _write_latencies(latencies_out, found)
-    print(json.dumps(_plain(found), indent=2)) if as_json else _tell(found)
+    print(json.dumps(_plain(found), indent=2)) if as_json else _tell(found, whole=not names)
 
 
-def _tell(found: "Forecast") -> None:
+def _tell(found: "Forecast", *, whole: bool) -> None:
+    """`whole`: the chain, of whose other work something is known."""
+    from trt_anime.runtime.planning.host import PROCESSOR
+
     rows = [
         [
             line.stage,
@@ -83,6 +87,12 @@ def _tell(found: "Forecast") -> None:
         print(f"{found.basis}: {found.gpus} {word} for {found.goal_fps:g} FPS")
     else:
         print("predicted: its memory is too small for the chain; take fewer networks or another GPU")
+    if whole:
+        cores = math.ceil(found.goal_fps * found.host_core_s)
+        print(
+            f"predicted: {found.host_core_s:.2f} s of a core a frame besides (decoding, masks,"
+            f" plates, layers, encoding): {cores} cores of {PROCESSOR} for {found.goal_fps:g} FPS"
+        )
     for note in found.notes:
         print(f"note: {note}")
 
@@ -108,7 +118,12 @@ def _write_latencies(path: Path, found: "Forecast") -> None:
 
 def _plain(found: "Forecast") -> dict[str, Any]:
     lines = [asdict(line) | {"frame_s": line.frame_s} for line in found.lines]
-    whole = {"frame_s": found.frame_s, "fps": found.fps, "basis": found.basis}
+    whole = {
+        "frame_s": found.frame_s,
+        "fps": found.fps,
+        "basis": found.basis,
+        "host_core_s": found.host_core_s,
+    }
     return asdict(found) | {"lines": lines} | whole
 
 

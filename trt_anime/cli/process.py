@@ -91,7 +91,7 @@ def _processed(settings: "Settings", run: dict[str, Any], graph: Path | None) ->
     """Run it; returns what to say of it."""
     from functools import partial
 
-    from trt_anime.cli.choosing import choices_of, files_of, options_of
+    from trt_anime.cli.choosing import choices_of, fetch_weights, files_of, options_of
 
     options = options_of(settings, **run)
     if asked.is_frame_by_frame(options, graph):
@@ -103,6 +103,7 @@ def _processed(settings: "Settings", run: dict[str, Any], graph: Path | None) ->
             options,
             choices_of(settings),
             files=files_of,
+            weights=fetch_weights,
             notify=lambda sentence: shown.say(f"note: {sentence}"),
             track=partial(shown.track, unit="frame"),
         )

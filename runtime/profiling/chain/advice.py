@@ -61,7 +61,7 @@ _WORTH = 0.08  # of a run's time: less isn't worth a sentence
 _MOST = 0.25
 
 HEADLINE = (
-    "{title} takes most: {top_share:.0%} of the time ({top_s:.1f} s, {fps:.2f} FPS), of which {part} is"
+    "{title} takes most: {top_share:.0%} of the time ({top_s:.1f} s, {fps:.2f} FPS), of which {part} took"
     " {part_share:.0%}."
 )
 _PARTS = {

@@ -6,9 +6,9 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 
 from trt_anime.runtime.closing import Closing
-from trt_anime.runtime.devices.api import Device
 from trt_anime.runtime.passes.lanes import Track
 from trt_anime.runtime.passes.table import MATTE, PASSES
+from trt_anime.runtime.passes.timed import RUN, Timed, Work
 from trt_anime.runtime.profiling.chain.recording import (
     COPIES,
     FIRST,
@@ -23,11 +23,10 @@ from trt_anime.runtime.profiling.chain.recording import (
 )
 from trt_anime.runtime.profiling.chain.recording import PASSES as PASS_TRACK
 from trt_anime.runtime.profiling.chain.stacks import StackSampler
-from trt_anime.runtime.profiling.chain.timed import RUN, Watched, Work
 from trt_anime.runtime.profiling.process_memory import Sampler
 from trt_anime.runtime.profiling.run_recorder import RunRecorder
 from trt_anime.runtime.profiling.spans import Span
-from trt_anime.runtime.sessions.api import Session
+from trt_anime.runtime.sessions.api import Origin
 
 _BY_SHOT = {one.name for one in PASSES if one.cadence != "film"}
 BETWEEN = ""  # passes
@@ -44,7 +43,7 @@ class ChainRecorder(Closing):
         self.recording = ChainRecording()
         self._shown, self._during = shown, BETWEEN
         self._pipeline: RunRecorder | None = None
-        self._watched: list[tuple[str, Watched]] = []
+        self._timed: list[tuple[str, Timed]] = []
         self._opened_s = 0.0
         self._memory = Sampler(self.recording.samples)
         self._stacks = StackSampler(lambda: self._during)
@@ -59,21 +58,18 @@ class ChainRecorder(Closing):
         """For `process_chain`: a pass begins, and its shots, one after the other."""
         return self._tracked(title, total)
 
-    def opened(
-        self, stage: str, model: str, device: Device, sessions: dict[str, Session], start_s: float
-    ) -> tuple[Device, dict[str, Session]]:
+    def opened(self, stage: str, model: str, timed: Timed, start_s: float) -> None:
         """See `Watch`."""
         during, found = self._during, self.recording
         self._opened_s = now = time.perf_counter()
-        found.device, found.title = device.name, device.title
+        found.device, found.title = timed.device.name, timed.device.title
         found.spans.append(Span(f"{OPEN}{model} ({during})", NETWORKS, start_s, now, -1))
         names = {}
-        for graph, session in sessions.items():
-            facts = _facts(during, stage, model, graph, session)
+        for graph, session in timed.sessions.items():
+            facts = _facts(during, stage, model, graph, session.origin)
             found.networks[facts.name], names[graph] = facts, facts.name
-        watched = Watched(device, sessions, partial(self._worked, f"{model} ({during})", names))
-        self._watched.append((during, watched))
-        return watched.device, watched.sessions
+        timed.listeners.append(partial(self._worked, f"{model} ({during})", names))
+        self._timed.append((during, timed))
 
     def close(self) -> None:
         """End all threads, and take what the pipeline told; again is harmless."""
@@ -81,11 +77,11 @@ class ChainRecorder(Closing):
         self._stacks.stop()
         found = self.recording
         found.stacks, found.looking_s = dict(self._stacks.seconds), self._stacks.spent_s
-        for during, watched in self._watched:
+        for during, timed in self._timed:
             total = found.allocated.setdefault(during, {"device": 0, "pinned": 0})
-            for place, size_bytes in watched.allocated.items():
+            for place, size_bytes in timed.allocated.items():
                 total[place] += size_bytes
-        self._watched.clear()
+        self._timed.clear()
         if self._pipeline is not None:
             self._pipeline.close()
             if self._pipeline.recording.written:
@@ -128,8 +124,7 @@ class ChainRecorder(Closing):
             found.spans.append(Span(what, COPIES, work.start_s, work.end_s, -1))
 
 
-def _facts(during: str, stage: str, model: str, graph: str, session: Session) -> NetworkFacts:
-    origin = session.origin
+def _facts(during: str, stage: str, model: str, graph: str, origin: Origin) -> NetworkFacts:
     return NetworkFacts(
         during=during,
         stage=stage,

@@ -33,9 +33,10 @@ _RUNTIME = Path(__file__).parents[2]  # the folder of `runtime`, in a checkout o
 _WAITS = ("threading.py", "queue.py", "concurrent/futures/thread.py", "concurrent/futures/_base.py")
 # Loops of threads that stand in a queue's own code, which leaves no frame, while there is nothing to do.
 _IDLE = ("devices/schedule.py _run", "pipeline/flow.py _take_all")
+_MEASURING = "profiling/process_memory.py"  # whose thread is no work of the run's
 _EVERY_PASS = tuple(
     f"passes/{name}.py"
-    for name in ("run", "lanes", "side_by_side", "streams", "context", "networks", "counting")
+    for name in ("run", "lanes", "side_by_side", "streams", "context", "networks", "counting", "timed")
 )
 
 # File or folder below `runtime`, function (any, if empty) -> what a thread does that has it on its stack.
@@ -60,9 +61,9 @@ _WORKING: _Rules = (
 _WAITING: _Rules = (
     ("sessions/", "", "network"),
     ("devices/", "", "network"),
-    ("passes/streams.py", "ahead", "wait for frames"),
-    ("passes/streams.py", "do", "wait for writers"),
-    ("passes/streams.py", "wait", "wait for writers"),
+    ("streams.py", "ahead", "wait for frames"),
+    ("streams.py", "do", "wait for writers"),
+    ("streams.py", "wait", "wait for writers"),
 )
 _BOTH = _WORKING, _WAITING
 
@@ -118,7 +119,9 @@ class StackSampler:
                 leads = ident == self._leader
                 # Helpers that wait are let go at once: there are many of them.
                 if leads or (ident != own and not self._code(frame.f_code).waits):
-                    self.seconds[self._seen(during, leads, frame)] += now - before
+                    seen = self._seen(during, leads, frame)
+                    if not seen.function.startswith(_MEASURING):
+                        self.seconds[seen] += now - before
             before = now
         self.spent_s = time.thread_time()
 

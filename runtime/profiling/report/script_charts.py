@@ -112,8 +112,8 @@ const facts = [
   ["Options", Object.entries(D.options).filter(e => e[1] !== null).map(e => `${e[0]} ${e[1]}`).join(", ")],
   ["Other programs", `${D.others_cores_busy.toFixed(2)} cores busy during the run shown`],
   ...(D.ceilings.length ? [["Ceilings", D.ceilings.map(c => `${c.name} ${c.precision}`.trim() +
-    ` ${si(c.rate, {"bytes/s": "B/s", "operations/s": "FLOP/s"}[c.unit] || c.unit)} (${c.threads} thread` +
-    `${c.threads > 1 ? "s" : ""})`).join(", ")]] : []),
+    ` ${si(c.rate, {"bytes/s": "B/s", "operations/s": "FLOP/s"}[c.unit] || c.unit)} (` +
+    `${c.threads ? `${c.threads} thread${c.threads > 1 ? "s" : ""}` : "GPU"})`).join(", ")]] : []),
 ];
 $("facts").innerHTML = facts.map(f => `<dt>${esc(f[0])}</dt><dd>${esc(f[1])}</dd>`).join("");
 $("notices").hidden = !D.notices.length;

@@ -7,7 +7,8 @@ const flatRoofs = R.roofs.filter(roof => roof.unit === "operations/s").sort((a, 
 function drawRoofline() {
   if (!R.points.length || !memoryRoof) { $("roof").hidden = true; return; }
   const xs = R.points.map(p => p.intensity), ys = R.points.map(p => p.rate);
-  const top = Math.max(...ys, ...flatRoofs.map(r => r.rate)) * 2.2, lowest = Math.max(Math.min(...ys) / 2, top / 1e5);
+  const roofs = flatRoofs.length ? flatRoofs.map(r => r.rate) : xs.map(x => x * memoryRoof.rate);
+  const top = Math.max(...ys, ...roofs) * 2.2, lowest = Math.max(Math.min(...ys) / 2, top / 1e5);
   const leftX = Math.min(...xs, .1) / 1.6, rightX = Math.max(...xs, top / memoryRoof.rate * 2) * 1.6;
   const x = v => PAD[3] + Math.log(v / leftX) / Math.log(rightX / leftX) * (W - PAD[1] - PAD[3]);
   const y = v => H - PAD[2] - Math.log(Math.max(v, lowest) / lowest) / Math.log(top / lowest) * (H - PAD[0] - PAD[2]);
@@ -56,9 +57,10 @@ function drawRoofline() {
   $("roofline").innerHTML = `<div class="scroll"><svg viewBox="0 0 ${W} ${H}" style="min-width:640px" role="img" ` +
     `aria-label="Roofline">${parts.join("")}</svg></div>`;
   const stage = R.points.find(p => p.level === "stage");
-  $("roof-note").textContent = `Lines: what this machine reaches at best with ${R.threads} thread` +
-    `${R.threads > 1 ? "s" : ""}, as each run of a stage has. Dots: a stage, its parts, its larger layers. ` +
-    (stage.reached ? `Stage ${stage.name.split(" ")[1]} reaches ${pct(stage.reached)} of what the FP32 roof over ` +
+  $("roof-note").textContent = (R.threads ? `Lines: what this machine reaches at best with ${R.threads} thread` +
+    `${R.threads > 1 ? "s" : ""}, as each run of a stage has. Dots: a stage, its parts, its larger layers. `
+    : `Lines: what this GPU reaches at best, measured just after the run. Dots: stages, one run at a time. `) +
+    (stage.reached ? `Stage ${stage.name.split(" ")[1]} reaches ${pct(stage.reached)} of what the ${R.threads ? "FP32 " : ""}roof over ` +
     `it allows.` : "");
 }
 drawRoofline();

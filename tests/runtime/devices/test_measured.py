@@ -49,6 +49,37 @@ def test_a_stage_alone_and_a_profile_are_latencies_too(tmp_path: Path) -> None:
     assert (found.gpu, found.seconds_per_run) == ("cuda:0 (L4)", {"2a": 0.004})
 
 
+def chain_profile() -> dict[str, Any]:
+    """As much of one as is read."""
+
+    def network(stage: str, graph: str, runs: float, p50_ms: float) -> dict[str, Any]:
+        about = {"stage": stage, "model": "m", "graph": graph, "precision": "fp16"}
+        return about | {"name": f"m {graph}", "runs": runs, "p50_ms": p50_ms}
+
+    return {
+        "schema": 2,
+        "kind": "chain",
+        "choices": {},
+        "clip": {"height": 1080},
+        "device": {"name": "cuda:0", "title": "NVIDIA L4"},
+        "passes": [{"name": "matte", "networks": ["m matte"]}],
+        "figures": [],
+        "networks": [
+            network("2a", "matte", 60, 8.0),
+            network("1", "image", 2.5, 10.0),
+            network("1", "image", 7.5, 30.0),
+            network("2c", "inpaint", 0, 0.0),
+        ],
+        "pipeline": {"stages": [{"number": "2a", "parallel": 2}]},
+    }
+
+
+def test_a_profile_of_the_chain_is_latencies_too(tmp_path: Path) -> None:
+    found = load_latencies(written(tmp_path / "profile.json", chain_profile()))
+    assert found.gpu == "cuda:0 (NVIDIA L4)"
+    assert found.seconds_per_run == pytest.approx({"2a m matte": 0.004, "1 m image": 0.025})
+
+
 @pytest.mark.parametrize(
     ("changed", "words"),
     [

@@ -64,6 +64,17 @@ def test_an_invented_plate_says_nothing(spell: Known) -> None:
     assert blend_of([observed(spell.frame, wrong, heat, spell.matte, invented)]) == "add"
 
 
+def test_a_sheet_that_lies_otherwise_makes_no_cover_of_light(alone: Known) -> None:
+    """A stripe of the background where the plate has another place of it, now darker and now brighter."""
+    light = with_veil(alone, (120, 160, 255), 0.4, "add")
+    cover = with_veil(alone, (120, 160, 255), 0.4, "over")
+    plate = alone.plate.copy()
+    plate[150:200] = np.roll(alone.plate, 12, 1)[150:200]
+    heat = heat_of(light.effect)
+    found = [observed(each.frame, plate, heat, each.matte) for each in (light, cover)]
+    assert [blend_of([one]) for one in found] == ["add", "over"]
+
+
 def test_a_plate_that_is_not_exact_makes_no_cover_of_light(alone: Known) -> None:
     light = with_veil(alone, (120, 160, 255), 0.4, "add")
     cover = with_veil(alone, (120, 160, 255), 0.4, "over")

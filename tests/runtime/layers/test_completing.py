@@ -70,6 +70,18 @@ def test_what_hangs_together_with_a_character_reaches_a_little_beyond_its_mask(
     assert (found[145:155, 201:208] == 255).all()
 
 
+def test_an_invented_background_says_nothing_beyond_a_mask(frame: Pixels, plate: Pixels) -> None:
+    guess = plate.copy()
+    guess[100:, 200:215] = 255 - guess[100:, 200:215]
+    matte = mask(BODY)
+    matte[SKIRT] = 0
+    invented = mask((slice(100, 180), slice(110, 215)))
+    grown = completed(matte, mask(BODY, value=1), frame, guess)
+    found = completed(matte, mask(BODY, value=1), frame, guess, invented=invented)
+    assert (grown[:, 205:] > 0).any() and (found[:, 202:] == 0).all()
+    assert (found[120:175, 125:195] == 255).all(), "within it the matte is completed"
+
+
 def test_a_background_that_moves_does_not_hang_together_with_anybody(plate: Pixels) -> None:
     frame = 255 - plate
     matte = mask(BODY)
@@ -92,4 +104,4 @@ def test_what_light_was_taken_off_wrongly_is_no_character(plate: Pixels, frame: 
     ids = mask(BODY, value=1)
     outside = (slice(60, 90), slice(204, 216))
     assert completed(alpha, ids, wrong, plate)[outside].mean() > 100
-    assert (completed(alpha, ids, wrong, plate, taken) == alpha).all()
+    assert (completed(alpha, ids, wrong, plate, taken=taken) == alpha).all()

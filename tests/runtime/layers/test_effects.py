@@ -70,7 +70,24 @@ def test_the_layers_give_the_frame(alone: Known, pair: Known, spell: Known, blen
 
 def test_the_drawn_light_gives_the_frame(spell: Known) -> None:
     result = recomposed(spell, solved(spell.frame, spell.plate, heat_of(spell.effect, 4), spell.matte))
-    assert result.psnr_db > 48
+    assert result.psnr_db > 60
+
+
+def test_light_does_not_change_who_is_thin(spell: Known) -> None:
+    """Veils, strands and edges: what alone explains the frame bounds the light, so alpha needn't rise."""
+    effect = solved(spell.frame, spell.plate, heat_of(spell.effect, 4), spell.matte, "add")
+    thin = (spell.alpha > 0) & (spell.alpha < 255)
+    raised = decontaminated(spell.matte, effect.rest, spell.plate)[..., 3][thin] - spell.alpha[thin]
+    assert raised.mean() < 0.1
+
+
+def test_the_thinner_a_character_is_the_better_its_light_is_known(spell: Known) -> None:
+    effect = solved(spell.frame, spell.plate, heat_of(spell.effect, 4), spell.matte, "add")
+    light = effect.rgba[..., :3].astype(float) * effect.rgba[..., 3:] / 255
+    gap = np.abs(light - 255 * spell.effect[..., :3]).max(axis=2)
+    for alpha in (8, 32, 64):
+        thin = (spell.alpha > 0) & (spell.alpha <= alpha) & (spell.frame.max(axis=2) < 255)
+        assert gap[thin].max() <= alpha + 3
 
 
 @pytest.mark.parametrize(("blend", "worst"), [("add", 0.1), ("over", 0.6)])

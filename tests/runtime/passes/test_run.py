@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from samples.oracle import no_files
 from tests.runtime.passes.conftest import ALL, CHOICES, FRAMES, Film, pictures
 from trt_anime.errors import InputError, MissingError
 from trt_anime.runtime.options import ProcessOptions
@@ -123,9 +124,22 @@ def test_networks_that_are_missing_are_all_named_at_once_and_nothing_is_written(
     assert not (tmp_path / "out").exists()
 
 
+def test_no_graph_is_made_where_the_weights_of_another_are_missing(film: Film, tmp_path: Path) -> None:
+    """To make XMem's takes minutes, after which the run would say that LaMa is missing."""
+
+    def weights(model: str) -> None:
+        if model == "lama":
+            raise MissingError(f"{model} can't be reached")
+
+    options = ProcessOptions(input=film.clip, output=tmp_path / "out", stages=ALL, preset="balanced")
+    with pytest.raises(MissingError, match="stage 2c wants lama"):
+        process_chain(options, PRESETS["balanced"], files=no_files, weights=weights)
+    assert not (tmp_path / "out").exists()
+
+
 def test_only_networks_of_the_stages_that_run_are_needed() -> None:
     asked: list[str] = []
-    require_models(PRESETS["balanced"], ("2a", "2c"), asked.append)  # type: ignore[arg-type]
+    require_models(PRESETS["balanced"], ("2a", "2c"), asked.append)
     assert sorted(asked) == ["lama", "u2netp"]
 
 

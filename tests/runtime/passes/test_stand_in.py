@@ -147,12 +147,12 @@ def opened_by(choices: Choices) -> set[tuple[str, str, str]]:
     opened: set[tuple[str, str, str]] = set()
 
     @contextmanager
-    def note(model: str, *kinds: str, stage: str) -> Any:
+    def note(model: str, *kinds: str, stage: str, **how: bool) -> Any:
         opened.update((stage, model, kind) for kind in kinds or ("",))
         yield MagicMock()
 
     context = MagicMock(choices=choices)
-    context.networks.open = context.networks.sessions = context.networks.counted_sessions = note
+    context.networks.open = context.networks.sessions = note
     for tool in ("segmenter", "propagator", "finder", "fill", "annotator"):
         with suppress(Exception), getattr(NETWORKS, tool)(context):
             pass

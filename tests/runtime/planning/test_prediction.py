@@ -139,10 +139,43 @@ def test_latencies_are_a_profile(tmp_path: Path) -> None:
     assert (found.gpu, found.stage_s, found.height) == ("RTX 4090", {"2a": 0.004}, None)
 
 
+def profile_json(kind: str, **changed: Any) -> dict[str, Any]:
+    values = {
+        "schema": 2,
+        "kind": kind,
+        "clip": {"height": 1080},
+        "device": {"name": "cuda:0", "title": "NVIDIA L4"},
+    }
+    if kind == "frames":
+        values |= {
+            "stages": [{"number": "2a", "precision": "fp16"}],
+            "figures": [{"name": "stage 2a", "p50_ms": 4.0}],
+        }
+    else:
+        row = {"stage": "3", "model": "xmem", "graph": "key", "precision": "fp32"}
+        values |= {"figures": [], "pipeline": None, "networks": [row | {"runs": 9.5, "p50_ms": 6.0}]}
+    return values | changed
+
+
+def test_both_kinds_of_profiles_are_profiles(tmp_path: Path) -> None:
+    """What `trt-anime profile` writes."""
+    path = tmp_path / "profile.json"
+    path.write_text(json.dumps(profile_json("frames")))
+    found = load_profile(path)
+    assert (found.gpu, found.height, found.precision) == ("NVIDIA L4", 1080, {"2a": "fp16"})
+    assert (found.stage_s, found.graph_s) == ({"2a": 0.004}, {})
+    path.write_text(json.dumps(profile_json("chain")))
+    found = load_profile(path)
+    assert (found.height, found.precision, found.stage_s) == (1080, {"3": "fp32"}, {})
+    assert found.graph_s == pytest.approx({"3 xmem key": 0.006})
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         ("{", "is not JSON"),
+        (json.dumps(profile_json("chain", device={"name": "cpu", "title": "AMD"})), "nothing of a GPU"),
+        (json.dumps(profile_json("frames", clip={})), "is no profile.json of this release"),
         ("[]", "no file of latencies"),
         (json.dumps(run_json(device="cpu (AMD)")), "says nothing of a GPU"),
         (json.dumps(run_json(status="failed")), "wasn't done"),
@@ -164,7 +197,7 @@ def test_a_profile_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_cards_have_the_names_that_engines_are_built_for() -> None:
     assert published("NVIDIA GeForce RTX 4090") == published("4090")
     assert same_card("rtx4090", "NVIDIA GeForce RTX 4090") and not same_card("l4", "l40")
-    with pytest.raises(InputError, match=r"gtx1660: its rates are not in the planner's table"):
+    with pytest.raises(InputError, match=r"gtx1660: nobody has put in its rates"):
         published("gtx1660")
     with pytest.raises(InputError, match="no such card"):
         published("voodoo2")

@@ -31,7 +31,7 @@ def lit(strengths: tuple[float, ...]) -> Iterator[Seen]:
     light[heat() == 0] = 0
     for seen, strength in zip(SHOOT.frames(), strengths, strict=True):
         bright = np.clip(seen.rgb + strength * light * (0.3, 0.5, 1.0), 0, 255)
-        yield Seen(seen.index, np.rint(bright).astype(np.uint8), heat(), lit=heat())
+        yield Seen(seen.index, np.rint(bright).astype(np.uint8), heat(), figures=np.zeros(SIZE, np.uint8))
 
 
 def pulsing() -> Iterator[Seen]:
@@ -48,7 +48,7 @@ def inside(frames: Frames) -> float:
 
 
 def test_the_frames_with_the_least_light_are_taken() -> None:
-    invented = inside(lambda: (replace(seen, lit=None) for seen in pulsing()))
+    invented = inside(lambda: (replace(seen, figures=None) for seen in pulsing()))
     assert inside(pulsing) > 30 > invented + 8
 
 
@@ -56,7 +56,7 @@ def test_where_the_background_shows_clear_nothing_changes() -> None:
     def passing() -> Iterator[Seen]:
         for number, seen in enumerate(pulsing()):
             shown = np.roll(heat(), number * SIZE[1] // 2, 1) if number % 2 else seen.hidden
-            yield replace(seen, hidden=shown, lit=shown)
+            yield replace(seen, hidden=shown)
 
     motions, _ = followed(passing)
     for before, after in zip(passing(), dimmed(passing, motions)(), strict=True):
@@ -70,14 +70,14 @@ def test_characters_stay_hidden() -> None:
 
     def with_body() -> Iterator[Seen]:
         for seen in pulsing():
-            yield replace(seen, lit=np.where(body > 0, np.uint8(0), seen.hidden))
+            yield replace(seen, figures=body)
 
     motions, _ = followed(with_body)
     opened = 0
     for seen in dimmed(with_body, motions)():
         opened += int((seen.hidden[heat() > 0] == 0).sum())
         assert (seen.hidden[body > 0] == 255).all()
-        assert seen.lit is not None and (seen.hidden[heat() == 0] == 0).all()
+        assert (seen.hidden[heat() == 0] == 0).all()
     assert opened
 
 
@@ -86,8 +86,33 @@ def test_what_is_invented_is_no_brighter_than_a_frame_shows_it() -> None:
     invented = np.zeros(SIZE, np.uint8)
     invented[: SIZE[0] // 2] = 255
     view = np.full((*SIZE, 3), 130, np.uint8)
-    found = no_brighter(view, seen, invented)
-    changed = (invented > 0) & (heat() > 0)
-    assert (found[changed] == np.minimum(130, seen.rgb[changed])).all()
-    assert (found[~changed] == 130).all() and (view == 130).all()
-    assert no_brighter(view, replace(seen, lit=None), invented) is view
+    found = no_brighter(view, seen, invented, light=False)
+    assert (found[invented > 0] == np.minimum(130, seen.rgb[invented > 0])).all()
+    assert (found[invented == 0] == 130).all() and (view == 130).all()
+    assert no_brighter(view, replace(seen, figures=None), invented, light=True) is view
+
+
+def test_what_is_invented_is_no_brighter_than_shows_through_a_character() -> None:
+    rgb, view = np.full((*SIZE, 3), 60, np.uint8), np.full((*SIZE, 3), 200, np.uint8)
+    figures = np.zeros(SIZE, np.uint8)
+    figures[:, 20:40], figures[:, 40:] = 102, 255
+    seen = Seen(0, rgb, np.full(SIZE, 255, np.uint8), figures=figures)
+    found = no_brighter(view, seen, np.full(SIZE, 255, np.uint8), light=False)
+    assert (found[:, :20] == 60).all()
+    assert (found[:, 20:40] == 100).all()  # 60 / (1 - 0.4)
+    assert (found[:, 40:] == 200).all()
+
+
+def test_light_leaves_no_place_darker_than_the_background() -> None:
+    """Two sheets taken for one: other frames show the place brighter than it is behind this one's light."""
+    rgb, view = np.full((*SIZE, 3), 60, np.uint8), np.full((*SIZE, 3), 62, np.uint8)
+    view[20:60] = 110
+    figures = np.zeros(SIZE, np.uint8)
+    figures[:, :30] = 128
+    seen = Seen(0, rgb, np.full(SIZE, 255, np.uint8), figures=figures)
+    nothing = np.zeros(SIZE, np.uint8)
+    found = no_brighter(view, seen, nothing, light=True)
+    assert (found[20:60, 40:] == 64).all(), "as the frame has it, but for noise"
+    assert (found[20:60, :30] == 110).all(), "a character may be darker"
+    assert (found[:20] == 62).all(), "noise is left as it is"
+    assert (no_brighter(view, seen, nothing, light=False) == view).all()

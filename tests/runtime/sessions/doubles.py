@@ -80,6 +80,25 @@ class FakeGpu:
         self.calls.append(("synchronize", event.name))
 
 
+# Layers as TensorRT-RTX 1.7.1 lists them when it builds, in the JSON that the inspector documents: they
+# have names of its own, and the graph's nodes stand behind them, with a control character between.
+REPORTED = ("__mye2305_0_myl0_0", "net/Conv_1_myl0_2", "__myl_Cast_myl0_3")
+LAYERS = """{"Layers": [
+{"Name": "__mye2305_0_myl0_0", "LayerType": "shape_call", "Inputs": [], "Constants": [], "Outputs": [],
+ "TacticName": "", "StreamId": 0, "Metadata": ""},
+{"Name": "net/Conv_1_myl0_2", "LayerType": "correlation",
+ "Inputs": [{"Name": "a", "Dimensions": [-1,4,16,16], "Strides": [1024,1,64,4], "Datatype": "Half",
+  "Format": "(NHWC) Channel major format"}],
+ "Constants": [{"Name": "b", "Dimensions": [8,4,3,3], "Datatype": "Half"}],
+ "Outputs": [{"Name": "c", "Dimensions": [-1,8,16,16], "Datatype": "Float"}],
+ "TacticName": "", "Metadata": "[ONNX Layer: net/Conv_1]\x1f[ONNX Layer: net/Relu_2]"},
+{"Name": "__myl_Cast_myl0_3", "LayerType": "kgen",
+ "Inputs": [{"Name": "c", "Dimensions": [-1,8,16,16], "Format/Datatype": "Row major linear FP32 format"}],
+ "Outputs": [{"Name": "rgba", "Dimensions": [-1,4,16,16], "DataType": "UInt8"}],
+ "Metadata": "[ONNX Layer: post/Cast_0]"}],
+"I/O Tensors": [{"Name": "frame", "IOMode": "Input", "DataType": "UInt8", "Dimensions": [-1,64,96,3]}]}"""
+
+
 class Library:
     """TensorRT-RTX (or TensorRT) with one engine: `frame` u8 [batch,h,w,3] -> `rgba` u8 [batch,h,w,4].
 
@@ -93,6 +112,7 @@ class Library:
         validity: what it says of an engine before it is loaded: a state, and bits.
         living: engines and contexts that weren't freed.
         loaded: the bytes of the engines that were, in order.
+        layers: what the inspector says, with -1 for the batch; runs report `REPORTED`.
         computes: what a run does, given the stream's handle, the tensors' addresses and the inputs' shapes.
     """
 
@@ -109,6 +129,7 @@ class Library:
         self.configs: list[Config] = []
         self.logger: Any = None
         self.loaded: list[bytes] = []
+        self.layers = LAYERS
         self.computes: Callable[[int, dict[str, int], dict[str, Any]], None] | None = None
 
     def fail(self) -> None:
@@ -197,12 +218,19 @@ class Engine:
         return self._library.contexts[-1]
 
     def create_engine_inspector(self) -> "Inspector":
-        return Inspector()
+        return Inspector(self._library)
 
 
 class Inspector:
+    execution_context: "Context | None" = None
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+
     def get_engine_information(self, format: str) -> str:
-        return f"layers as {format}"
+        assert format == "json"
+        batch = self.execution_context._shapes["frame"][0] if self.execution_context else -1
+        return self._library.layers.replace("-1", str(batch))
 
 
 class Config:
@@ -283,7 +311,7 @@ class Context:
             return False
         self._streams.append(stream_handle)
         if self.profiler:
-            for index, name in enumerate(("pre/Cast_0", "net/Conv_1 + net/Relu_2")):
+            for index, name in enumerate(REPORTED):
                 self.profiler.report_layer_time(name, 0.25 + index)
         if self._library.computes:
             self._library.computes(stream_handle, self._addresses, self._shapes)

@@ -13,7 +13,16 @@ from typing import Any, cast
 import pytest
 
 from tests.engines.records import ENGINE, MANIFEST, RECIPE
-from tests.runtime.sessions.doubles import STANDS_FOR, Engine, FakeBuffer, FakeGpu, Inspector, Library
+from tests.runtime.sessions.doubles import (
+    LAYERS,
+    REPORTED,
+    STANDS_FOR,
+    Engine,
+    FakeBuffer,
+    FakeGpu,
+    Inspector,
+    Library,
+)
 from tests.runtime.sessions.graphs import BYTE, tensor_on
 from trt_anime.engines import store
 from trt_anime.engines.pruning import remove
@@ -78,7 +87,7 @@ def test_what_it_says_of_itself(session: TensorRtSession, entry: Entry) -> None:
     )
     assert session.shapes(FRAME) == {"rgba": (2, 64, 96, 4)}
     assert session.why_not_captured is None  # as far as is known before a run
-    assert session.layer_information() == "layers as json"
+    assert session.layer_information() == LAYERS
 
 
 def test_layers_are_reported_once_asked_for(session: TensorRtSession, gpu: FakeGpu) -> None:
@@ -88,7 +97,12 @@ def test_layers_are_reported_once_asked_for(session: TensorRtSession, gpu: FakeG
     session.report_layers(lambda name, ms: told.append((name, ms)))
     assert told == []
     session.enqueue(given, stream=stream, scratch=room)
-    assert told == [("pre/Cast_0", 0.25), ("net/Conv_1 + net/Relu_2", 1.25)]
+    assert told == list(zip(REPORTED, (0.25, 1.25, 2.25), strict=True))
+
+
+def test_layers_have_the_shapes_of_a_run(session: TensorRtSession, gpu: FakeGpu) -> None:
+    session.enqueue(tensors(gpu), stream=gpu.stream(name="run"), scratch=scratch(gpu, 8192))
+    assert session.layer_information() == LAYERS.replace("-1", "2")
 
 
 @pytest.mark.parametrize(

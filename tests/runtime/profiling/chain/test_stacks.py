@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trt_anime.runtime.passes.streams import Writers, ahead
+from trt_anime.runtime.profiling import process_memory
 from trt_anime.runtime.profiling.chain.stacks import StackSampler
 from trt_anime.runtime.results.planes import read_plane, write_frame
+from trt_anime.runtime.streams import Writers, ahead
 
 LASTS_S = 0.6
 
@@ -80,6 +81,24 @@ def test_helpers_that_work_are_seen_and_those_that_wait_are_not(tmp_path: Path) 
     assert found[True, "wait for writers"] > 0.4 * LASTS_S
     assert found[False, "write files"] > 0.4 * LASTS_S
     assert not [doing for leads, doing in found if not leads and doing.startswith("wait")]
+
+
+def test_the_thread_that_measures_memory_is_no_work_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow(self: Path) -> bytes:
+        end_s = time.perf_counter() + LASTS_S / 4
+        while time.perf_counter() < end_s:
+            pass
+        return b"0 1 2 3 4 5 6 7 8 9"
+
+    def work() -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(process_memory, "_STATM", Path("statm"))
+            patch.setattr(type(Path()), "read_bytes", slow)
+            sampler = process_memory.Sampler([])
+            time.sleep(LASTS_S)
+            sampler.stop()
+
+    assert not [doing for leads, doing in watched(work) if not leads]
 
 
 @pytest.mark.parametrize("times", [1, 3])

@@ -1,17 +1,20 @@
-"""A device and its sessions that tell what every run and every copy took, by events on their own stream."""
+"""A device and its sessions that tell what every run and every copy took, by events on their own stream.
+
+Who counts runs for `run.json` and who profiles them listen to the same one.
+"""
 
 from __future__ import annotations
 
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple, cast
 
 from trt_anime.runtime.devices.api import Buffer, Device, Event, Graph, Stream, Tensor
-from trt_anime.runtime.profiling.run_recorder import clock_of
-from trt_anime.runtime.profiling.spans import COPY_IN, COPY_OUT
+from trt_anime.runtime.devices.host_clock import clock_of
 from trt_anime.runtime.sessions.api import Session
 
-RUN = "run"
+RUN, COPY_IN, COPY_OUT = "run", "copy in", "copy out"
 _COPIES = {("pinned", "device"): COPY_IN, ("device", "pinned"): COPY_OUT}
 
 
@@ -37,7 +40,6 @@ class Work(NamedTuple):
 
 
 class _Pending(NamedTuple):
-    number: int
     what: str
     graph: str
     first: bool
@@ -52,26 +54,29 @@ class _Captured(NamedTuple):
     batch: int
 
 
-class Watched:
-    """A device and sessions of one model, for one thread at a time.
+class Timed:
+    """A device and sessions of one model, for one thread at a time. They stay their owners'.
 
-    What was put on a stream is told once the host has waited for it, as every user of a session does before
-    it reads results.
+    What has ended is told whenever the host has waited for something, as every user of a session does
+    before it reads results; the rest is told by `settle`.
 
     Args:
         sessions: by graph.
-        tell: takes what has ended.
+        copies: whether copies are timed as well as runs.
+
+    Attributes:
+        device, sessions: to be used in place of those that were given.
+        listeners: are told what has ended.
+        allocated: bytes by place.
     """
 
-    def __init__(
-        self, device: Device, sessions: Mapping[str, Session], tell: Callable[[Work], None]
-    ) -> None:
-        self._device, self._tell = device, tell
+    def __init__(self, device: Device, sessions: Mapping[str, Session], *, copies: bool) -> None:
+        self.listeners: list[Callable[[Work], None]] = []
+        self.times_copies = copies
+        self._device = device
         self._zero, self._zero_s = clock_of(device)
         self._free: list[tuple[Event, Event]] = []
-        self._pending: dict[int, list[_Pending]] = {}
-        self._marks: dict[int, tuple[int, int]] = {}
-        self._count = 0
+        self._pending: defaultdict[int, deque[_Pending]] = defaultdict(deque)
         self._captured: list[_Captured] | None = None
         self._seen: set[str] = set()
         self.allocated = {"device": 0, "pinned": 0}
@@ -93,27 +98,23 @@ class Watched:
         self._device.record(began, stream=stream)
         put()
         self._device.record(ended, stream=stream)
-        self._count += 1
         first = what == RUN and graph not in self._seen
         self._seen.add(graph)
-        pending = _Pending(self._count, what, graph, first, batch, size_bytes, began, ended)
-        self._pending.setdefault(id(stream), []).append(pending)
+        pending = _Pending(what, graph, first, batch, size_bytes, began, ended)
+        self._pending[id(stream)].append(pending)
 
-    def marked(self, event: Event, stream: Stream) -> None:
-        """An event was recorded behind all work of the stream so far."""
-        self._marks[id(event)] = id(stream), self._count
+    def tell_done(self) -> None:
+        """Tell what has ended, on whichever stream."""
+        for waiting in self._pending.values():
+            while waiting and self._device.is_done(waiting[0].ended):
+                self._tell(waiting.popleft())
 
-    def reached(self, event: Event) -> None:
-        """The host has waited for an event: what came before it on its stream has ended."""
-        stream, count = self._marks.get(id(event), (0, 0))
-        waiting = self._pending.get(stream, [])
-        done = [one for one in waiting if one.number <= count]
-        del waiting[: len(done)]
-        for one in done:
-            start_s = self._zero_s + self._device.elapsed_s(self._zero, one.began)
-            end_s = self._zero_s + self._device.elapsed_s(self._zero, one.ended)
-            self._tell(Work(one.what, one.graph, one.first, one.batch, one.size_bytes, start_s, end_s))
-            self._free.append((one.began, one.ended))
+    def settle(self) -> None:
+        """Wait for all that nobody has waited for, and tell it. Raises EngineError: the device failed."""
+        for waiting in self._pending.values():
+            if waiting:
+                self._device.synchronize(waiting[-1].ended)
+        self.tell_done()
 
     @contextmanager
     def capture(self, stream: Stream) -> Iterator[Callable[[], Graph]]:
@@ -126,6 +127,15 @@ class Watched:
         finally:
             self._captured = None
 
+    def _tell(self, one: _Pending) -> None:
+        start_s = self._zero_s + self._device.elapsed_s(self._zero, one.began)
+        # CUDA tells float32: hours after the zero, ends by themselves would be a millisecond off.
+        end_s = start_s + self._device.elapsed_s(one.began, one.ended)
+        work = Work(one.what, one.graph, one.first, one.batch, one.size_bytes, start_s, end_s)
+        for listen in self.listeners:
+            listen(work)
+        self._free.append((one.began, one.ended))
+
     def _events(self) -> tuple[Event, Event]:
         began, ended = (self._device.event(name=name, timing=True) for name in ("run began", "run ended"))
         return began, ended
@@ -134,50 +144,46 @@ class Watched:
 class _TimedDevice:
     """What isn't here is the device's own."""
 
-    def __init__(self, device: Device, watched: Watched) -> None:
-        self._device, self._watched = device, watched
+    def __init__(self, device: Device, timed: Timed) -> None:
+        self._device, self._timed = device, timed
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._device, name)
 
     def allocate(self, size_bytes: int, *, name: str) -> Buffer:
         buffer = self._device.allocate(size_bytes, name=name)
-        self._watched.allocated["device"] += size_bytes
+        self._timed.allocated["device"] += size_bytes
         return buffer
 
     def allocate_pinned(self, size_bytes: int, *, name: str) -> Buffer:
         buffer = self._device.allocate_pinned(size_bytes, name=name)
-        self._watched.allocated["pinned"] += size_bytes
+        self._timed.allocated["pinned"] += size_bytes
         return buffer
 
     def copy(self, target: Tensor, source: Tensor, *, stream: Stream) -> None:
         what = _COPIES.get((source.buffer.place, target.buffer.place))
-        if what is None:
+        if what is None or not self._timed.times_copies:
             self._device.copy(target, source, stream=stream)
             return
 
         def put() -> None:
             self._device.copy(target, source, stream=stream)
 
-        self._watched.work(what, put, stream, graph="", batch=1, size_bytes=target.size_bytes)
-
-    def record(self, event: Event, *, stream: Stream) -> None:
-        self._device.record(event, stream=stream)
-        self._watched.marked(event, stream)
+        self._timed.work(what, put, stream, graph="", batch=1, size_bytes=target.size_bytes)
 
     def synchronize(self, event: Event) -> None:
         self._device.synchronize(event)
-        self._watched.reached(event)
+        self._timed.tell_done()
 
     def capture(self, *, stream: Stream) -> Any:
-        return self._watched.capture(stream)
+        return self._timed.capture(stream)
 
 
 class _TimedSession:
     """What isn't here is the session's own."""
 
-    def __init__(self, graph: str, session: Session, watched: Watched) -> None:
-        self._graph, self._session, self._watched = graph, session, watched
+    def __init__(self, graph: str, session: Session, timed: Timed) -> None:
+        self._graph, self._session, self._timed = graph, session, timed
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._session, name)
@@ -186,14 +192,14 @@ class _TimedSession:
         def put() -> None:
             self._session.enqueue(tensors, stream=stream, scratch=scratch)
 
-        self._watched.work(
+        self._timed.work(
             RUN, put, stream, graph=self._graph, batch=_batch(self._session, tensors), size_bytes=0
         )
 
 
 class _TimedGraph:
-    def __init__(self, graph: Graph, captured: list[_Captured], watched: Watched) -> None:
-        self._graph, self._watched = graph, watched
+    def __init__(self, graph: Graph, captured: list[_Captured], timed: Timed) -> None:
+        self._graph, self._timed = graph, timed
         self._of = captured[0] if captured else _Captured("", 1)
 
     def launch(self, *, stream: Stream) -> None:
@@ -201,7 +207,7 @@ class _TimedGraph:
             self._graph.launch(stream=stream)
 
         of = self._of
-        self._watched.work(RUN, put, stream, graph=of.graph, batch=of.batch, size_bytes=0)
+        self._timed.work(RUN, put, stream, graph=of.graph, batch=of.batch, size_bytes=0)
 
     def close(self) -> None:
         self._graph.close()

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from trt_anime.runtime.passes.streams import Writers, ahead, behind
+from trt_anime.runtime.streams import Writers, ahead, behind
 
 
 def test_items_come_in_their_order() -> None:
