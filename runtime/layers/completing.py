@@ -43,8 +43,11 @@ def completed(
     box = _box(ids, (REACH + 4 * EDGE) * len(ids))
     if box is None:
         return alpha
-    parts = (None if plane is None else plane[box] for plane in (taken, invented))
-    missed = _missed(alpha[box], ids[box], frame[box], plate[box], *parts, len(ids))
+    if taken is not None:
+        taken = taken[box]
+    if invented is not None:
+        invented = invented[box]
+    missed = _missed(alpha[box], ids[box], frame[box], plate[box], taken, invented, len(ids))
     if missed is None:
         return alpha
     result = alpha.copy()
@@ -83,8 +86,8 @@ def _missed(
     near = _within(masked, REACH * height)
     around = cv2.subtract(near, masked)
     moving = cv2.countNonZero(cv2.bitwise_and(differs, around)) > MOVING * cv2.countNonZero(around)
-    seeds = cv2.bitwise_and(differs, masked)
-    found = seeds if moving else _grown(seeds, cv2.bitwise_and(differs, near))
+    seeds = differs & masked
+    found = seeds if moving else _grown(seeds, differs & near)
     whole = cv2.morphologyEx(found * np.uint8(255), cv2.MORPH_CLOSE, _disc(SMOOTH * height))
     # At its own edges the matte knows better: what it missed is wider than those.
     missed = cv2.morphologyEx(cv2.min(whole, _below(alpha)), cv2.MORPH_OPEN, _disc(EDGE * height))
@@ -95,7 +98,7 @@ def _missed(
     joined = cv2.morphologyEx(
         cv2.max(missed, cv2.bitwise_not(_below(alpha))), cv2.MORPH_CLOSE, _disc(EDGE * height)
     )
-    beside = _within(missed, 3 * EDGE * height) * np.uint8(255)
+    beside = _within(np.asarray(missed, np.uint8), 3 * EDGE * height) * np.uint8(255)
     missed = cv2.min(cv2.min(joined, whole), beside)
     soft = cv2.GaussianBlur(missed, (0, 0), max(0.6, SMOOTH * height / 3))
     return np.asarray(np.minimum(soft, missed), np.uint8)
@@ -103,8 +106,8 @@ def _missed(
 
 def _within(plane: Pixels, distance: float) -> Pixels:
     """uint8 [H,W]: 1 where something that is not 0 is as near as that, else 0."""
-    far = cv2.distanceTransform(cv2.compare(plane, 0, cv2.CMP_EQ), cv2.DIST_L2, 3)
-    return (far <= distance).view(np.uint8)
+    far = cv2.distanceTransform((plane == 0).view(np.uint8), cv2.DIST_L2, 3)
+    return np.asarray(far <= distance).view(np.uint8)
 
 
 def _disc(radius: float) -> Pixels:
@@ -132,4 +135,4 @@ def _grown(seeds: Pixels, allowed: Pixels) -> Pixels:
     held = np.zeros(count, np.uint8)
     held[labels[seeds.view(np.bool_)]] = 1
     held[0] = 0
-    return held[labels]
+    return np.asarray(held[labels], np.uint8)

@@ -3,13 +3,33 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
+from trt_anime.errors import InputError
 from trt_anime.runtime.annotation.annotate import annotate
 from trt_anime.runtime.annotation.tools import Tools
+from trt_anime.runtime.annotation.vocabulary import read_vocabulary
+from trt_anime.runtime.annotation.wd_tagger import read_labels
+from trt_anime.runtime.passes.choices import Annotation
 from trt_anime.runtime.passes.context import Context, Made, OfShot
 from trt_anime.runtime.results import places
 from trt_anime.runtime.results.reader import Results
 from trt_anime.runtime.results.shots import Shot
+
+
+def check_files(chosen: Annotation) -> None:
+    """Read the user's own files before hours of other work. Raises InputError: one can't be used."""
+    if chosen.vocabulary is not None:
+        read_vocabulary(chosen.vocabulary)
+    if chosen.tagger is not None:
+        if not chosen.tagger.is_file():
+            raise InputError(f"{chosen.tagger}: does not exist; give the graph (ONNX) of a tagger")
+        read_labels(labels_of(chosen.tagger))
+
+
+def labels_of(tagger: Path) -> Path:
+    """Where the words of a tagger lie."""
+    return tagger.with_name("selected_tags.csv")
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, astuple, replace
 from datetime import UTC, datetime
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from trt_anime.errors import InputError, MissingError, OutputError, TrtAnimeError
@@ -18,7 +19,7 @@ from trt_anime.runtime.ledger.identity import Identity, input_identity, versions
 from trt_anime.runtime.media.frames import ClipInfo, Landmark
 from trt_anime.runtime.media.reader import open_source
 from trt_anime.runtime.options import ProcessOptions
-from trt_anime.runtime.passes import finish
+from trt_anime.runtime.passes import annotate, finish
 from trt_anime.runtime.passes.choices import Choices
 from trt_anime.runtime.passes.context import Context
 from trt_anime.runtime.passes.folder import check_needs, check_place, forget, remove_work, take_up
@@ -69,6 +70,8 @@ def process_chain(
         KeyboardInterrupt: finished shots stay.
     """
     _check(options)
+    if "4" in options.stages:
+        annotate.check_files(choices.annotation)
     files = cache(files)  # to find a model's graphs its weights are hashed: once a run is enough
     with open_source(options.input, threads=options.cores, rate=options.rate) as source:
         clip, notices = source.info, list(source.notices)
@@ -252,7 +255,8 @@ class _Run:
         for one in reversed(passes):
             if one.transient and not any(one.name in reader.reads for reader in wanted):
                 continue
-            for sentence in self._progress.begin(one.name, identities[one.name]):
+            flaws = self._progress.begin(one.name, identities[one.name])
+            for sentence in () if one.transient else flaws:
                 self._notify(sentence)
             if one.transient or not self._progress.is_whole(one.name):
                 wanted.append(one)
@@ -299,9 +303,11 @@ def _digest(identity: Identity) -> str:
 
 
 def _flat(choices: Sequence[Any]) -> Identity:
-    """Choices as people read them where they differ, such as ``plates.layout``."""
+    """Choices as people read them where they differ, such as ``plates.layout``; files by what they hold."""
     return {
-        f"{type(part).__name__.lower()}.{name}": str(value)
+        f"{type(part).__name__.lower()}.{name}": (
+            f"{value} of {sha256_of(value)[:12]}" if isinstance(value, Path) else str(value)
+        )
         for part in choices
         for name, value in asdict(part).items()
     }

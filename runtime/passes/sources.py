@@ -22,6 +22,7 @@ from trt_anime.runtime.characters.segmenters.matte import MatteSegmenter
 from trt_anime.runtime.characters.segmenters.sam import SamSegmenter
 from trt_anime.runtime.media.frames import Pixels
 from trt_anime.runtime.passes import finders
+from trt_anime.runtime.passes.annotate import labels_of
 from trt_anime.runtime.passes.choices import NONE
 from trt_anime.runtime.passes.context import Context
 from trt_anime.runtime.passes.counting import counted_call
@@ -139,7 +140,7 @@ def annotator(context: Context) -> Iterator[Annotator]:
         if chosen.captions != NONE:
             captions = stack.enter_context(_captioner(context, chosen.captions))
         if chosen.tagger is not None:
-            labels = chosen.tagger.with_name("selected_tags.csv")
+            labels = labels_of(chosen.tagger)
             wd = wd_tagger_from(chosen.tagger, labels, threads=context.options.cores).tags
         vocabulary = read_vocabulary(chosen.vocabulary) if chosen.vocabulary else VOCABULARY
         yield Annotator(

@@ -95,9 +95,12 @@ def no_brighter(view: Pixels, seen: Seen, invented: Pixels, *, light: bool) -> P
     if seen.figures is None:
         return view
     picture, through = view.copy(), cv2.bitwise_not(seen.figures)
-    share = cv2.cvtColor(cv2.max(through, np.ones_like(through)), cv2.COLOR_GRAY2RGB)
-    most = cv2.divide(seen.rgb, share, scale=255)
-    cv2.copyTo(cv2.min(view, most), cv2.min(through, invented), picture)
+    wanted = cv2.min(through, invented)
+    left, top, width, height = cv2.boundingRect(wanted)
+    if width:
+        box = slice(top, top + height), slice(left, left + width)
+        most = cv2.divide(seen.rgb[box], cv2.cvtColor(through[box], cv2.COLOR_GRAY2RGB), scale=255)
+        cv2.copyTo(cv2.min(view[box], most), wanted[box], picture[box])
     if light:
         most = cv2.add(seen.rgb, np.full_like(view, NOISE))
         cv2.copyTo(cv2.min(view, most), cv2.subtract(visible(seen.figures), invented), picture)

@@ -101,7 +101,7 @@ class Plate:
 def _otherness(view: Pixels, rgb: Pixels) -> Pixels:
     """uint8 [H,W]: 0 where two pictures differ no more than by noise, 255 where they clearly do."""
     most = cv2.blur(highest(np.asarray(cv2.absdiff(view, rgb), np.uint8)), (3, 3))
-    above = cv2.subtract(most, NOISE)
+    above = np.maximum(most, NOISE) - np.uint8(NOISE)
     return np.asarray(cv2.convertScaleAbs(above, alpha=255 / (_CLEAR - NOISE)), np.uint8)
 
 

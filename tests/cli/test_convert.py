@@ -59,6 +59,16 @@ def test_options_of_a_training_set_arrive(run: Path, tmp_path: Path) -> None:
     assert captions and all(caption.startswith("sks_0") for caption in captions)
 
 
+@pytest.mark.parametrize(("masks", "needed"), [("alpha", True), ("folder", True), ("none", False)])
+def test_a_set_with_masks_says_that_the_trainer_must_be_told_of_them(
+    run: Path, tmp_path: Path, masks: str, needed: bool, capsys: Capture
+) -> None:
+    """Without the option it refuses a table with a folder of masks, and leaves masks in alpha unused."""
+    words = ("--to", "kohya", "-o", tmp_path / "set", "--min-size", "40", "--masks", masks)
+    assert convert(run, *words) == 0
+    assert ("--masked_loss" in capsys.readouterr().out) == needed
+
+
 def test_chosen_frames_become_documents(run: Path, tmp_path: Path) -> None:
     assert convert(run, "--to", "psd", "-o", tmp_path / "d", "--frames", "1, 4") == 0
     names = sorted(path.name for path in (tmp_path / "d").glob("*.psd"))

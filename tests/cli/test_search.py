@@ -238,3 +238,10 @@ def test_a_file_that_is_no_picture_is_named(out: Path, run: Run) -> None:
 def test_a_folder_that_nobody_annotated_says_what_to_run(tmp_path: Path, run: Run) -> None:
     done = run(tmp_path, "red")
     assert done.code == 2 and "run `trt-anime process`" in done.err
+
+
+def test_a_picture_given_as_words_is_not_searched_for_as_words(out: Path, tmp_path: Path, run: Run) -> None:
+    picture = tmp_path / "beam.png"
+    picture.touch()
+    outcome = run(out, str(picture))
+    assert outcome.code == 2 and "--image" in outcome.err

@@ -104,7 +104,11 @@ def _kohya(results: "Results", output: Path, options: "TrainingOptions", overwri
             results, output, options, overwrite=overwrite, notify=note, advance=advance
         )
     made = ", ".join(f"{count} of {name}" for name, count in counts.items())
-    return f"{output / 'dataset.toml'}: {sum(counts.values())} pictures ({made})"
+    table = output / "dataset.toml"
+    said = f"{table}: {sum(counts.values())} pictures ({made})"
+    return (
+        said if options.masks == "none" else f"{said}\n  train with --dataset_config {table} --masked_loss"
+    )
 
 
 def _coco(results: "Results", output: Path, overwrite: bool) -> str:

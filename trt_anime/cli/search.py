@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from trt_anime.runtime.annotation.store import Annotation
     from trt_anime.runtime.text.embeddings import Vectors
 
+_LONGEST_NAME = 256  # characters from which on a text can't name a file, and to ask raises
+
 
 def search(
     output: Annotated[Path, typer.Argument(metavar="OUT", help="Folder that `process` annotated.")],
@@ -36,6 +38,10 @@ def search(
 
     if (image is None) == (not (text or "").strip()):
         raise InputError("give a text to search for, or --image with a picture: one of the two")
+    if text and len(text) < _LONGEST_NAME and Path(text).is_file():
+        raise InputError(
+            f"{text}: is a file, and would be searched for as words; give a picture by --image"
+        )
     if is_made_up(output):
         raise InputError(made_up(output))
     annotation = read_annotation(output / ANNOTATION)

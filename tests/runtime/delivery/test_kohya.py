@@ -76,6 +76,44 @@ def test_every_picture_has_a_caption_and_a_mask_of_its_size(
             assert mask.shape == picture.shape[:2] and set(np.unique(mask)) == {0, 255}
 
 
+# What the trainer's own check lets pass (`library/config_util.py`), of the keys that are of use here: it
+# refuses any other key, and any other type. A data set whose subsets have `conditioning_data_dir` is one
+# for ControlNet to it, which knows no `alpha_mask`.
+_DATASET = {
+    "resolution": int,
+    "batch_size": int,
+    "enable_bucket": bool,
+    "bucket_no_upscale": bool,
+    "bucket_reso_steps": int,
+    "min_bucket_reso": int,
+    "max_bucket_reso": int,
+    "subsets": list,
+}
+_SUBSET = {"image_dir": str, "caption_extension": str, "num_repeats": int}
+
+
+@pytest.mark.parametrize("masks", ["alpha", "folder", "none"])
+def test_the_table_has_nothing_that_the_trainer_refuses(run: Run, out: Path, masks: kohya.Masks) -> None:
+    write_training_set(run[0], out, replace(SMALL, masks=masks, trigger="ske'b\"x"))
+    table = tomllib.loads((out / "dataset.toml").read_text(encoding="utf-8"))
+    assert set(table) == {"datasets"}
+    kinds: dict[str, dict[str, type]] = {
+        "alpha": {"alpha_mask": bool},
+        "folder": {"conditioning_data_dir": str},
+        "none": {},
+    }
+    for dataset in table["datasets"]:
+        assert {key: type(value) for key, value in dataset.items()} == _DATASET
+        for subset in dataset["subsets"]:
+            assert {key: type(value) for key, value in subset.items()} == _SUBSET | kinds[masks]
+            images = {path.stem for path in Path(subset["image_dir"]).glob("*.png")}
+            captions = list(Path(subset["image_dir"]).glob("*.txt"))
+            assert images == {path.stem for path in captions}
+            assert all(path.read_text(encoding="utf-8").splitlines()[0] for path in captions)
+            if masks == "folder":  # one for each picture, and not one beyond
+                assert images == {path.stem for path in Path(subset["conditioning_data_dir"]).iterdir()}
+
+
 @pytest.mark.parametrize("resolution", [200, 768, 1500])
 def test_buckets_hold_every_resolution(run: Run, out: Path, resolution: int) -> None:
     """The trainer asserts it; left out, its bounds are 256 and 1024. Both are multiples of the step."""

@@ -76,6 +76,20 @@ def test_stages_from_the_disk_give_what_they_give_at_once(
         assert pictures(tmp_path / "apart", folder) == pictures(tmp_path / "once", folder), folder
 
 
+@pytest.mark.parametrize(
+    "runs", [(("1", "2a"), ("3",), ("2b", "2c")), (("1",), ("2a", "3"), ("2c",), ("2b",))], ids=str
+)
+def test_in_whatever_order_stages_ran_all_of_them_again_give_what_they_give_at_once(
+    film: Film, whole: Path, tmp_path: Path, runs: tuple[tuple[str, ...], ...]
+) -> None:
+    """Characters that were made before the effects have their light; to go on makes them again."""
+    for stages in runs:
+        film.run(tmp_path / "out", *stages)
+    record = film.run(tmp_path / "out", resume=True)
+    assert pictures(tmp_path / "out") == pictures(whole)
+    assert not any("can't be read" in sentence for sentence in record.notices)  # heat goes with its run
+
+
 def test_a_character_each_has_a_layer_of_its_own(film: Film, tmp_path: Path) -> None:
     choices = replace(CHOICES, characters=replace(CHOICES.characters, layout="separate"))
     film.run(tmp_path / "out", "1", "2a", "2c", "3", choices=choices)
