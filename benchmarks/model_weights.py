@@ -20,9 +20,9 @@ REAL = frozenset(("u2netp", "u2net", "modnet", "migan", "mobile-sam"))
 # Stages whose networks are ours: the manifests of the parity tests say what is in the published files.
 _OURS = frozenset(("matte", "inpaint", "temporal"))
 _SEED = 0
-# Of a matte's logits, whose deviation is 6: there is an edge in one tile of nine. With one in each, a part
-# of them is refined, and which part the last bit decides.
-_MATTE = 15.0
+# Of a matte's logits, whose deviation is 6: there is an edge in one tile of nine, and enough in front for a
+# frame to count. With an edge in each tile, a part of them is refined, and which part the last bit decides.
+_MATTE = -13.0
 
 
 def bring_weights(row: Model) -> Path:
