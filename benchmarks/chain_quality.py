@@ -2,7 +2,7 @@
 
     python -m benchmarks.chain_quality
 
-Writes its record, docs/quality.md, docs/images/chain_quality_*.jpg and what the README says of it; with
+Writes its record, docs/quality.md, docs/images/chain_*.jpg and what the README says of it; with
 options, prints only.
 """
 
@@ -17,6 +17,7 @@ import numpy as np
 from benchmarks import records
 from benchmarks.chain_report import Film, document
 from benchmarks.chain_scores import shot_scores
+from benchmarks.hard_places import HardPlaces
 from samples.film import FilmOptions, write_film
 from samples.oracle import CHOICES, Oracle, no_files
 from samples.scene import Scene, SceneOptions
@@ -26,7 +27,7 @@ from trt_anime.runtime.media.frames import Pixels
 from trt_anime.runtime.options import ProcessOptions
 from trt_anime.runtime.passes.run import process_chain
 from trt_anime.runtime.plates.filling import Fill, fill_simple
-from trt_anime.runtime.results.planes import write_frame
+from trt_anime.runtime.results.planes import read_rgba, write_frame
 from trt_anime.runtime.results.reader import Results
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -59,11 +60,12 @@ def _content(given: argparse.Namespace, *, sheets: bool) -> dict[str, Any]:
     for art in given.art:
         scene = Scene(SceneOptions(seed=7, width=width, height=height, frames=given.frames, art=art))
         for kind in given.clips:
-            film, sheet = _measured(scene, kind, fill)
+            film, sheet, hard = _measured(scene, kind, fill)
             films.append(film)
             print(f"{art}, {kind} done", flush=True)
-            if sheets:  # of the last kind it stays
-                _write_sheet(art, sheet)
+            if sheets:  # of the last kind they stay
+                _write_picture(f"chain_quality_{art}.jpg", sheet)
+                _write_picture(f"chain_hard_{art}.jpg", hard)
     return {
         **records.facts(COMMAND, ("trt-anime", "opencv-python-headless", "numpy")),
         "size": given.size,
@@ -73,18 +75,25 @@ def _content(given: argparse.Namespace, *, sheets: bool) -> dict[str, Any]:
     }
 
 
-def _measured(scene: Scene, kind: str, fill: Fill) -> tuple[Film, Pixels]:
+def _measured(scene: Scene, kind: str, fill: Fill) -> tuple[Film, Pixels, Pixels]:
+    """The film, its contact sheet, and its hard places, uint8 [h,w,3] RGB each."""
     with tempfile.TemporaryDirectory() as folder:
         clip, output = _clip(scene, kind, Path(folder)), Path(folder) / "out"
         oracle = Oracle(scene, fill)
         options = ProcessOptions(input=clip, output=output, stages=STAGES, preset="fast")
         record = process_chain(options, CHOICES, files=no_files, tools=oracle.tools())
         seconds = {one.name: one.run_s for one in record.passes}
-        results = Results.open(output)
-        film = Film(scene.options.art, kind, record.frames, shot_scores(results, oracle), seconds)
-        sheet = cv2.imread(str(output / "contact_sheet.png"))
-        assert sheet is not None, "every run leaves one"
-        return film, np.asarray(sheet, np.uint8)
+        hard = HardPlaces()
+        scores = shot_scores(Results.open(output), oracle, also=hard.add)
+        film = Film(scene.options.art, kind, record.frames, scores, seconds, hard.content())
+        sheet = cv2.resize(
+            read_rgba(output / "contact_sheet.png")[..., :3],
+            None,
+            fx=0.75,
+            fy=0.75,
+            interpolation=cv2.INTER_AREA,
+        )
+        return film, np.asarray(sheet, np.uint8), hard.sheet()
 
 
 def _clip(scene: Scene, kind: str, folder: Path) -> Path:
@@ -97,10 +106,10 @@ def _clip(scene: Scene, kind: str, folder: Path) -> Path:
     return folder / "film"
 
 
-def _write_sheet(art: str, sheet: Pixels) -> None:
-    small = cv2.resize(sheet, None, fx=0.75, fy=0.75, interpolation=cv2.INTER_AREA)
-    _, data = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 88])
-    write_bytes(DOCS / "images" / f"chain_quality_{art}.jpg", data.tobytes())
+def _write_picture(name: str, picture: Pixels) -> None:
+    bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+    _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 88])
+    write_bytes(DOCS / "images" / name, data.tobytes())
 
 
 def _fill() -> tuple[Fill, str]:

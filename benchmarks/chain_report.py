@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.chain_scores import ShotScore
+from benchmarks.hard_places import KINDS
 from benchmarks.tables import markdown
 
 HARD = {
@@ -31,6 +32,17 @@ LAYERS = """\
 true layers below it, where there is effect; *without it*: the same without any; *spill*: where there is
 none. *Alpha flicker*: what the characters' alpha changes beyond the truth's, where it is partial."""
 
+HARD_PLACES = (
+    "Error of the characters' layers in levels, of alpha and of the layer laid on green, where by the truth"
+    " there are:\n\n"
+    + "\n".join(f"- **{kind}**: {words}." for kind, words in KINDS.items())
+    + "\n\nThe mattes that the chain was given are the truth's, so this is what the chain adds; what"
+    " networks miss there is in [matte_quality.md](matte_quality.md). Below, for each kind the place that"
+    " has most of it."
+)
+
+SHEET = "source, segments, tracks, characters, effects, plate and recomposition"
+
 IDS = (
     "Masks are the truth's on key frames, every 24 fresh frames, and carried between them by motion alone."
 )
@@ -42,13 +54,19 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Film:
-    """What was measured of one film. `seconds`: of each pass, on this machine, files included."""
+    """What was measured of one film.
+
+    Attributes:
+        seconds: of each pass, on this machine, files included.
+        hard: by kind of place, see `HardPlaces.content`.
+    """
 
     art: str
     kind: str
     frames: int
     shots: list[ShotScore]
     seconds: dict[str, float]
+    hard: dict[str, dict[str, float]]
 
     def content(self) -> dict[str, Any]:
         """For a record."""
@@ -57,6 +75,7 @@ class Film:
             "kind": self.kind,
             "seconds": {name: round(value, 3) for name, value in self.seconds.items()},
             "shots": [_shot(score) for score in self.shots],
+            "hard": self.hard,
         }
 
 
@@ -74,10 +93,12 @@ def document(content: Mapping[str, Any]) -> str:
         "\n".join(f"- **{name}**: {words}." for name, words in HARD.items()),
         *("## Plates", _plates(rows), PLATES),
         *("## Layers", _layers(rows), LAYERS),
+        *("## Where lines are hard", _hard(films), HARD_PLACES),
+        *(_picture(art, "hard", "hard places: frame, truth, layer") for art in _arts(films)),
         *("## Ids", _ids(rows), IDS),
         "## What it takes",
         _seconds(films),
-        *(_picture(art) for art in dict.fromkeys(film["art"] for film in films)),
+        *(_picture(art, "quality", SHEET) for art in _arts(films)),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -108,9 +129,29 @@ def _plain(value: float | None) -> float | str | None:
     return "inf" if value == float("inf") else value if value is None else round(value, 6)
 
 
-def _picture(art: str) -> str:
-    words = f"{art}, H.264: source, segments, tracks, characters, effects, plate and recomposition"
-    return f"![{words}](images/chain_quality_{art}.jpg)"
+def _arts(films: list[Row]) -> list[str]:
+    return list(dict.fromkeys(film["art"] for film in films))
+
+
+def _picture(art: str, name: str, words: str) -> str:
+    return f"![{art}, H.264: {words}](images/chain_{name}_{art}.jpg)"
+
+
+def _hard(films: list[Row]) -> str:
+    """Alpha's error and that of the layer on green, by kind."""
+    table = [
+        [
+            f"{film['art']}, {film['kind']}",
+            *(
+                f"{film['hard'][kind]['alpha']:.2f} / {film['hard'][kind]['laid']:.2f}"
+                if kind in film["hard"]
+                else NONE
+                for kind in KINDS
+            ),
+        ]
+        for film in films
+    ]
+    return markdown(["film, alpha / layer on green", *KINDS], table)
 
 
 def _seconds(films: list[Row]) -> str:

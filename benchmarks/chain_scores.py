@@ -1,6 +1,6 @@
 """What a chain with faultless networks makes of a film, shot by shot, against the truth behind it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -88,38 +88,13 @@ class ShotScore:
         return median(self.recomposed_db)
 
 
-def shot_scores(results: Results, oracle: Oracle) -> list[ShotScore]:
-    """Compare everything; shots as the film has them, not as the chain found them.
-
-    Raises InputError: a file is damaged.
-    """
-    scores = [ShotScore(shot.name) for shot in oracle.scene.shots]
-    people = [TrackMetric() for _ in scores]
-    before: dict[int, _Frame] = {}
-    for frame in _frames(results, oracle):
-        place = next(
-            number
-            for number, shot in enumerate(oracle.scene.shots)
-            if shot.first <= frame.truth_index <= shot.last
-        )
-        _add(scores[place], frame)
-        if place in before:
-            _add_change(scores[place], before[place], frame)
-        before[place] = frame
-        ids = results.ids(frame.index)
-        if ids is not None:
-            people[place].add(frame.truth.instance, ids)
-    for score, metric in zip(scores, people, strict=True):
-        score.tracks = metric.score()
-    return scores
-
-
 @dataclass(frozen=True)
-class _Frame:
-    """A fresh frame: the clip's picture, the truth, and the layers."""
+class ScoredFrame:
+    """A fresh frame: the clip's picture, the truth, and the layers. `shot`: as the film calls it."""
 
     index: int
     truth_index: int
+    shot: str
     rgb: Pixels
     truth: GroundTruth
     plate: Pixels
@@ -134,7 +109,35 @@ class _Frame:
         return np.asarray((self.truth.alpha == 0) & (self.truth.effect[..., 3] < 1 / 255))
 
 
-def _frames(results: Results, oracle: Oracle) -> Iterator[_Frame]:
+def shot_scores(
+    results: Results, oracle: Oracle, *, also: Callable[[ScoredFrame], None] = lambda frame: None
+) -> list[ShotScore]:
+    """Compare everything; shots as the film has them, not as the chain found them.
+
+    Args:
+        also: gets every frame that is compared.
+
+    Raises InputError: a file is damaged.
+    """
+    scores = [ShotScore(shot.name) for shot in oracle.scene.shots]
+    people = [TrackMetric() for _ in scores]
+    before: dict[int, ScoredFrame] = {}
+    for frame in _frames(results, oracle):
+        place = oracle.scene.shot_at(frame.truth_index)
+        _add(scores[place], frame)
+        also(frame)
+        if place in before:
+            _add_change(scores[place], before[place], frame)
+        before[place] = frame
+        ids = results.ids(frame.index)
+        if ids is not None:
+            people[place].add(frame.truth.instance, ids)
+    for score, metric in zip(scores, people, strict=True):
+        score.tracks = metric.score()
+    return scores
+
+
+def _frames(results: Results, oracle: Oracle) -> Iterator[ScoredFrame]:
     fresh = {index: shot for shot in results.shots for index in shot.fresh}
     with results.source() as source:
         for frame in source:
@@ -143,7 +146,7 @@ def _frames(results: Results, oracle: Oracle) -> Iterator[_Frame]:
                 yield _frame(results, oracle, fresh[index], index, frame.rgb)
 
 
-def _frame(results: Results, oracle: Oracle, shot: Shot, index: int, rgb: Pixels) -> _Frame:
+def _frame(results: Results, oracle: Oracle, shot: Shot, index: int, rgb: Pixels) -> ScoredFrame:
     layers = results.layers.in_shot(shot.number)
     pictures = [(layer, rgba) for layer in layers if (rgba := results.rgba(layer, index)) is not None]
     plate = np.ascontiguousarray(_of(pictures, "2c")[0][0][..., :3])
@@ -152,9 +155,10 @@ def _frame(results: Results, oracle: Oracle, shot: Shot, index: int, rgb: Pixels
     folder = results.folder / places.PLATES
     pieces = (read_plate(folder, shot.number, n + 1) for n in range(pieces_in(folder, shot.number)))
     own = next(piece for piece in pieces if index in piece.motions.frames)
-    return _Frame(
+    return ScoredFrame(
         index,
         oracle.scene.held[index],
+        oracle.scene.shots[oracle.scene.shot_at(index)].name,
         rgb,
         oracle.truth(index),
         plate,
@@ -169,7 +173,7 @@ def _of(pictures: Sequence[tuple[LayerFolder, Pixels]], stage: str) -> list[tupl
     return [(rgba, layer.blend) for layer, rgba in pictures if layer.stage == stage]
 
 
-def _add(score: ShotScore, frame: _Frame) -> None:
+def _add(score: ShotScore, frame: ScoredFrame) -> None:
     truth, shows = frame.truth, frame.shows
     score.visible.add(truth.plate, frame.plate, shows)
     score.clip.add(truth.plate, frame.rgb, shows)
@@ -185,7 +189,7 @@ def _add(score: ShotScore, frame: _Frame) -> None:
     score.spill.add(gap[~here])
 
 
-def _add_change(score: ShotScore, before: _Frame, now: _Frame) -> None:
+def _add_change(score: ShotScore, before: ScoredFrame, now: ScoredFrame) -> None:
     shows = before.shows & now.shows
     truth = _change(before.truth.plate, now.truth.plate)
     score.flicker.add(np.abs(_change(before.plate, now.plate) - truth)[shows])

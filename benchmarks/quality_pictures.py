@@ -1,6 +1,6 @@
 """Edges for the eye: source, truth, without and with refinement, on green."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,7 +41,7 @@ ROWS = (
 
 def write_edges(path: Path, matting_of: Callable[[str], Matting]) -> None:
     """One row of crops for each of ROWS, pixels enlarged twice. Raises OSError."""
-    sheet = np.vstack([_header(), *(_row(row, matting_of(row.model)) for row in ROWS)])
+    sheet = np.vstack([header(COLUMNS), *(_row(row, matting_of(row.model)) for row in ROWS)])
     path.parent.mkdir(parents=True, exist_ok=True)
     done, data = cv2.imencode(
         ".png", cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_PNG_COMPRESSION, 9]
@@ -59,6 +59,11 @@ def _row(row: Row, matting: Matting) -> Pixels:
     for layer in (layers.without, layers.refined):
         unit = layer[crop] / np.float32(255)
         panels.append(composite(unit[..., :3], unit[..., 3], GREEN))
+    return side_by_side(panels)
+
+
+def side_by_side(panels: Sequence[Pixels]) -> Pixels:
+    """uint8 [h,w,3]: crops of one size, pixels enlarged twice."""
     large = [panel.repeat(ENLARGED, 0).repeat(ENLARGED, 1) for panel in panels]
     framed = [
         cv2.copyMakeBorder(panel, 0, 2, 0, 2, cv2.BORDER_CONSTANT, value=(255,) * 3) for panel in large
@@ -71,23 +76,24 @@ def window(truth: GroundTruth, plain: Pixels) -> tuple[int, int]:
     shape = (truth.alpha > 0.25).astype(np.uint8)
     thin = (shape - cv2.morphologyEx(shape, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))).astype(np.float32)
     error = np.abs(plain[..., 3] / np.float32(255) - truth.alpha)
-    count, wrong, figure = (_window_means(plane) for plane in (thin, error, truth.alpha))
+    count, wrong, figure = (window_means(plane) for plane in (thin, error, truth.alpha))
     half = (figure > FIGURE[0]) & (figure < FIGURE[1])
     best = int(np.argmax(np.where(half, np.where(wrong < SURE, count, -wrong), -np.inf)))
     y, x = divmod(best, count.shape[1])
     return y, x
 
 
-def _window_means(plane: np.ndarray) -> np.ndarray:
+def window_means(plane: np.ndarray) -> np.ndarray:
     """The mean of each window that lies in the plane, by its upper left corner."""
     means = cv2.boxFilter(plane, cv2.CV_32F, (CROP_WIDTH, CROP_HEIGHT), anchor=(0, 0))
     return np.asarray(means[: plane.shape[0] - CROP_HEIGHT + 1, : plane.shape[1] - CROP_WIDTH + 1])
 
 
-def _header() -> Pixels:
+def header(columns: Sequence[str]) -> Pixels:
+    """uint8 [h,w,3]: what stands above crops that are side by side."""
     width = CROP_WIDTH * ENLARGED + 2
-    strip = np.full((HEADER, width * len(COLUMNS), 3), 255, np.uint8)
-    for number, title in enumerate(COLUMNS):
+    strip = np.full((HEADER, width * len(columns), 3), 255, np.uint8)
+    for number, title in enumerate(columns):
         place = (number * width + 4, HEADER - 7)
         cv2.putText(strip, title, place, cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 1, cv2.LINE_AA)
     return strip

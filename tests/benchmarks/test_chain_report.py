@@ -27,7 +27,8 @@ def film(art: str, visible: float) -> Film:
         flicker=Mean(5.0, 4),
         recomposed_db=[40.0, 42.0, 50.0],
     )
-    return Film(art, "h264", 2, [score], {"matte": 1.25})
+    hard = {"strands": {"alpha": 1.234, "laid": 5.678, "pixels": 9}}
+    return Film(art, "h264", 2, [score], {"matte": 1.25}, hard)
 
 
 @pytest.fixture
@@ -46,6 +47,7 @@ def test_each_figure_has_its_cell(content: dict[str, Any]) -> None:
     assert "| sprites, h264, enter | 42.0 | 40.0 | – | – | – | – |" in lines  # noqa: RUF001
     assert "| sprites, h264, enter | 2 | 0.900 | 4 | 1 |" in lines
     assert "| procedural, h264 | 1.2 |" in lines
+    assert "| procedural, h264 | 1.23 / 5.68 | – | – | – | – |" in lines  # noqa: RUF001
 
 
 def test_the_readme_quotes_the_worst_of_all(content: dict[str, Any]) -> None:
