@@ -65,7 +65,7 @@ def _content(given: argparse.Namespace, *, sheets: bool) -> dict[str, Any]:
             print(f"{art}, {kind} done", flush=True)
             if sheets:  # of the last kind they stay
                 _write_picture(f"chain_quality_{art}.jpg", sheet)
-                _write_picture(f"chain_hard_{art}.jpg", hard)
+                _write_picture(f"chain_hard_{art}.jpg", hard.sheet())
     return {
         **records.facts(COMMAND, ("trt-anime", "opencv-python-headless", "numpy")),
         "size": given.size,
@@ -75,8 +75,8 @@ def _content(given: argparse.Namespace, *, sheets: bool) -> dict[str, Any]:
     }
 
 
-def _measured(scene: Scene, kind: str, fill: Fill) -> tuple[Film, Pixels, Pixels]:
-    """The film, its contact sheet, and its hard places, uint8 [h,w,3] RGB each."""
+def _measured(scene: Scene, kind: str, fill: Fill) -> tuple[Film, Pixels, HardPlaces]:
+    """The film, its contact sheet, uint8 [h,w,3] RGB, and its hard places."""
     with tempfile.TemporaryDirectory() as folder:
         clip, output = _clip(scene, kind, Path(folder)), Path(folder) / "out"
         oracle = Oracle(scene, fill)
@@ -93,7 +93,7 @@ def _measured(scene: Scene, kind: str, fill: Fill) -> tuple[Film, Pixels, Pixels
             fy=0.75,
             interpolation=cv2.INTER_AREA,
         )
-        return film, np.asarray(sheet, np.uint8), hard.sheet()
+        return film, np.asarray(sheet, np.uint8), hard
 
 
 def _clip(scene: Scene, kind: str, folder: Path) -> Path:

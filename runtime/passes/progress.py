@@ -82,6 +82,12 @@ class Progress:
             self._append({"kind": "undone", "pass": name, "shot": shot})
         return [f"{name}, shot {shot}: {flaw}; it is made again" for shot, flaw in flaws]
 
+    def settled(self, name: str, identity: Identity) -> Identity:
+        """What decides a pass' results: as they were made, where that is this and what is gone by now."""
+        before = self._identities.get(name, identity)
+        left = {key: value for key, value in before.items() if key in identity or not key.startswith(READ)}
+        return before if left == identity else identity
+
     def identity(self, name: str) -> Identity | None:
         """What decided a pass' results; None where it has not begun."""
         return self._identities.get(name)

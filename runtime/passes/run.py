@@ -20,7 +20,7 @@ from trt_anime.runtime.media.reader import open_source
 from trt_anime.runtime.options import ProcessOptions
 from trt_anime.runtime.passes import annotate, finish
 from trt_anime.runtime.passes.choices import Annotation, Choices
-from trt_anime.runtime.passes.context import Context
+from trt_anime.runtime.passes.context import Context, matte_folder
 from trt_anime.runtime.passes.folder import check_needs, check_place, forget, remove_work, take_up
 from trt_anime.runtime.passes.lanes import Lanes, Track
 from trt_anime.runtime.passes.look import look
@@ -213,6 +213,16 @@ class _Run:
         identities = self._identities(passes, shots)
         wanted = self._taken_up(passes, identities)
         reads_matte = any(MATTE in one.reads for one in wanted)
+        if (
+            reads_matte
+            and MATTE not in identities
+            and self._progress.identity(MATTE)
+            and not self._left(MATTE)
+        ):
+            self._notify(
+                "the last run's mattes are gone, as it kept none: this one goes by what layers are left of"
+                " them; add 2a to --stages to have them made again"
+            )
         context = replace(self._context, landmarks=self._landmarks())
         lanes = Lanes(context, record, self._progress, self._track, shots)
         lanes.go(wanted, matte=identities.get(MATTE) if reads_matte else None)
@@ -270,17 +280,21 @@ class _Run:
         for one in passes:
             before = {name: found.get(name) or self._left(name) for name in one.reads}
             reads = {name: _digest(identity) for name, identity in before.items() if identity}
-            found[one.name] = self._clip_identity | {
+            identity = self._clip_identity | {
                 "shots": table,
                 **_flat(one.choices(self._choices)),
                 **{READ + name: digest for name, digest in reads.items()},
                 **self._network_hashes(one.networks),
             }
+            found[one.name] = self._progress.settled(one.name, identity)
         return found
 
     def _left(self, name: str) -> Identity | None:
-        """What decided the results that an earlier run's pass left here; a transient one's are gone."""
+        """What decided the results that an earlier run's pass left here; None where they are gone."""
         gone = any(one.name == name and one.transient for one in PASSES)
+        if name == MATTE and not matte_folder(self._options.output).is_dir():
+            layers = self._progress.identity("characters") or {}
+            gone = {key for key in layers if key.startswith(READ)} != {READ + MATTE}
         return None if gone else self._progress.identity(name)
 
     def _network_hashes(self, stages: Sequence[str]) -> Identity:

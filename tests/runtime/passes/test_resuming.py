@@ -115,5 +115,5 @@ def test_overwriting_a_stage_makes_what_follows_from_it_again(film: Film, tmp_pa
     assert (output / places.PLATES / "shot_0001.png").exists()
     assert not list((output / places.CHARACTERS).glob("*.png")), "they were made with the old plates"
     record = film.run(output, *stages, resume=True, choices=choices)
-    assert [row.name for row in record.passes] == ["matte", "characters", "check"]
+    assert [row.name for row in record.passes] == ["matte", "plate", "characters", "check"]
     assert list((output / places.CHARACTERS).glob("*.png"))

@@ -1,7 +1,9 @@
 """All stages at once, one after another, in pairs: the documented folders, and the same bytes."""
 
 import json
+import shutil
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +90,29 @@ def test_in_whatever_order_stages_ran_all_of_them_again_give_what_they_give_at_o
     record = film.run(tmp_path / "out", resume=True)
     assert pictures(tmp_path / "out") == pictures(whole)
     assert not any("can't be read" in sentence for sentence in record.notices)  # heat goes with its run
+
+
+@pytest.mark.stress
+@pytest.mark.parametrize(
+    "stages", [*((one,) for one in places.FOLDERS), *combinations(places.FOLDERS, 2)], ids="+".join
+)
+def test_every_stage_and_every_pair_made_anew_gives_what_all_gave(
+    film: Film, whole: Path, tmp_path: Path, stages: tuple[str, ...]
+) -> None:
+    shutil.copytree(whole, tmp_path / "out")
+    film.run(tmp_path / "out", *stages, overwrite=True)
+    film.run(tmp_path / "out", resume=True)
+    assert pictures(tmp_path / "out") == pictures(whole)
+
+
+@pytest.mark.parametrize("stage", places.FOLDERS)
+def test_a_stage_that_is_whole_is_not_made_again_of_what_is_left(
+    film: Film, whole: Path, tmp_path: Path, stage: str
+) -> None:
+    """What passes hand to each other is gone once a run ends, and not missed."""
+    shutil.copytree(whole, tmp_path / "out")
+    film.run(tmp_path / "out", stage, resume=True)
+    assert pictures(tmp_path / "out") == pictures(whole)
 
 
 def test_a_character_each_has_a_layer_of_its_own(film: Film, tmp_path: Path) -> None:
