@@ -50,17 +50,15 @@ def tables_of(title: str, words: str, layers: "list[Layer]") -> tuple[Table, Tab
 def _timed(context: Context, opened: Opened) -> Seen:
     """Raises EngineError: the profiler tells nothing. MissingError: the library isn't here."""
     from trt_anime.export import graphs
-    from trt_anime.runtime.pipeline.chain import Node
     from trt_anime.runtime.profiling.layers import timer_for
     from trt_anime.runtime.sessions.running import Running
-    from trt_anime.runtime.stages import STAGES
 
     graph, frame = graphs.ensure(MODEL)["matte"], example_frames(context, 1)[0]
     with context.opened() as device, opened(graph, device) as session:
         with Running(session, device, {"frame": frame.shape}) as running:
             running({"frame": frame})
             whole_ms = 1000 * running.seconds(**({"warm_up": 0, "repeats": 2} if context.rehearsal else {}))
-        timer = timer_for(Node(STAGES["2a"], session), device, threads=2)
+        timer = timer_for(session, device, threads=2)
         if timer is None:
             raise MissingError(f"nothing times layers of {session.origin.provider}")
         layers = timer.layers({"frame": frame})

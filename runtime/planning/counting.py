@@ -184,7 +184,10 @@ def example_inputs(
     Raises MissingError, EngineError: as `counted`.
     """
     module = ort.onnxruntime(extra="cpu")
-    session = module.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    try:
+        session = module.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    except Exception as error:  # as above
+        raise EngineError(f"{path}: can't be opened; ONNX Runtime says: {ort.reason(error)}") from error
     known = {"height": size[0], "width": size[1], **lengths}
     found: dict[str, NDArray[Any]] = {}
     for item in session.get_inputs():

@@ -1,6 +1,7 @@
 """What is measured beside the runs, one thing at a time: each stage's layers, the machine's ceilings."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -16,7 +17,7 @@ from trt_anime.runtime.profiling.ceilings import Ceiling, ceilings
 from trt_anime.runtime.profiling.ceilings_gpu import gpu_ceilings, on_gpu
 from trt_anime.runtime.profiling.layers import Layer, timer_for
 from trt_anime.runtime.profiling.roofline import Whole
-from trt_anime.runtime.sessions.api import GpuDevice
+from trt_anime.runtime.sessions.api import GpuDevice, Session
 from trt_anime.runtime.sessions.running import Arrays, Running
 
 
@@ -26,9 +27,9 @@ class Alone:
 
     Attributes:
         threads: of one run.
-        layers: by stage, with a title.
+        layers: by stage, or by network where a stage has several, with a title.
         ceilings: for one thread and for all, and of the GPU.
-        wholes: stages on a GPU.
+        wholes: the same on a GPU.
     """
 
     threads: int
@@ -47,10 +48,7 @@ def measured_alone(options: ProcessOptions, *, graph: GraphOf, notify: Notify) -
         found = Alone(threads)
         for node in nodes:
             inputs = _inputs(node, equipment, picture)
-            seconds = _whole_s(found, node, equipment, inputs)  # layers are timed without a CUDA graph
-            _time_layers(found, node, equipment, inputs)
-            if seconds is not None:
-                _count(found, node, graph, inputs, seconds)
+            measure(found, node.number, node.session, equipment.device, inputs, graph(node.stage))
         _measure_gpu(found, equipment.device)
     for sentence in found.notices:
         notify(sentence)
@@ -59,50 +57,54 @@ def measured_alone(options: ProcessOptions, *, graph: GraphOf, notify: Notify) -
     return found
 
 
+def measure(found: Alone, name: str, session: Session, device: Device, inputs: Arrays, graph: Path) -> None:
+    """One network by itself, into `found`; what can't be measured is a notice.
+
+    Args:
+        name: of the stage, or of the network in it.
+        graph: of which the session, or its engine, is.
+    """
+    seconds = _whole_s(found, name, session, device, inputs)  # layers are timed without a CUDA graph
+    timer = timer_for(session, device, threads=found.threads)
+    if timer is not None:
+        try:
+            found.layers[name] = timer.title, timer.layers(inputs)
+        except TrtAnimeError as error:
+            found.notices.append(f"stage {name}: its layers could not be timed ({error})")
+    if seconds is not None:
+        _count(found, name, session, graph, inputs, seconds)
+
+
 def _is_gpu(device: Device) -> bool:
     return device.name.startswith("cuda")
 
 
-def _time_layers(found: Alone, node: Node, equipment: Equipment, inputs: Arrays) -> None:
-    timer = timer_for(node, equipment.device, threads=found.threads)
-    if timer is None:
-        return
-    try:
-        found.layers[node.number] = timer.title, timer.layers(inputs)
-    except TrtAnimeError as error:
-        found.notices.append(f"stage {node.number}: its layers could not be timed ({error})")
-
-
-def _whole_s(found: Alone, node: Node, equipment: Equipment, inputs: Arrays) -> float | None:
+def _whole_s(found: Alone, name: str, session: Session, device: Device, inputs: Arrays) -> float | None:
     """Seconds of a run on a GPU, as the pipeline runs it; None on other devices."""
-    if not _is_gpu(equipment.device):
+    if not _is_gpu(device):
         return None
-    shapes = {name: array.shape for name, array in inputs.items()}
     try:
-        with Running(node.session, equipment.device, shapes) as running:
+        with Running(session, device, {key: array.shape for key, array in inputs.items()}) as running:
             running(inputs)
             return running.seconds()
     except TrtAnimeError as error:
-        found.notices.append(f"stage {node.number}: could not be timed by itself ({error})")
+        found.notices.append(f"stage {name}: could not be timed by itself ({error})")
         return None
 
 
-def _count(found: Alone, node: Node, graph: GraphOf, inputs: Arrays, seconds: float) -> None:
-    """Operations of the stage's graph, beside its time."""
-    number, info = node.number, node.session.info
-    _, layers = found.layers.get(number, ("", []))
+def _count(found: Alone, name: str, session: Session, graph: Path, inputs: Arrays, seconds: float) -> None:
+    """Operations of a network's graph, beside its time."""
+    _, layers = found.layers.get(name, ("", []))
     sizes = [layer.bytes for layer in layers if layer.ms]
     try:
-        cost = counted(graph(node.stage), inputs, model=info.model, graph=info.stage)
+        cost = counted(graph, inputs, model=session.info.model, graph=session.info.stage)
     except TrtAnimeError as error:
-        found.notices.append(f"stage {number}: its operations could not be counted ({error})")
+        found.notices.append(f"stage {name}: its operations could not be counted ({error})")
         return
     told = [size for size in sizes if size is not None]
-    is_told = node.session.origin.provider.startswith("TensorRT") and told and len(told) == len(sizes)
+    is_told = session.origin.provider.startswith("TensorRT") and told and len(told) == len(sizes)
     size_bytes = float(sum(told)) if is_told else cost.size_bytes
-    found.wholes.append(
-        Whole(number, seconds * 1000, cost.flops, size_bytes, node.session.origin.precision)
-    )
+    found.wholes.append(Whole(name, seconds * 1000, cost.flops, size_bytes, session.origin.precision))
 
 
 def _measure_gpu(found: Alone, device: Device) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 from trt_anime.runtime.devices.api import Device
-from trt_anime.runtime.pipeline.chain import Node
+from trt_anime.runtime.sessions.api import Session
 from trt_anime.stage import NETWORK
 
 # Start of a node's name -> the part of the stage graph that it belongs to.
@@ -62,17 +62,17 @@ class LayerTimer(Protocol):
         ...
 
 
-def timer_for(node: Node, device: Device, *, threads: int) -> LayerTimer | None:
-    """What times this stage's layers; None where nothing can.
+def timer_for(session: Session, device: Device, *, threads: int) -> LayerTimer | None:
+    """What times the layers of a network; None where nothing can.
 
     Args:
         threads: CPU threads of one run.
     """
-    origin = node.session.origin
+    origin = session.origin
     if origin.provider.startswith("TensorRT"):
         from trt_anime.runtime.profiling.layers_tensorrt import TensorRtTimer
 
-        return TensorRtTimer(node.session, device)
+        return TensorRtTimer(session, device)
     if origin.file is not None and origin.file.suffix == ".onnx":
         from trt_anime.runtime.profiling.layers_onnxruntime import OnnxRuntimeTimer
 

@@ -34,7 +34,7 @@ def roofline(
     threads: int,
     wholes: Sequence[Whole] = (),
 ) -> dict[str, Any]:
-    """Roofs for `threads`, and points: each stage, its parts, its larger layers.
+    """Roofs for `threads`, and points: each stage or network, and of the first its parts and larger layers.
 
     `reached` is the share of what the roof over a point allows.
 
@@ -49,10 +49,12 @@ def roofline(
     ]
     sums = [_whole(one) for one in wholes] if threads == GPU else []
     if threads != GPU:
+        first = next(iter(layers), "")
         sums += [
             _summed(name, level, some)
             for stage, found in layers.items()
             for name, level, some in _groups(stage, found)
+            if level == "stage" or stage == first
         ]
     points = [point for one in sums if (point := _point(one, roofs)) is not None]
     return {"threads": threads, "roofs": roofs, "points": points}

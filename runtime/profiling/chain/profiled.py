@@ -18,6 +18,7 @@ from trt_anime.runtime.passes.tools import Tools
 from trt_anime.runtime.profiling.alone import measured_alone
 from trt_anime.runtime.profiling.chain import figures
 from trt_anime.runtime.profiling.chain.advice import verdict
+from trt_anime.runtime.profiling.chain.alone import measure_networks
 from trt_anime.runtime.profiling.chain.figures import Run
 from trt_anime.runtime.profiling.chain.recorder import ChainRecorder
 from trt_anime.runtime.profiling.chain.shown import shown
@@ -150,5 +151,9 @@ def _pipeline(
     model = choices.characters.model
     only = replace(options, stages=("2a",))
     alone = measured_alone(only, graph=lambda stage: files(model).graphs["matte"], notify=notify)
+    said = len(alone.notices)
+    measure_networks(alone, options, done[0][0], files)
+    for sentence in alone.notices[said:]:
+        notify(sentence)
     steady = median(steady_fps(recording) for recording in recordings)
     return {"steady_fps": round(steady, 3), **pipeline_facts(recordings, alone)}

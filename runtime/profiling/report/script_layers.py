@@ -4,13 +4,13 @@ LAYERS = r"""
 const L = D.layers.flatMap(group => group.layers.map(layer => ({...layer, stage: group.stage})));
 const sum = L.reduce((all, layer) => all + layer.ms, 0) || 1;
 let sorted = ["ms", -1], part = "", query = "", most = 40;
-const columns = [["share", "", ""], ["ms", "ms", ""], ["name", "layer", "l"], ["kind", "operator", "l"],
-  ["part", "part", "l"], ["shape", "output", "l"], ["rate", "FLOP/s", ""]];
+const columns = [["share", "", ""], ["ms", "ms", ""], ["stage", "stage", "l"], ["name", "layer", "l"],
+  ["kind", "operator", "l"], ["part", "part", "l"], ["shape", "output", "l"], ["rate", "FLOP/s", ""]];
 L.forEach(layer => {
   layer.shape = (layer.outputs || []).join(", ");
   layer.rate = layer.operations && layer.ms ? layer.operations / layer.ms * 1000 : 0;
   layer.share = layer.ms / sum;
-  layer.text = `${layer.name} ${layer.kind} ${layer.part} ${layer.shape} ${(layer.inputs || []).join(" ")}`.toLowerCase();
+  layer.text = `${layer.stage} ${layer.name} ${layer.kind} ${layer.part} ${layer.shape} ${(layer.inputs || []).join(" ")}`.toLowerCase();
 });
 function drawLayers() {
   const key = sorted[0], found = L.filter(layer => (!part || layer.part === part) &&
@@ -20,7 +20,7 @@ function drawLayers() {
   const body = found.slice(0, most).map(layer => `<tr data-tip="` +
     esc(`<b>${esc(layer.name)}</b><br>in: ${esc((layer.inputs || []).join(", "))}<br>out: ${esc(layer.shape)}`) +
     `"><td class="share"><div class="mini"><i ` +
-    `style="width:${100 * layer.ms / widest}%"></i></div></td><td>${ms(layer.ms)}</td><td class="l key">` +
+    `style="width:${100 * layer.ms / widest}%"></i></div></td><td>${ms(layer.ms)}</td><td class="l dim">${esc(layer.stage)}</td><td class="l key">` +
     `${esc(layer.name)}</td><td class="l">${esc(layer.kind)}</td><td class="l dim">${esc(layer.part)}</td>` +
     `<td class="l shape">${esc(layer.shape)}</td><td class="dim">${layer.rate ? si(layer.rate, "") : ""}</td></tr>`);
   const head = columns.map(c => `<th class="${c[2]}" data-sort="${c[0]}"` + (sorted[0] === c[0] ?
@@ -30,7 +30,7 @@ function drawLayers() {
   $("more").hidden = found.length <= most;
   $("more").textContent = `Show all ${found.length}`;
   $("layer-note").textContent = `${found.length} of ${L.length} layers take ${ms(taken)} ms, ${pct(taken / sum)} ` +
-    `of the whole. Measured: ${D.layers.map(group => group.measured).join("; ")}.`;
+    `of the whole. Measured: ${[...new Set(D.layers.map(group => group.measured))].join("; ")}.`;
 }
 if (!L.length) $("layers").hidden = true;
 else {

@@ -41,7 +41,12 @@ function drawRoofline() {
     `stroke="var(--soft)" stroke-width="1.5" stroke-dasharray="${at ? "5 4" : "none"}"/>` +
     `<text x="${W - PAD[1] + 8}" y="${roofLabel(y(roof.rate))}">${esc(roof.name)} ` +
     `${si(roof.rate, roof.name.includes("int8") ? "OP/s" : "FLOP/s")}</text>`));
-  const order = {layer: 0, part: 1, stage: 2};
+  const order = {layer: 0, part: 1, stage: 2}, labels = [];
+  const height = (at, near) => {  // of a label, above others that it would lie on
+    while (labels.some(other => Math.abs(other[0] - at) < 170 && Math.abs(other[1] - near) < 13)) near -= 13;
+    labels.push([at, near]);
+    return near;
+  };
   [...R.points].sort((a, b) => order[a.level] - order[b.level]).forEach(p => {
     const radius = {layer: 4, part: 7, stage: 10}[p.level];
     const shade = p.level === "part" ? "--encode" : "--stage";
@@ -51,15 +56,15 @@ function drawRoofline() {
       `fill-opacity="${p.level === "layer" ? .35 : .9}" stroke="var(--bg)" stroke-width="1.5" ` +
       `data-tip="${esc(text)}"/>`);
     if (p.level !== "layer") parts.push(`<text class="strong" x="${x(p.intensity) + (p.level === "stage" ? -14 : -2)}" ` +
-      `y="${y(p.rate) + (p.level === "stage" ? -10 : 24)}" text-anchor="${p.level === "stage" ? "end" : "start"}">` +
+      `y="${p.level === "stage" ? height(x(p.intensity), y(p.rate) - 10) : y(p.rate) + 24}" text-anchor="${p.level === "stage" ? "end" : "start"}">` +
       `${esc(p.name)}</text>`);
   });
   $("roofline").innerHTML = `<div class="scroll"><svg viewBox="0 0 ${W} ${H}" style="min-width:640px" role="img" ` +
     `aria-label="Roofline">${parts.join("")}</svg></div>`;
   const stage = R.points.find(p => p.level === "stage");
   $("roof-note").textContent = (R.threads ? `Lines: what this machine reaches at best with ${R.threads} thread` +
-    `${R.threads > 1 ? "s" : ""}, as each run of a stage has. Dots: a stage, its parts, its larger layers. `
-    : `Lines: what this GPU reaches at best, measured just after the run. Dots: stages, one run at a time. `) +
+    `${R.threads > 1 ? "s" : ""}, as each run of a stage has. Dots: a stage with its parts and larger layers, other networks. `
+    : `Lines: what this GPU reaches at best, measured just after the run. Dots: networks, one run at a time. `) +
     (stage.reached ? `Stage ${stage.name.split(" ")[1]} reaches ${pct(stage.reached)} of what the ${R.threads ? "FP32 " : ""}roof over ` +
     `it allows.` : "");
 }

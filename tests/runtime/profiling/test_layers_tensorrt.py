@@ -15,7 +15,6 @@ from tests.runtime.media import picture, stage_graph, write_clip
 from trt_anime.errors import EngineError
 from trt_anime.runtime.devices.cuda_device import CudaDevice
 from trt_anime.runtime.options import ProcessOptions
-from trt_anime.runtime.pipeline.chain import Node
 from trt_anime.runtime.profiling import alone
 from trt_anime.runtime.profiling.ceilings_gpu import gpu_ceilings
 from trt_anime.runtime.profiling.files import write_profile
@@ -23,7 +22,6 @@ from trt_anime.runtime.profiling.layers import timer_for
 from trt_anime.runtime.profiling.layers_tensorrt import TensorRtTimer, described_by
 from trt_anime.runtime.profiling.profiled import profile_clip
 from trt_anime.runtime.sessions.tensorrt_engine import TensorRtSession
-from trt_anime.runtime.stages import STAGES
 
 FRAME = {"frame": np.zeros((2, HEIGHT, WIDTH, 3), np.uint8)}
 
@@ -38,7 +36,7 @@ def timer(card: Card, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     monkeypatch.setenv("TRT_ANIME_HOME", str(tmp_path / "home"))
     entry = engine(stage_graph(tmp_path / "matte.onnx"), "fp16")
     with CudaDevice(0) as device, TensorRtSession(entry, device, name="2a") as session:
-        timer = timer_for(Node(STAGES["2a"], session), device, threads=1)
+        timer = timer_for(session, device, threads=1)
         assert isinstance(timer, TensorRtTimer)
         yield timer
 

