@@ -110,10 +110,12 @@ def test_overwriting_a_stage_makes_what_follows_from_it_again(film: Film, tmp_pa
     output, stages = tmp_path / "out", ("1", "2a", "2c", "3")
     film.run(output, *stages)
     choices = replace(CHOICES, plates=replace(CHOICES.plates, layout="shot"))
-    film.run(output, "2c", overwrite=True, choices=choices)
+    alone = film.run(output, "2c", overwrite=True, choices=choices)
+    assert any("the last run's mattes are gone" in notice for notice in alone.notices)
     assert not list((output / places.PLATES).glob("frame_*.png"))
     assert (output / places.PLATES / "shot_0001.png").exists()
     assert not list((output / places.CHARACTERS).glob("*.png")), "they were made with the old plates"
     record = film.run(output, *stages, resume=True, choices=choices)
     assert [row.name for row in record.passes] == ["matte", "plate", "characters", "check"]
+    assert not any("mattes are gone" in notice for notice in record.notices)
     assert list((output / places.CHARACTERS).glob("*.png"))
