@@ -25,8 +25,6 @@ HEIGHTS = (720, 1080)
 _TOO_LARGE = frozenset(("blip2-opt-2.7b",))
 _OF_PRESETS = [load.model for choices in PRESETS.values() for load in loads_of_choices(choices, STAGES)]
 MODELS = tuple(sorted({*_OF_PRESETS, "modnet", "mask2former-tiny"} - _TOO_LARGE))
-# Of inputs whose dimensions have no number in the graph.
-LENGTHS = {"prompts": 2, "objects": 2}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -82,7 +80,7 @@ def _costs(model: str) -> list[Cost]:
     found: dict[tuple[str, int], Cost] = {}
     for load in loads_of_graphs(model, row.graphs):
         for height in HEIGHTS:
-            inputs = example_inputs(files[load.graph], size=(height, height * 16 // 9), lengths=LENGTHS)
+            inputs = example_inputs(files[load.graph], size=(height, height * 16 // 9))
             cost = counted(files[load.graph], inputs, model=model, graph=load.graph)
             # A graph that is fixed to a size, or sees no frame, is the same at every one.
             found[load.graph, cost.height] = cost

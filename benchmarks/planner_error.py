@@ -110,7 +110,7 @@ def _measured(file: Path, threads: int) -> list[float]:
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
     session = ort.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
-    inputs: Any = example_inputs(file, size=(HEIGHT, HEIGHT * 16 // 9), lengths={"prompts": 2})
+    inputs: Any = example_inputs(file, size=(HEIGHT, HEIGHT * 16 // 9))
     session.run(None, inputs)
     times = []
     for _ in range(_RUNS):

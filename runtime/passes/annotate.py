@@ -35,13 +35,12 @@ def labels_of(tagger: Path) -> Path:
 
 def contents_of(chosen: Annotation) -> dict[str, str]:
     """By setting, what the user's own files hold, wherever they lie. `check_files` was asked."""
-    files = {"vocabulary": [chosen.vocabulary], "tagger": [chosen.tagger]}
+    found: dict[str, list[Path]] = {}
+    if chosen.vocabulary is not None:
+        found["annotation.vocabulary"] = [chosen.vocabulary]
     if chosen.tagger is not None:
-        files["tagger"].append(labels_of(chosen.tagger))
-    return {
-        f"annotation.{name}": ", ".join(sha256_of(path)[:12] for path in paths if path is not None)
-        for name, paths in files.items()
-    }
+        found["annotation.tagger"] = [chosen.tagger, labels_of(chosen.tagger)]
+    return {name: ", ".join(sha256_of(path)[:12] for path in paths) for name, paths in found.items()}
 
 
 @contextmanager

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-_MOST = 24
+_ENOUGH = 24
 
 
 def asked_of(frames: Sequence[int]) -> tuple[int, ...]:
     """At least 24 of them, evenly spread; all where there are fewer."""
-    return tuple(frames[:: max(1, len(frames) // _MOST)])
+    return tuple(frames[:: max(1, len(frames) // _ENOUGH)])

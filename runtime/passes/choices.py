@@ -51,6 +51,11 @@ class Effects:
     prompts: tuple[EffectPrompt, ...] = ()
     blend: Literal["auto", "over", "add"] = "auto"
 
+    @property
+    def wanted(self) -> list[str]:
+        """Texts of the prompts that get a layer, bottom to top."""
+        return [prompt.text for prompt in self.prompts if not prompt.negative]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Plates:

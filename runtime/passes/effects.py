@@ -118,7 +118,7 @@ def _is_missed(told: Sequence[Told], area: int) -> bool:
 def _blends(context: Context, shot: Shot, backgrounds: Backgrounds) -> dict[str, Blend]:
     """By the text of a prompt, bottom to top, how its effect lies on what is below."""
     effects = context.choices.effects
-    prompts = [prompt.text for prompt in effects.prompts if not prompt.negative]
+    prompts = effects.wanted
     if effects.blend != "auto":
         return dict.fromkeys(prompts, effects.blend)
     if not backgrounds:

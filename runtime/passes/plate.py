@@ -51,7 +51,7 @@ def _views(context: Context, shot: Shot, plate: Plate, folder: Path, frames: Fra
     files = []
     own = set(plate.motions.frames)
     light = _lights(context, plate, frames)
-    covers = [prompt for prompt in _prompts(context) if prompt not in light]
+    covers = [prompt for prompt in context.choices.effects.wanted if prompt not in light]
     with Writers.open(context.options.cores) as writers:
         for seen in frames():
             if seen.index in own:
@@ -77,7 +77,7 @@ def _write_view(
 
 def _lights(context: Context, plate: Plate, frames: Frames) -> list[str]:
     """Prompts whose effects add light, as far as the shot tells before they are solved for."""
-    prompts, blend = _prompts(context), context.choices.effects.blend
+    prompts, blend = context.choices.effects.wanted, context.choices.effects.blend
     if blend != "auto" or not prompts:
         return prompts if blend == "add" else []
     asked = asked_of(plate.motions.frames)
@@ -98,7 +98,7 @@ def _lights(context: Context, plate: Plate, frames: Frames) -> list[str]:
 def _seen(context: Context, shot: Shot, start: int) -> Iterator[Seen]:
     for index, rgb in context.frames(shot, start):
         figures = _figures(context, shot, index, rgb)
-        effects = _heat(context, index, _prompts(context))
+        effects = _heat(context, index, context.choices.effects.wanted)
         if effects is None:
             yield Seen(index, rgb, figures)
             continue
@@ -112,11 +112,6 @@ def _figures(context: Context, shot: Shot, index: int, rgb: Pixels) -> Pixels:
     plane = np.zeros(rgb.shape[:2], np.uint8) if character is None else alpha_of(character)
     path = context.folder / places.TRACKS / places.frame_name(index)
     return np.maximum(plane, _anywhere(path)) if path.exists() else plane
-
-
-def _prompts(context: Context) -> list[str]:
-    """Effects that are looked for, by what they are called."""
-    return [prompt.text for prompt in context.choices.effects.prompts if not prompt.negative]
 
 
 def _heat(context: Context, index: int, prompts: Iterable[str]) -> Pixels | None:

@@ -42,6 +42,9 @@ _TYPES = {"float": "float32", "double": "float64"}
 
 Shapes = Sequence[tuple[str, tuple[int, ...]]]
 
+# Lengths of dimensions that have no number in a graph, as what they count is any number of.
+SEVERAL = {"prompts": 2, "objects": 2}
+
 
 @dataclass(frozen=True)
 class Operator:
@@ -173,7 +176,7 @@ def _profiled(path: Path, inputs: Mapping[str, NDArray[Any]]) -> list[dict[str, 
 
 
 def example_inputs(
-    path: Path, *, size: tuple[int, int], lengths: Mapping[str, int]
+    path: Path, *, size: tuple[int, int], lengths: Mapping[str, int] = SEVERAL
 ) -> dict[str, NDArray[Any]]:
     """Grey frames and zeros, for every input of a graph.
 

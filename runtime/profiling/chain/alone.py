@@ -8,8 +8,6 @@ from trt_anime.runtime.passes.table import MATTE
 from trt_anime.runtime.planning.counting import example_inputs
 from trt_anime.runtime.profiling.alone import Alone, measure
 
-_SEVERAL = {"prompts": 2, "objects": 2}  # of dimensions that a frame has any number of
-
 
 def measure_networks(found: Alone, options: ProcessOptions, record: ChainRecord, files: FilesOf) -> None:
     """Into `found`, on grey frames and zeros, which take as long as others; by stage, model and graph.
@@ -31,7 +29,7 @@ def measure_networks(found: Alone, options: ProcessOptions, record: ChainRecord,
     for stage, model, graph in ran:
         name, path = f"{stage} {model} {graph}", files(model).graphs[graph]
         try:
-            examples = example_inputs(path, size=size, lengths=_SEVERAL)
+            examples = example_inputs(path, size=size)
             with networks.sessions(model, graph, stage=stage) as (device, sessions):
                 session = sessions[graph]
                 wanted = {binding.name for binding in session.inputs}
