@@ -45,15 +45,15 @@ def hints(facts: Mapping[int, Mapping[str, Any]], follower: str) -> list[str]:
     for shot, made in sorted(facts.items()):
         if "crowd" in made:
             found.append(
-                f"shot {shot}: {made['crowd']} characters at once, and {follower} follows {made['room']}; the"
-                " others are followed by the motion of the picture alone. With `stage3.method` sam or flow,"
-                f" up to {OTHERS - 1} are followed alike"
+                f"shot {shot}: {made['crowd']} characters at once, and {follower} follows {made['room']};"
+                " the others are followed by the motion of the picture alone. With `stage3.method` sam or"
+                f" flow, up to {OTHERS - 1} are followed alike"
             )
         if "others" in made:
             found.append(
-                f"shot {shot}: characters without an id of their own: {made['others']}, as all {OTHERS - 1} of"
-                f" a clip are given; they share the id {OTHERS} and its layer. Process the clip in parts for"
-                " ids of their own"
+                f"shot {shot}: characters without an id of their own: {made['others']}, as all"
+                f" {OTHERS - 1} of a clip are given; they share the id {OTHERS} and its layer. Process the"
+                " clip in parts for ids of their own"
             )
     return found
 

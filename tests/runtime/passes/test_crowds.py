@@ -126,8 +126,8 @@ def test_for_whom_a_network_has_no_room_is_in_the_layers_under_his_id(
     assert len(set.union(*names.values())) == 4
     said = [sentence for sentence in notices if "characters at once" in sentence]
     assert said == [
-        f"shot 2: 3 characters at once, and xmem follows {ROOM}; the others are followed by the motion of the"
-        " picture alone. With `stage3.method` sam or flow, up to 254 are followed alike"
+        f"shot 2: 3 characters at once, and xmem follows {ROOM}; the others are followed by the motion of"
+        " the picture alone. With `stage3.method` sam or flow, up to 254 are followed alike"
     ]
     again = processed(clip, shown, tmp_path / "out", layout, resume=True)
     assert said[0] in again, "a run that finds the shot done says so too"
