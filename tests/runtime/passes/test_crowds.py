@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from samples.oracle import CHOICES, no_files
 from tests.runtime.characters.actors import Shown, drawn, line
 from trt_anime.runtime.characters.found import Found, Frame, Ids, Matte, found_of
+from trt_anime.runtime.characters.identity import People
 from trt_anime.runtime.characters.propagation import Propagator
 from trt_anime.runtime.characters.propagators.flow import FlowPropagator
 from trt_anime.runtime.options import ProcessOptions
-from trt_anime.runtime.passes import track
 from trt_anime.runtime.passes.choices import Tracking
 from trt_anime.runtime.passes.context import Context, matte_folder
 from trt_anime.runtime.passes.run import process_chain
@@ -142,9 +142,8 @@ def test_for_whom_no_id_is_left_is_in_the_layers_together_with_the_others(
     layout: Literal["merged", "separate"],
 ) -> None:
     """As in a film of which 252 characters are known before its second shot."""
-    highest = track.People.highest.fget
-    assert highest is not None
-    monkeypatch.setattr(track.People, "highest", property(lambda people: OTHERS - 3 + highest(people)))
+    highest = vars(People)["highest"].fget
+    monkeypatch.setattr(People, "highest", property(lambda people: OTHERS - 3 + highest(people)))
     notices = processed(clip, shown, tmp_path / "out", layout)
     results = Results.open(tmp_path / "out")
     assert {one.id for one in results.tracks} >= {OTHERS}
