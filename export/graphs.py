@@ -57,12 +57,16 @@ class Graph:
     Attributes:
         name: as in `Model.graphs`.
         path: the ONNX file.
-        difference: from PyTorch; None where it wasn't compared.
+        difference: from PyTorch; None where it wasn't compared: PyTorch isn't installed, or the graph
+            computes with no weights of the checkpoint.
+        weights: the file beside it that its weights lie in, which other graphs of the model may share; None
+            where they are in the graph.
     """
 
     name: str
     path: Path
     difference: "Difference | None"
+    weights: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -126,33 +130,35 @@ def _export(row: Model, checkpoint: Path, target: Mapping[str, Path], *, compare
     weights: dict[Path, Path] = {}
     with ExitStack() as stack:  # all, or none
         stack.enter_context(weights_aside(stack.enter_context(temporary_folder(paths.graphs()))))
-        differences = []
-        for path in target.values():
+        graphs = []
+        for name, path in target.items():
             temporary = stack.enter_context(replacing(path))
-            differences.append(_written(next(made), temporary, path, row, weights))
+            graphs.append(Graph(name, path, *_written(next(made), temporary, path, row, weights)))
         assert next(made, None) is None
         for file, place in weights.items():
             file.replace(place)
-    graphs = (Graph(name, target[name], found) for name, found in zip(target, differences, strict=True))
     return Exported(checkpoint, tuple(graphs))
 
 
 def _written(
     one: "Made", temporary: Path, path: Path, row: Model, weights: dict[Path, Path]
-) -> "Difference | None":
+) -> "tuple[Difference | None, Path | None]":
     """Write a graph, which takes as much memory as it holds and needn't be there with the next one.
 
-    `weights`: of what graphs before have their weights in, the place beside the graphs; added to.
+    `weights`: of what graphs before have their weights in, the place beside the graphs; added to. Returns
+    how far the graph is from PyTorch, and that place of its own weights.
     """
     from trt_anime.export.external import set_location
     from trt_anime.export.writing import write_graph
 
+    place = None
     if one.weights:
         digest, count = path.stem.rpartition("-")[2], f"-{len(weights)}" if weights else ""
-        place = path.with_name(f"{row.stage}-{row.name}-{digest}{count}.weights")
-        set_location(one.graph, weights.setdefault(one.weights, place).name)
+        new = path.with_name(f"{row.stage}-{row.name}-{digest}{count}.weights")
+        place = weights.setdefault(one.weights, new)
+        set_location(one.graph, place.name)
     write_graph(one.graph, temporary)
-    return one.difference
+    return one.difference, place
 
 
 def _maker(row: Model) -> Maker:

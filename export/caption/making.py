@@ -1,6 +1,7 @@
 """From a checkpoint to the captioning graphs: what `graphs` calls for this stage."""
 
 import os
+import secrets
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -33,7 +34,10 @@ def graphs_of(row: Model, checkpoint: Path, record: Record, *, compare: bool) ->
     from trt_anime.export.check import Made, check_nodes
 
     opened = Checkpoint(checkpoint, row.name)
-    file = WeightFile(opened, f".{row.name}.weights.partial", matrices=opened.dtype)
+    # A name of its own, as another process may be exporting the same; one that is killed leaves a file that
+    # `remove_unfinished` knows.
+    name = f".{row.name}.weights.{secrets.token_hex(6)}.partial"
+    file = WeightFile(opened, name, matrices=opened.dtype)
     graphs = caption_graphs(
         row.recipe_as(Captioning),
         file,

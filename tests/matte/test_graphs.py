@@ -133,6 +133,17 @@ def test_export_of_all_that_is_here(
     assert captured.err.endswith("error: 1 of 2 models were not exported, reason above\n")
 
 
+def test_all_and_others_by_name(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    imported(tmp_path)
+    with pytest.raises(SystemExit) as left:
+        main(["export", "u2netp", "all"])
+    assert not left.value.code
+    assert capsys.readouterr().out.count("u2netp: ") == 1
+    with pytest.raises(SystemExit):
+        main(["export", "all", "u2nety"])
+    assert "u2nety" in capsys.readouterr().err.splitlines()[-1]
+
+
 def test_a_failed_comparison_leaves_nothing(
     tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
