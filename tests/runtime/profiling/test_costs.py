@@ -1,6 +1,7 @@
 """Operations of operators against sums done by hand, and parts against a real graph's profile."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -185,6 +186,29 @@ def test_distance_from_the_roof() -> None:
     assert points["2a net"]["reached"] == pytest.approx(0.5)  # 5e9 of 1e10: the compute roof
     assert points["2a post"]["reached"] == pytest.approx(0.8)  # 0.2e9 of 0.25e9: the memory roof
     assert points["stage 2a"]["rate"] == pytest.approx(51e6 / 0.015, rel=1e-6)
+
+
+def test_int8_products_are_held_against_their_own_roof() -> None:
+    def product(name: str, *inputs: str) -> Layer:
+        return Layer(f"net/{name}", "QLinearConv", "net", 1.0, inputs, (), 10_000_000, 100_000)
+
+    roofs = [
+        Ceiling("copy", "bytes/s", 1e12, 1),
+        Ceiling("matmul", "operations/s", 2e10, 1, "fp32"),
+        Ceiling("matmul", "operations/s", 8e10, 1, "int8"),
+    ]
+    quantized = product("whole", "uint8 1x8x8x8", "float", "uint8", "int8 8x8x3x3")
+    plain = replace(product("plain", "float 1x8x8x8", "float 8x8x3x3"), kind="Conv")
+    moved = replace(product("moved", "uint8 1x8x8x8"), kind="DequantizeLinear")
+    points = {
+        point["name"]: point for point in roofline({"2a": [quantized, plain, moved]}, roofs, 1)["points"]
+    }
+    reached = {name: point["reached"] for name, point in points.items()}
+    assert reached["net/whole"] == pytest.approx(1e10 / 8e10)
+    assert reached["net/plain"] == reached["net/moved"] == pytest.approx(1e10 / 2e10)
+    # A third at the one rate, two thirds at the other.
+    assert reached["stage 2a"] == pytest.approx((1 / 8 + 2 / 2) / 3, rel=1e-3)
+    assert points["net/whole"]["precision"] == "int8" and points["stage 2a"]["precision"] == "fp32"
 
 
 def test_ceilings_are_rates_that_a_machine_can_have() -> None:
