@@ -92,7 +92,6 @@ _OPENVINO = "`--provider openvino` (`pip install 'trt-anime[openvino]'`)."
 # What lightens the host's own work. A shot-by-shot pass has shots side by side from so many cores on.
 _SEVERAL_SHOTS = 8
 _LIGHTER: tuple[Rule[Seen], ...] = (
-    Rule(lambda seen: 0 < seen.threads < seen.cores, "give it more cores (`--threads`)"),
     Rule(
         lambda seen: seen.held and seen.preset != "fast",
         "`--preset fast` takes more frames for repeats, which are not worked on again",
@@ -164,12 +163,15 @@ RULES: tuple[Rule[Seen], ...] = (
         "see what lasts.",
     ),
     Rule(
-        lambda seen: seen.decoding >= _WORTH and 0 < seen.threads < seen.cores,
-        "Decoding took {decoding:.0%} of the time: give it more cores (`--threads`).",
+        lambda seen: (
+            0 < seen.threads < seen.cores and max(seen.decoding, seen.host, seen.writing) >= _WORTH
+        ),
+        "Only {threads} of {cores} cores may be used: `--threads` gives more to decoding ({decoding:.0%} "
+        "of the time), computing and writing ({writing:.0%}).",
     ),
     Rule(
         lambda seen: seen.writing >= _MOST,
-        "Writing pictures took {writing:.0%} of the time: write to a faster disk, or give it more cores.",
+        "Writing pictures took {writing:.0%} of the time: write to a faster disk.",
     ),
     Rule(
         lambda seen: not seen.held,

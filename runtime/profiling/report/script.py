@@ -24,7 +24,8 @@ const si = (value, unit) => {
 const words = text => esc(text).replace(/`([^`]+)`/g, "<code>$1</code>");
 
 const chain = D.kind === "chain";
-const stages = D.stages.map(stage => "stage " + stage.number);
+const P = chain ? D.pipeline : D;  // what is measured frame by frame: of several stages, 2a's network alone
+const stages = P.stages.map(stage => "stage " + stage.number);
 function colour(name) {
   const at = stages.findIndex(stage => name.startsWith(stage));
   if (at >= 0) return ["--stage", "--stage2", "--stage3"][at % 3];
