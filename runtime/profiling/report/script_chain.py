@@ -53,14 +53,14 @@ function passTable() {
     `<td class="l key"><b>${esc(p.name)}</b>${p.functions.slice(0, 3).map(f =>
       `<small class="roomy"><br>${esc(f.name)} ${seconds(f.s)}</small>`).join("")}</td><td>${pct(p.share)}</td><td>${seconds(p.s)}</td>` +
     `<td>${p.fps.toFixed(p.fps >= 100 ? 0 : p.fps >= 10 ? 1 : 2)}</td>` +
-    `<td>${p.network_s ? seconds(p.network_s) : ""}</td><td class="roomy">${p.open_s ? seconds(p.open_s) : ""}</td>` +
+    `<td class="roomy">${p.network_s ? seconds(p.network_s) : ""}</td><td class="roomy">${p.open_s ? seconds(p.open_s) : ""}</td>` +
     `<td class="roomy">${p.shots ? `<small>${p.shots} ×</small> ${seconds(p.shot.p50_ms / 1000)}` : ""}</td>` +
     `<td>${p.peak_bytes ? mb(p.peak_bytes) : ""}</td>` +
     ["device_bytes", "pinned_bytes"].map(of => `<td class="roomy">${p[of] ? mb(p[of]) : ""}</td>`).join("") + `</tr>`);
   $("pass-table").innerHTML = `<thead><tr><th class="l">pass<span class="roomy">, and what of the host's code computed most</span></th><th>share</th>` +
-    `<th>time</th><th>FPS</th><th>networks</th><th class="roomy">opening</th><th class="roomy">shots, p50</th>` +
+    `<th>time</th><th>FPS</th><th class="roomy">networks</th><th class="roomy">opening</th><th class="roomy">shots, p50</th>` +
     `<th>memory</th><th class="roomy">device</th><th class="roomy">pinned</th></tr></thead><tbody>${rows.join("")}<tr><td class="l dim">between passes</td>` +
-    `<td>${pct(D.rest.share)}</td><td>${seconds(D.rest.s)}</td>${"<td></td>".repeat(3)}${'<td class="roomy"></td>'.repeat(4)}</tr></tbody>`;
+    `<td>${pct(D.rest.share)}</td><td>${seconds(D.rest.s)}</td><td></td>${'<td class="roomy"></td>'.repeat(3)}<td></td>${'<td class="roomy"></td>'.repeat(2)}</tr></tbody>`;
 }
 function networkTable() {
   const rows = D.networks.filter(n => n.runs).map(n => `<tr data-tip="${esc(`<b>${esc(n.name)}</b><br>${esc(n.library)}, ${esc(n.file)}`)}">` +

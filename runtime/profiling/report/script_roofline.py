@@ -47,6 +47,10 @@ function drawRoofline() {
   });
   const best = least([.5, .4, .6, .3, .7, .2, .8], at => along(at).reduce((all, box) => all + clash(box), 0));
   written.push(...along(best));
+  for (let t = 0; t < length; t += 8) {
+    const [px, py] = [from[0] + t * way[0], from[1] + t * way[1]];
+    written.push([px - 4, py - 4, px + 4, py + 4]);
+  }
   const slope = Math.atan2(way[1], way[0]) * 180 / Math.PI;
   const [mx, my] = [from[0] + best * length * way[0] + 9 * way[1], from[1] + best * length * way[1] - 9 * way[0]];
   parts.push(`<text transform="translate(${mx} ${my}) rotate(${slope})" text-anchor="middle">${memory}</text>`);
