@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trt_anime.errors import EngineError
+from trt_anime.runtime.operations import is_product, operations
 from trt_anime.runtime.planning.costs import Cost, Kind, Work
-from trt_anime.runtime.planning.operations import is_product, operations
 from trt_anime.runtime.sessions import ort
 from trt_anime.stage import SIZE
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from trt_anime.errors import EngineError
 from trt_anime.runtime.devices.api import Shape
-from trt_anime.runtime.planning.operations import operations
+from trt_anime.runtime.operations import operations
 from trt_anime.runtime.profiling.layers import REPEATS, WARM_UP, Layer, medians, part_of
 from trt_anime.runtime.sessions import ort
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from trt_anime.runtime.planning.operations import is_product
+from trt_anime.runtime.operations import is_product
 from trt_anime.runtime.profiling.ceilings import GPU, Ceiling
 from trt_anime.runtime.profiling.layers import Layer
 

@@ -13,8 +13,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from tests.calibration.toys import bright_matte
 from trt_anime.errors import EngineError
+from trt_anime.runtime.operations import operations
 from trt_anime.runtime.planning.counting import counted
-from trt_anime.runtime.planning.operations import operations
 from trt_anime.runtime.profiling.ceilings import Ceiling, ceilings
 from trt_anime.runtime.profiling.layers import Layer, medians, part_of
 from trt_anime.runtime.profiling.layers_onnxruntime import OnnxRuntimeTimer
@@ -141,7 +141,8 @@ def test_weights_that_the_library_packs_are_counted(tmp_path: Path) -> None:
 def test_int8_products_are_counted(tmp_path: Path) -> None:
     scale, zero = np.array(0.1, np.float32), np.array(128, np.uint8)
     weight = np.ones((24, 16, 3, 3), np.int8)
-    values = {"scale": scale, "zero": zero, "weight": weight, "none": np.array(0, np.int8)}
+    values: dict[str, NDArray[Any]] = {"scale": scale, "zero": zero, "weight": weight}
+    values["none"] = np.array(0, np.int8)
     pair, own = ("scale", "zero"), ("weight", "scale", "none")
     nodes = [
         helper.make_node("QuantizeLinear", ["x", *pair], ["q"], "net/Quantize_0"),
