@@ -220,7 +220,7 @@ def test_what_goes_on_at_once_and_memory_of_passes_are_shown(told: tuple[Texts, 
     assert f"device idle {100 * idle:.0f} %" in texts.of["tiles"] and "711 MB device" in texts.of["tiles"]
     assert "617 MB 23 MB" in texts.of["pass-table"]
     lines = "\n".join(chain_lines(facts))
-    assert "stage 2a: 31.50 FPS at steady state; device idle 12%, overlap 2.75" in lines
+    assert "stage 2a frame by frame, 31.50 FPS at steady state; device idle 12%, overlap 2.75" in lines
     assert "memory: 1940 MB of the process at most, 711 MB on the device" in lines
     assert re.search(r"^segment .* 617 +23", lines, re.MULTILINE)
     assert re.search(r"^queue before stage 2a +\d", lines, re.MULTILINE)

@@ -11,11 +11,9 @@ _TITLES = ["p50", "p90", "p99", "max"]
 def frame_lines(facts: dict[str, Any]) -> list[str]:
     """Of stages frame by frame."""
     return [
-        _figures("ms", facts["figures"]),
-        "",
-        f"{facts['fps']['steady']:.2f} FPS at steady state, {facts['fps']['over_all']:.2f} over all; "
-        f"{_at_once(facts)}",
-        f"memory: {_memory(facts)}",
+        *_frames("", facts, facts["fps"]["steady"]),
+        f"{facts['fps']['over_all']:.2f} FPS over all",
+        _memory(facts),
     ]
 
 
@@ -38,11 +36,11 @@ def chain_lines(facts: dict[str, Any]) -> list[str]:
         table(titles, passes),
         "",
         *([table(["network, ms", "runs", *_TITLES, "share"], networks), ""] if networks else []),
-        *(_pipeline_lines(pipeline) if pipeline else []),
+        *(_frames("stage 2a frame by frame, ", pipeline, pipeline["steady_fps"]) if pipeline else []),
         f"{facts['fps']['over_all']:.2f} FPS over all; "
         f"{facts['held']['reused']:.0%} of the frames held; networks ran "
         f"{sum(row['network_s'] for row in facts['passes']) / facts['elapsed_s']:.0%} of the time",
-        f"memory: {_memory(facts)}",
+        _memory(facts),
     ]
 
 
@@ -50,21 +48,17 @@ _PASS = ("fps", "network_s", "open_s")
 _MEMORY = ("peak_bytes", "device_bytes", "pinned_bytes")
 
 
-def _pipeline_lines(facts: dict[str, Any]) -> list[str]:
-    return [
-        _figures("stage 2a frame by frame, ms", facts["figures"]),
-        "",
-        f"stage 2a: {facts['steady_fps']:.2f} FPS at steady state; {_at_once(facts)}",
+def _frames(whose: str, facts: dict[str, Any], steady_fps: float) -> list[str]:
+    rows = [
+        [row["name"], str(row["count"]), *(f"{row[name]:.2f}" for name in _COLUMNS)]
+        for row in facts["figures"]
     ]
-
-
-def _figures(title: str, figures: list[dict[str, Any]]) -> str:
-    rows = [[row["name"], str(row["count"]), *(f"{row[name]:.2f}" for name in _COLUMNS)] for row in figures]
-    return table([title, "count", *_TITLES], rows)
-
-
-def _at_once(facts: dict[str, Any]) -> str:
-    return f"device idle {facts['device_idle']:.0%}, overlap {facts['overlap']:.2f}"
+    return [
+        table([f"{whose}ms", "count", *_TITLES], rows),
+        "",
+        f"{whose}{steady_fps:.2f} FPS at steady state; device idle {facts['device_idle']:.0%}, "
+        f"overlap {facts['overlap']:.2f}",
+    ]
 
 
 def _memory(facts: dict[str, Any]) -> str:
@@ -72,4 +66,5 @@ def _memory(facts: dict[str, Any]) -> str:
     peak, device, pinned = (
         found[name] / 1e6 for name in ("resident_peak_bytes", "device_bytes", "pinned_bytes")
     )
-    return f"{peak:.0f} MB of the process at most, {device:.0f} MB on the device, {pinned:.0f} MB pinned"
+    places = f"{device:.0f} MB on the device, {pinned:.0f} MB pinned"
+    return f"memory: {peak:.0f} MB of the process at most, {places}"
