@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trt_anime.errors import EngineError
+from trt_anime.runtime.operations import is_product, operations
 from trt_anime.runtime.planning.costs import Cost, Kind, Work
 from trt_anime.runtime.sessions import ort
 from trt_anime.stage import SIZE
@@ -107,27 +108,10 @@ def works_of(operators: Iterable[Operator]) -> list[Work]:
 
 def flops_of(operator: Operator) -> float:
     """Multiplications and additions, two for each product that is summed; 1 for each element elsewhere."""
-    shapes = [shape for _, shape in operator.inputs]
-    [out, *_] = [shape for _, shape in operator.outputs] or [()]
-    match operator.kind:
-        case "Conv":
-            return 2.0 * math.prod(out) * math.prod(shapes[1][1:])
-        case "ConvTranspose":
-            return 2.0 * math.prod(shapes[0]) * math.prod(shapes[1][1:])
-        case "MatMul":
-            return 2.0 * math.prod(out) * shapes[0][-1]
-        case "Gemm":
-            return 2.0 * math.prod(out) * math.prod(shapes[0]) / max(out[0], 1)
-        case "Attention":  # q k^T, then the weighted v, each of the same size
-            return 4.0 * math.prod(shapes[0]) * shapes[1][-2]
-        case "Einsum":  # every index once: exact where all are summed or kept by one pair
-            return 2.0 * math.prod(out) * max(shapes[0][-1], 1)
-        case _:
-            return float(math.prod(out))
-
-
-def is_math(kind: str) -> bool:
-    return kind in ("Conv", "ConvTranspose", "MatMul", "Gemm", "Attention", "Einsum")
+    inputs, outputs = ([shape for _, shape in side] for side in (operator.inputs, operator.outputs))
+    if is_product(operator.kind):
+        return float(operations(operator.kind, inputs, outputs[:1]) or 0)
+    return float(math.prod(outputs[0])) if outputs else 1.0
 
 
 def operators_of(events: Iterable[Mapping[str, Any]]) -> Iterator[Operator]:
@@ -143,7 +127,7 @@ def _is_operator(event: Mapping[str, Any]) -> bool:
 
 
 def _kind(kind: str) -> Kind:
-    return "math" if is_math(kind) else "fused" if kind in _FUSED else "moved"
+    return "math" if is_product(kind) else "fused" if kind in _FUSED else "moved"
 
 
 def _shapes(listed: Iterable[Mapping[str, Sequence[int]]]) -> Shapes:
