@@ -27,7 +27,7 @@ from trt_anime.errors import TrtAnimeError
 from trt_anime.files import write_text
 
 HEIGHTS = {"180p": 180, "720p": 720, "1080p": 1080, "4K": 2160}
-NAMES = ("2a", "1", "2b", "2c", "4")
+NAMES = ("2a", "1", "2b", "2c", "3", "4")
 FLOOR = 1.6
 HOME = Path("out/bench")  # of its own: random weights don't belong among those that people use
 _QUICK = {"size": "180p", "frames": 2, "rounds": 1, "stages": ["2a"]}
@@ -76,7 +76,7 @@ def sequential_pairs(
     from benchmarks.chain.stages import CHAIN
     from benchmarks.chain.torch_way import TorchChain
 
-    rows = [CHAIN[name] for name in CHAIN if name in stages]
+    rows = [row for row in CHAIN.values() if row.name in stages or row.model in stages]
     with tempfile.TemporaryDirectory() as name:
         footage = make_footage(Path(name) / "in", frames=frames, height=HEIGHTS[size])
         theirs = TorchChain(rows, device=device, threads=threads)
@@ -89,7 +89,7 @@ def sequential_pairs(
                 _pair(f"{size}, stage {row.title}", both.stage(row, rounds), words[row.title])
                 for row in rows
             ]
-            whole = f"{size}, chain of {', '.join(row.name for row in rows)}"
+            whole = f"{size}, chain of {', '.join(dict.fromkeys(row.name for row in rows))}"
             return [*found, _pair(whole, both.chain(rounds), words["decode"], floor=FLOOR)]
 
 
