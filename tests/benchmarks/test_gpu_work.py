@@ -196,7 +196,7 @@ def pair() -> Pair:
 
 def test_baseline_names_stages_without_weights(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
-    monkeypatch.setattr(part_baseline, "stages_here", lambda context: ["2a", "1"])
+    monkeypatch.setattr(part_baseline, "models_here", lambda context: ["u2netp", "mobile-sam", "xmem"])
 
     def pairs(**given: Any) -> list[Pair]:
         asked.append(given)
@@ -205,9 +205,16 @@ def test_baseline_names_stages_without_weights(context: Context, monkeypatch: py
     monkeypatch.setattr(sequential, "sequential_pairs", pairs)
     context.rehearsal = False
     seen: Seen = part_baseline._paired(context, "1080p", 12, 3)
-    assert (asked[0]["device"], asked[0]["stages"], asked[0]["size"]) == ("cuda", ["2a", "1"], "1080p")
+    assert (asked[0]["device"], asked[0]["stages"], asked[0]["size"]) == (
+        "cuda",
+        ["u2netp", "mobile-sam", "xmem"],
+        "1080p",
+    )
     assert "2.00 (2.00\N{EN DASH}2.00) times as fast" in seen.words
-    assert seen.words.endswith("without stages 4, 2c, 2b, whose weights or graphs aren't here")
+    assert seen.words.endswith(
+        "without stages 4 dinov2-s, 2c lama, 2b clipseg, 4 blip-base, 1 mask2former-tiny, whose weights or"
+        " graphs aren't here"
+    )
     assert seen.tables[0].rows[0][0] == "180p, chain of 2a"
 
 
@@ -216,4 +223,4 @@ def test_baseline_needs_the_mattes_graph(
 ) -> None:
     monkeypatch.setenv("TRT_ANIME_HOME", str(tmp_path / "empty"))
     with pytest.raises(MissingError, match="run `make gpu-check PARTS=graphs`"):
-        part_baseline.stages_here(context)
+        part_baseline.models_here(context)
