@@ -19,8 +19,9 @@ Times as fast: theirs over ours within a round, median of the rounds and (lowest
 turns in one run, on the same cores, frames and weights, and no result is reused for held frames. Nothing
 was timed before both had been seen to give the same, see below."""  # noqa: RUF001
 
-# What isn't plain of these stages, where they were measured.
+# What isn't plain about these stages, where they were measured.
 _OF_NETWORKS = {
+    "stage 1 mask2former-tiny": "In the whole chain MobileSAM has Mask2Former's place.",
     "stage 2c lama": "Stage 2c fills, in every frame, what the character layer hides.",
     "stage 3 xmem": "Stage 3 follows two characters, the halves of the first frame's matte, frame after"
     " frame: ours with the stage's graphs, its memory in tensors of fixed size and its bookkeeping beside"

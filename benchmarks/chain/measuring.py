@@ -54,6 +54,11 @@ class Both:
         self._run_ours()  # the other lanes
         return words
 
+    @property
+    def chain_rows(self) -> list[ChainStage]:
+        """Stages of the whole chain, a network each; two in stage 4, which do different work."""
+        return [row for row in self._rows if not row.is_spare]
+
     def stage(self, row: ChainStage, rounds: int) -> Rounds:
         """One stage over all its frames in memory: PyTorch takes them one by one, ours several at once
         where the stage allows.
@@ -75,12 +80,12 @@ class Both:
 
     def _run_ours(self) -> None:
         output = self._emptied("ours")
-        count = self._ours.clip(self._rows, self._theirs.prompts, self._footage.clip, output)
+        count = self._ours.clip(self.chain_rows, self._theirs.prompts, self._footage.clip, output)
         self._require_all(count, output)
 
     def _run_theirs(self) -> None:
         output = self._emptied("theirs")
-        count = sequential(self._theirs, self._rows, self._footage.clip, output)
+        count = sequential(self._theirs, self.chain_rows, self._footage.clip, output)
         self._require_all(count, output)
 
     def _inputs_of(self, row: ChainStage) -> list[Arrays]:

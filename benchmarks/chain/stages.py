@@ -40,6 +40,7 @@ class ChainStage:
         tolerance: between PyTorch's and ours.
         cadence: which frames it runs for. ``in order``: each, but none before the one before it is done, as
             the network remembers. ``first frame``: of a clip, the one that stands for the shot.
+        is_spare: another network does the stage's work in the whole chain.
     """
 
     name: str
@@ -49,6 +50,7 @@ class ChainStage:
     output: str
     tolerance: Tolerance = LEVELS
     cadence: Cadence = "each frame"
+    is_spare: bool = False
 
     @property
     def title(self) -> str:
@@ -115,7 +117,7 @@ CHAIN: dict[str, ChainStage] = {
     for stage in (
         ChainStage("2a", "u2netp", ("matte",), _frame, "rgba"),
         ChainStage("1", "mobile-sam", ("image",), _frame, "embedding", DEVIATIONS),
-        ChainStage("1", "mask2former-tiny", ("segment",), _with_threshold, "index", WINNERS),
+        ChainStage("1", "mask2former-tiny", ("segment",), _with_threshold, "index", WINNERS, is_spare=True),
         ChainStage("2b", "clipseg", ("effects",), _with_prompts, "heat"),
         ChainStage("2c", "lama", ("inpaint",), _with_hole, "plate"),
         ChainStage(
