@@ -110,8 +110,21 @@ class TorchChain:
         with no_random_weights():
             network = network_for(config_for(rule))
         load_weights(network, file)
-        reference = SegmentReference(network.to(self.device), rule)
-        return lambda given: reference(self._to(given["frame"]), float(given["threshold"][0]))
+        network.to(self.device)
+        scores: list[Tensor] = []
+
+        def noted(image: Tensor) -> tuple[Tensor, Tensor]:
+            classes, masks = network(image)
+            scores[:] = [classes.softmax(-1).amax(-1)]
+            return classes, masks
+
+        reference = SegmentReference(noted, rule)
+
+        def run(given: Given) -> Tensor:
+            reference(self._to(given["frame"]), float(given["threshold"][0]))
+            return scores[0]
+
+        return run
 
     def _effects(self, model: Model, file: Path) -> _Made:
         library: Any = clipseg_from_checkpoint(CLIPSEG[model.architecture], file)

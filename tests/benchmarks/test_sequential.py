@@ -170,8 +170,8 @@ def test_pictures_are_rgba_layers_of_what_ran() -> None:
 def test_maps_are_written_as_they_are() -> None:
     plane = FRAME[..., 0]
     values = {"frame": FRAME[None], "rgba": layer_of(MATTE, {"frame": FRAME[None]})["rgba"]}
-    found = pictures({**values, "index": plane[None], "ids": plane[None] // 2})
-    assert np.array_equal(found["segments"], plane) and np.array_equal(found["tracks"], plane // 2)
+    found = pictures({**values, "ids": plane[None]})
+    assert list(found) == ["character", "tracks"] and np.array_equal(found["tracks"], plane)
 
 
 class FakeLane:
