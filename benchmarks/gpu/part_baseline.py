@@ -11,7 +11,7 @@ from benchmarks.pairs import Pair, cells
 from trt_anime.errors import MissingError
 
 # Size -> frames of a run, rounds, and seconds without which it isn't begun.
-SIZES = {"720p": (12, 3, 60.0), "1080p": (12, 3, 90.0), "4K": (6, 3, 150.0)}
+SIZES = {"720p": (12, 3, 90.0), "1080p": (12, 3, 120.0), "4K": (6, 3, 180.0)}
 REHEARSED = {"180p": (2, 2, 5.0)}
 
 
