@@ -7,7 +7,8 @@ thing after the other. Ours runs the stage graphs, with decode, stages and encod
 each stage are compared first; where they differ no speed is told. Then both take turns, A B A B: each stage
 by itself on frames in memory, and the whole way from the clip to files. No result is reused for held
 frames. Every network looks at every frame, but for the captioner, which describes the first one. The whole
-chain has MobileSAM in stage 1, Mask2Former is measured by itself. All stages at once take some 10 GB of memory.
+chain has MobileSAM in stage 1, Mask2Former is measured by itself. All stages at once take some 10 GB of
+memory.
 
 Weights are real where a package registry has them (u2netp, mobile-sam), else random ones in the published
 layout, which take the same time. They are kept in a home of their own.
