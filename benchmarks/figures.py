@@ -42,7 +42,9 @@ def where(read: Read) -> str:
 
 
 def sequential(read: Read) -> str:
-    return _against(_pairs(read)["720p, chain of 2a, 1, 2b, 4", "sequential PyTorch"])
+    start = "720p, chain of "
+    [pair] = [pair for (name, _), pair in _pairs(read).items() if name.startswith(start)]
+    return f"stages {pair.name.removeprefix(start)}: {_against(pair)}"
 
 
 def rembg(read: Read) -> str:

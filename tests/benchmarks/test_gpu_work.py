@@ -12,6 +12,7 @@ from benchmarks import sequential
 from benchmarks.gpu import (
     endurance,
     part_baseline,
+    part_graphs,
     part_layers,
     part_parity,
     part_profile,
@@ -21,12 +22,13 @@ from benchmarks.gpu import (
 from benchmarks.gpu.deadline import Deadline
 from benchmarks.gpu.findings import Seen, StepError
 from benchmarks.gpu.line import Frames, Layers, Line, Work
+from benchmarks.gpu.models import MODEL
 from benchmarks.gpu.pipeline import CopySession
 from benchmarks.gpu.running import Context
 from benchmarks.gpu.session import small_graph
 from benchmarks.pairs import Pair
 from trt_anime.errors import EngineError, MissingError
-from trt_anime.export import graphs
+from trt_anime.export import checkpoints, graphs
 from trt_anime.runtime.devices.api import Memory
 from trt_anime.runtime.devices.host import HostDevice
 from trt_anime.runtime.pipeline.chain import Node
@@ -196,7 +198,7 @@ def pair() -> Pair:
 
 def test_baseline_names_stages_without_weights(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
-    monkeypatch.setattr(part_baseline, "stages_here", lambda context: ["2a", "1"])
+    monkeypatch.setattr(part_baseline, "models_here", lambda context: ["u2netp", "mobile-sam", "xmem"])
 
     def pairs(**given: Any) -> list[Pair]:
         asked.append(given)
@@ -205,10 +207,36 @@ def test_baseline_names_stages_without_weights(context: Context, monkeypatch: py
     monkeypatch.setattr(sequential, "sequential_pairs", pairs)
     context.rehearsal = False
     seen: Seen = part_baseline._paired(context, "1080p", 12, 3)
-    assert (asked[0]["device"], asked[0]["stages"], asked[0]["size"]) == ("cuda", ["2a", "1"], "1080p")
+    assert (asked[0]["device"], asked[0]["stages"], asked[0]["size"]) == (
+        "cuda",
+        ["u2netp", "mobile-sam", "xmem"],
+        "1080p",
+    )
     assert "2.00 (2.00\N{EN DASH}2.00) times as fast" in seen.words
-    assert seen.words.endswith("without stages 4, 2c, 2b, whose weights or graphs aren't here")
+    assert seen.words.endswith(
+        "without stages 4 dinov2-s, 2c lama, 2b clipseg, 4 blip-base, 1 mask2former-tiny, whose weights or"
+        " graphs aren't here"
+    )
     assert seen.tables[0].rows[0][0] == "180p, chain of 2a"
+
+
+def test_the_part_graphs_brings_every_network_of_the_chain() -> None:
+    """It names them itself, as it needs no PyTorch."""
+    from benchmarks.chain.stages import CHAIN
+
+    assert {row.model: row.name for row in CHAIN.values()} == part_graphs.MODELS
+    assert next(iter(part_graphs.MODELS)) == MODEL  # a rehearsal's
+
+
+def test_baseline_takes_every_network_that_is_here(
+    context: Context, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    lacking = {"lama", "clipseg"}
+    monkeypatch.setattr(checkpoints, "find", lambda row: None if row.name == "lama" else tmp_path)
+    monkeypatch.setattr(graphs, "existing", lambda row: None if row.name == "clipseg" else {})
+    assert part_baseline.models_here(context) == ["u2netp"]  # a rehearsal
+    context.rehearsal = False
+    assert set(part_baseline.models_here(context)) == {*part_graphs.MODELS} - lacking
 
 
 def test_baseline_needs_the_mattes_graph(
@@ -216,4 +244,4 @@ def test_baseline_needs_the_mattes_graph(
 ) -> None:
     monkeypatch.setenv("TRT_ANIME_HOME", str(tmp_path / "empty"))
     with pytest.raises(MissingError, match="run `make gpu-check PARTS=graphs`"):
-        part_baseline.stages_here(context)
+        part_baseline.models_here(context)
