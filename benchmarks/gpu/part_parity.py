@@ -35,9 +35,9 @@ Opened = Callable[[Path, "Device"], AbstractContextManager["Session"]]
 
 def steps(context: Context) -> list[Step]:
     """One for each graph and library, and one for each library that isn't here."""
-    ways, absent = _ways(context)
+    ways, absent = ways_of(context)
     found = [
-        Step(f"{path.stem} by {name}", partial(_compared, context, graphs, path, opened), _seconds(path))
+        Step(f"{path.stem} by {name}", partial(compared, context, graphs, path, opened), _seconds(path))
         for graphs in models_here()
         for path in graphs
         for name, opened in ways.items()
@@ -85,8 +85,15 @@ def agreement(
     from trt_anime.cli.engines.summary import parity_words as words_of
 
     def measured(stage: str) -> "Parity":
-        named = {"reference_name": "the graph on ONNX Runtime's CPU", "candidate_name": name}
-        return compare(reference, run, inputs, stage=stage, precision=precision, **named).parity
+        return compare(
+            reference,
+            run,
+            inputs,
+            stage=stage,
+            precision=precision,
+            reference_name="the graph on ONNX Runtime's CPU",
+            candidate_name=name,
+        ).parity
 
     try:
         parity, note = measured(stage), ""
@@ -147,7 +154,7 @@ def example_frames(context: Context, count: int = FRAMES) -> list[NDArray[np.uin
     return found
 
 
-def _compared(context: Context, graphs: Sequence[Path], path: Path, opened: Opened) -> Seen:
+def compared(context: Context, graphs: Sequence[Path], path: Path, opened: Opened) -> Seen:
     """Raises MissingError: the library isn't here, or not enough memory. EngineError: too far off."""
     from trt_anime.runtime.sessions.bindings import BoundSession
 
@@ -171,7 +178,7 @@ def _seconds(graph: Path) -> float:
     return _GRAPH_S + _GB_S * graph_bytes(graph) / 1e9
 
 
-def _ways(context: Context) -> tuple[dict[str, Opened], dict[str, str]]:
+def ways_of(context: Context) -> tuple[dict[str, Opened], dict[str, str]]:
     """What can run a graph here, by name; and what else could, with the reason why it can't."""
     if context.rehearsal:
         return {"ONNX Runtime CPU, through our streams": on_cpu}, {}

@@ -14,6 +14,8 @@ from trt_anime.errors import EngineError
 
 if TYPE_CHECKING:
     from trt_anime.runtime.options import ProcessOptions
+    from trt_anime.runtime.passes.choices import Choices
+    from trt_anime.runtime.passes.networks import FilesOf
 
 # Frames of a clip whose layers are compared, from its beginning.
 FRAMES = 3
@@ -76,25 +78,68 @@ def require_layers_as_cpu(options: "ProcessOptions", graph: Path, folder: Path) 
     """
     from trt_anime.runtime.process import process_clip
 
-    plain = replace(options, device="cpu", provider="onnxruntime", precision="fp32", allow_cpu_nodes=False)
-    layers = []
-    for name, one in (("reference", plain), ("device", options)):
-        once = replace(one, output=folder / name, limit=FRAMES, held=False)
-        record = process_clip(once, graph=lambda stage: graph)
-        layers.append(_layers(once.output))
-    origin = record.stages[0].origin
-    expected, found = ({number: {"rgba": layer} for number, layer in enumerate(one)} for one in layers)
+    reference, device = _both(options, folder)
+    process_clip(reference, graph=lambda stage: graph)
+    origin = process_clip(device, graph=lambda stage: graph).stages[0].origin
+    return _agreement(reference.output, device.output, origin["provider"], origin["precision"])
+
+
+def require_chain_as_cpu(
+    options: "ProcessOptions", chosen: "Choices", files: "FilesOf", folder: Path
+) -> tuple[str, float]:
+    """A run's first character layers on the device against those of a run on the CPU, over several stages.
+
+    Other layers hang on what networks with random weights find, where the last bit may decide; of those it
+    is told how many are the same. Also returns the seconds that the device's run took.
+
+    Raises StepError: they are too far apart. Whatever `process_chain` raises.
+    """
+    from trt_anime.runtime.passes.run import process_chain
+
+    reference, device = both = _both(options, folder)
+    process_chain(reference, chosen, files=files)
+    took_s = process_chain(device, chosen, files=files).elapsed_s
+    words = _agreement(reference.output, device.output, device.device, "fp32")
+    ours, theirs = ({path.relative_to(one.output) for path in one.output.rglob("*.png")} for one in both)
+    near = sum(_near(reference.output / name, device.output / name) for name in ours & theirs)
+    return f"{words}; of {len(ours | theirs)} pictures, {near} within {_GAP} of 255", took_s
+
+
+def _both(options: "ProcessOptions", folder: Path) -> "tuple[ProcessOptions, ProcessOptions]":
+    """For the CPU, and for the device, over the first frames."""
+    few = replace(options, limit=FRAMES, held=False, overwrite=False)
+    plain = replace(few, device="cpu", provider="onnxruntime", precision="fp32", allow_cpu_nodes=False)
+    return replace(plain, output=folder / "cpu"), replace(few, output=folder / "device")
+
+
+def _agreement(reference: Path, device: Path, provider: str, precision: str) -> str:
+    expected, found = (dict(enumerate(_layers(folder))) for folder in (reference, device))
     try:
         return agreement(
-            lambda inputs: expected[_number(inputs)],
-            lambda inputs: found[_number(inputs)],
+            lambda inputs: {"rgba": expected[_number(inputs)]},
+            lambda inputs: {"rgba": found[_number(inputs)]},
             [{"number": np.array([number])} for number in expected],
-            name=origin["provider"],
+            name=provider,
             stage="matte",
-            precision=origin["precision"],
+            precision=precision,
         )
     except (EngineError, KeyError) as error:
         raise StepError(f"layers: {error}; no speed is told", ()) from error
+
+
+def _near(one: Path, other: Path) -> bool:
+    first, second = _picture(one).astype(int), _picture(other)
+    return first.shape == second.shape and bool(np.abs(first - second).max() <= _GAP)
+
+
+def _picture(path: Path) -> NDArray[Any]:
+    """As the file has it. Raises StepError: it can't be read."""
+    import cv2
+
+    picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if picture is None:
+        raise StepError(f"{path.name}: is no picture that can be read; no speed is told", ())
+    return picture
 
 
 def _number(inputs: Mapping[str, NDArray[Any]]) -> int:
@@ -102,13 +147,7 @@ def _number(inputs: Mapping[str, NDArray[Any]]) -> int:
 
 
 def _layers(folder: Path) -> list[NDArray[np.uint8]]:
-    """uint8 [1,H,W,4] each, in the clip's order."""
-    import cv2
-
+    """uint8 [1,H,W,4] each, channels as OpenCV has them, in the clip's order."""
     from benchmarks.contenders import layers_in
 
-    found = []
-    for file in layers_in(folder):
-        picture = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
-        found.append(np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGRA2RGBA), np.uint8)[None])
-    return found
+    return [np.asarray(_picture(file), np.uint8)[None] for file in layers_in(folder)]
