@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.gpu.chain_here import choices_here, models_here, stages_of
 from benchmarks.gpu.findings import Seen, StepError, Store, Table
+from benchmarks.gpu.part_graphs import brought
 from benchmarks.gpu.part_parity import compared, ways_of
 from benchmarks.gpu.running import Context, Step
 from benchmarks.gpu.same import FRAMES, require_chain_as_cpu
@@ -39,20 +40,28 @@ class Size:
 
 SIZES = {"720p": Size(720, 240), "1080p": Size(1080, 330)}
 REHEARSED = {"180p": Size(180, 10)}
+EXPORT_S = 60.0
 HEAD = ("pass", "stages", "s", "FPS", "device idle", "overlap")
 
 
 def steps(context: Context) -> list[Step]:
-    """One for each size. Raises MissingError: not even the matte's graph is here."""
-    chosen, lacks = choices_here(models_here())
+    """One for each network that isn't here yet, then one for each size.
+
+    Raises MissingError: not even the matte's graph is here.
+    """
+    _, lacks = choices_here(models_here())
+    bring = [] if context.rehearsal else lacks
     sizes = REHEARSED if context.rehearsal else SIZES
     return [
-        Step(name, partial(_profiled, context, name, size, chosen, lacks), least_s=size.least_s)
-        for name, size in sizes.items()
+        *(Step(model, partial(brought, model), least_s=EXPORT_S) for model in bring),
+        *(
+            Step(name, partial(_profiled, context, name, size), size.least_s)
+            for name, size in sizes.items()
+        ),
     ]
 
 
-def _profiled(context: Context, name: str, size: Size, chosen: "Choices", lacks: list[str]) -> Seen:
+def _profiled(context: Context, name: str, size: Size) -> Seen:
     """Raises StepError: not what the CPU gives. TrtAnimeError: as `profile_chain`."""
     from benchmarks.footage import make_footage
     from benchmarks.synthetic_run import files
@@ -60,7 +69,8 @@ def _profiled(context: Context, name: str, size: Size, chosen: "Choices", lacks:
     from trt_anime.runtime.profiling.chain.profiled import profile_chain
     from trt_anime.runtime.profiling.files import write_profile
 
-    compared_networks = require_networks(context, chosen, files)
+    chosen, lacks = choices_here(models_here())
+    networks = require_networks(context, chosen, files)
     report = context.folder / f"chain-{name}"
     with tempfile.TemporaryDirectory() as folder:
         footage = make_footage(Path(folder) / "in", frames=_CLIP_FRAMES, height=size.height)
@@ -82,7 +92,7 @@ def _profiled(context: Context, name: str, size: Size, chosen: "Choices", lacks:
     headline = profile.facts["verdict"]["headline"]
     without = f"; without {', '.join(lacks)}, whose weights or graphs aren't here" if lacks else ""
     words = (
-        f"{compared_networks}; layers against the CPU: {checked};"
+        f"{networks}; layers against the CPU: {checked};"
         f" {profile.facts['fps']['over_all']:.2f} FPS over all; {headline}{without}"
     )
     return Seen(words, (table_of(name, profile, f"{context.folder.name}/{report.name}", limit),))
