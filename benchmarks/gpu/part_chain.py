@@ -39,7 +39,7 @@ class Size:
 
 
 SIZES = {"720p": Size(720, 240), "1080p": Size(1080, 330)}
-REHEARSED = {"180p": Size(180, 10)}
+REHEARSED = {"90p": Size(90, 10)}
 EXPORT_S = 60.0
 HEAD = ("pass", "stages", "s", "FPS", "device idle", "overlap")
 
@@ -73,7 +73,8 @@ def _profiled(context: Context, name: str, size: Size) -> Seen:
     networks = require_networks(context, chosen, files)
     report = context.folder / f"chain-{name}"
     with tempfile.TemporaryDirectory() as folder:
-        footage = make_footage(Path(folder) / "in", frames=_CLIP_FRAMES, height=size.height)
+        frames = FEWEST if context.rehearsal else _CLIP_FRAMES
+        footage = make_footage(Path(folder) / "in", frames=frames, height=size.height)
         options = ProcessOptions(
             input=footage.clip,
             output=Path(folder) / "out",
