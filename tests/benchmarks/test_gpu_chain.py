@@ -61,12 +61,11 @@ def wrong_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
     """The CPU gives something else than the device does."""
     real = part_parity.readings
 
+    def inverted(run: Any) -> Any:
+        return lambda inputs: {name: off(array) for name, array in run(inputs).items()}
+
     def readings(given: list[Path]) -> list[Any]:
-        found = real(given)
-        return [
-            replace(one, run=lambda inputs, run=one.run: {k: off(v) for k, v in run(inputs).items()})
-            for one in found
-        ]
+        return [replace(one, run=inverted(one.run)) for one in real(given)]
 
     monkeypatch.setattr(part_parity, "readings", readings)
     monkeypatch.setattr(same, "readings", readings)
