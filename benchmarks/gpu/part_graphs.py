@@ -24,19 +24,20 @@ def steps(context: Context) -> list[Step]:
     """In a rehearsal only the smallest."""
     models = list(MODELS)[:1] if context.rehearsal else list(MODELS)
     return [
-        Step(model, partial(_brought, model), least_s=_LONG_EXPORT_S.get(model, _EXPORT_S))
+        Step(model, partial(brought, model), least_s=_LONG_EXPORT_S.get(model, _EXPORT_S))
         for model in models
     ]
 
 
-def _brought(model: str) -> Seen:
-    from benchmarks.model_weights import REAL, bring_weights
-    from trt_anime.export import catalogue, graphs
+def brought(model: str) -> Seen:
+    """Raises DownloadError, ModuleNotFoundError: they can't be had here."""
+    from benchmarks.model_weights import bring_weights
+    from trt_anime.export import catalogue, checkpoints, graphs
 
     row = catalogue.get(model)
     before = graphs.existing(row)
-    bring_weights(row)
+    weights = bring_weights(row)
     made = graphs.ensure(model)
     names = ", ".join(path.name for path in made.values())
-    kind = "real" if model in REAL else "random"
+    kind = "published" if checkpoints.stored(row)[weights].published else "random or imported"
     return Seen(f"{kind} weights; {names}{'' if before else ', made here'}")
