@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 from unittest import mock
-from weakref import WeakSet
+from weakref import ref
 
 import onnxruntime
 from torch import nn
@@ -13,16 +13,18 @@ from torch import nn
 @contextmanager
 def no_network_beside_sessions() -> Iterator[None]:
     """Fails when ONNX Runtime opens a graph while a network that was made meanwhile is in memory."""
-    networks: WeakSet[nn.Module] = WeakSet()
+    made: list[ref[nn.Module] | ref[nn.Parameter]] = []
     register, session = nn.Module.register_parameter, onnxruntime.InferenceSession
     opened = []
 
-    def registered(module: nn.Module, *given: Any, **named: Any) -> None:
-        networks.add(module)
-        register(module, *given, **named)
+    def registered(module: nn.Module, name: str, weight: nn.Parameter | None) -> None:
+        made.append(ref(module))
+        if weight is not None:
+            made.append(ref(weight))
+        register(module, name, weight)
 
     def open_session(*given: Any, **named: Any) -> onnxruntime.InferenceSession:
-        opened.append({type(module).__name__ for module in networks})
+        opened.append({type(one).__name__ for one in (held() for held in made) if one is not None})
         return session(*given, **named)
 
     with (

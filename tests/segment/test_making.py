@@ -33,6 +33,7 @@ def test_a_published_file_becomes_a_graph(
     weights = {name: tensor.detach().clone() for name, tensor in weights_of(network()).items()}
     save_file(weights, tmp_path / "model.safetensors")
     checkpoint = checkpoints.import_file(small, tmp_path / "model.safetensors")
+    exported()  # of the tests' own network, which stays
     with no_network_beside_sessions():
         made = graphs.export(small.name)
     (graph,) = made.graphs
