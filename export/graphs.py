@@ -44,7 +44,9 @@ class Maker(Protocol):
         """All that the graphs depend on besides the checkpoint and this release, as JSON takes it."""
 
     def graphs_of(self, row: Model, checkpoint: Path, record: Record, *, compare: bool) -> "Iterable[Made]":
-        """The stage graphs, in the order of `Model.graphs`, compared with PyTorch if they are to be.
+        """The stage graphs, in the order of `Model.graphs`, with their comparisons if these are asked for.
+
+        Nothing that is given may hold the network: its weights would be in memory beside the graphs' own.
 
         Raises CheckpointError, ExportError, and MissingError where the checkpoint needs PyTorch.
         """
@@ -122,31 +124,38 @@ def _checkpoint(row: Model, door: Format | None, report: Report) -> Path:
 
 
 def _export(row: Model, checkpoint: Path, target: Mapping[str, Path], *, compare: bool) -> Exported:
+    from trt_anime.export.check import let_go
     from trt_anime.export.external import weights_aside
 
     remove_unfinished(paths.graphs(), older_s=_LONGEST_EXPORT_S)
     record = checkpoints.stored(row)[checkpoint]
-    made = iter(_maker(row).graphs_of(row, checkpoint, record, compare=compare))
     weights: dict[Path, Path] = {}
     with ExitStack() as stack:  # all, or none
         stack.enter_context(weights_aside(stack.enter_context(temporary_folder(paths.graphs()))))
+        made = _maker(row).graphs_of(row, checkpoint, record, compare=compare)
+        by_name = dict(zip(target, made, strict=True))
+        del made
+        let_go()
+        differences = _differences(by_name)
         graphs = []
         for name, path in target.items():
-            temporary = stack.enter_context(replacing(path))
-            graphs.append(Graph(name, path, *_written(next(made), temporary, path, row, weights)))
-        assert next(made, None) is None
+            place = _write(by_name[name], stack.enter_context(replacing(path)), path, row, weights)
+            graphs.append(Graph(name, path, differences[name], place))
         for file, place in weights.items():
             file.replace(place)
     return Exported(checkpoint, tuple(graphs))
 
 
-def _written(
-    one: "Made", temporary: Path, path: Path, row: Model, weights: dict[Path, Path]
-) -> "tuple[Difference | None, Path | None]":
-    """Write a graph, which takes as much memory as it holds and needn't be there with the next one.
+def _differences(made: "Mapping[str, Made]") -> "dict[str, Difference | None]":
+    """Of each graph from PyTorch. Raises ExportError."""
+    graphs = {name: one.graph for name, one in made.items()}
+    return {name: one.comparison(graphs) if one.comparison else None for name, one in made.items()}
 
-    `weights`: of what graphs before have their weights in, the place beside the graphs; added to. Returns
-    how far the graph is from PyTorch, and that place of its own weights.
+
+def _write(one: "Made", temporary: Path, path: Path, row: Model, weights: dict[Path, Path]) -> Path | None:
+    """Returns the place of the weights that aren't in the graph itself.
+
+    `weights`: of what graphs before have their weights in, the place beside the graphs; added to.
     """
     from trt_anime.export.external import set_location
     from trt_anime.export.writing import write_graph
@@ -158,7 +167,7 @@ def _written(
         place = weights.setdefault(one.weights, new)
         set_location(one.graph, place.name)
     write_graph(one.graph, temporary)
-    return one.difference, place
+    return place
 
 
 def _maker(row: Model) -> Maker:

@@ -10,6 +10,7 @@ import onnx
 import pytest
 import torch
 
+from tests.letting_go import no_network_beside_sessions
 from tests.matte.official import official_like, saved
 from tests.matte.pieces import network_for
 from trt_anime.cli import main
@@ -186,7 +187,8 @@ def test_pth_door(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(pytorch, "network_from_checkpoint", network)
     checkpoint = _pth(tmp_path)
-    made = graphs.export("u2netp", door="pth")
+    with no_network_beside_sessions():
+        made = graphs.export("u2netp", door="pth")
     assert made.checkpoint == checkpoint
     (difference,) = (graph.difference for graph in made.graphs)
     assert difference is not None and difference.passed
