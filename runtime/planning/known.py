@@ -18,6 +18,8 @@ dinov2-b embed 720 342.9 23.69 | fused 195 62.01 513.3 | math 24 2435 114 | math
 dinov2-b embed 1080 342.9 43.91 | fused 195 69.72 567.3 | math 24 2435 114 | math 51 1.815e+04 230.7 | math 24 2.91e+04 321.2 | moved 95 26.04 211.2
 dinov2-s embed 720 86.52 23.69 | fused 193 37.02 303.3 | math 24 1217 56.99 | math 75 1.265e+04 192.4 | moved 93 13.31 108.3
 dinov2-s embed 1080 86.52 43.91 | fused 193 44.73 357.4 | math 24 1217 56.99 | math 75 1.439e+04 210.6 | moved 93 13.88 113.8
+grounding-dino-tiny detect 720 261.4 1010 | fused 900 3062 2.533e+04 | math 7 12.9 6.581 | math 24 5842 842 | math 37 7374 490.9 | math 60 3.766e+04 1104 | math 166 3.163e+05 4995 | math 88 5.725e+05 5227 | math 4 1.903e+04 99.68 | moved 976 2970 2.413e+04
+grounding-dino-tiny detect 1080 261.4 1016 | fused 900 3069 2.537e+04 | math 7 12.9 6.581 | math 24 5842 842 | math 37 7374 490.9 | math 60 3.766e+04 1104 | math 166 3.163e+05 4995 | math 88 5.725e+05 5227 | math 4 1.903e+04 99.68 | moved 976 2984 2.425e+04
 isnet-anime matte 720 176 286 | fused 256 248.6 2238 | math 2 1.39 1.862 | math 4 44.28 16.45 | math 5 430.4 98.43 | math 1 906 79.7 | math 8 415.2 11.55 | math 36 8644 142.2 | math 32 8.244e+04 684.7 | math 27 1.299e+05 570.3 | math 9 9.664e+04 210.8 | moved 177 242.3 1987
 isnet-anime matte 1080 176 303.6 | fused 266 291.9 2611 | math 2 3.122 4.175 | math 4 98.74 36.42 | math 5 590.1 135.9 | math 1 906 79.7 | math 8 415.2 11.55 | math 36 8644 142.2 | math 32 8.244e+04 684.7 | math 27 1.299e+05 570.3 | math 9 9.664e+04 210.8 | moved 180 295.1 2486
 lama inpaint 720 203.7 521.8 | fused 339 457.9 4386 | math 144 2.985e+04 1171 | math 109 8.937e+04 1286 | math 4 3.584e+04 372.1 | math 76 2.66e+05 881 | math 36 1.651e+05 451.6 | moved 398 418 3935
