@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trt_anime.errors import EngineError
+from trt_anime.errors import EngineError, InputError
 from trt_anime.runtime.operations import is_product, operations
 from trt_anime.runtime.planning.costs import Cost, Kind, Work
 from trt_anime.runtime.sessions import ort
-from trt_anime.stage import SIZE
+from trt_anime.stage import SIZE, StageInfo
 
 # An operator that holds less than this computes sizes, not pixels, and engines do it when they are built.
 _LEAST_BYTES = 4096
@@ -76,7 +76,8 @@ def counted(path: Path, inputs: Mapping[str, NDArray[Any]], *, model: str, graph
         MissingError: ONNX Runtime isn't here.
         EngineError: it refuses the graph or the inputs.
     """
-    events = [event for event in _profiled(path, inputs) if _is_operator(event)]
+    profiled, network = _profiled(path, inputs)
+    events = [event for event in profiled if _is_operator(event)]
     height = (
         inputs["frame"].shape[1] if "frame" in inputs else int(inputs[SIZE][0]) if SIZE in inputs else 0
     )
@@ -87,6 +88,7 @@ def counted(path: Path, inputs: Mapping[str, NDArray[Any]], *, model: str, graph
         tuple(works_of(operators_of(events))),
         weights_bytes=sum(float(event["args"]["parameter_size"]) for event in events),
         peak_bytes=max(float(event["args"]["mem_in_use_peak"]) for event in events),
+        network=network,
     )
 
 
@@ -138,7 +140,10 @@ def _bytes(kind: str, shape: Sequence[int]) -> float:
     return float(math.prod(shape)) * _WIDTH.get(kind, 4)
 
 
-def _profiled(path: Path, inputs: Mapping[str, NDArray[Any]]) -> list[dict[str, Any]]:
+def _profiled(
+    path: Path, inputs: Mapping[str, NDArray[Any]]
+) -> tuple[list[dict[str, Any]], tuple[int, int] | None]:
+    """Events, and the network's own size."""
     module = ort.onnxruntime(extra="cpu")
     options = module.SessionOptions()
     # As it is written: what is fused differs from library to library.
@@ -156,7 +161,14 @@ def _profiled(path: Path, inputs: Mapping[str, NDArray[Any]]) -> list[dict[str, 
                 f"{path}: can't be counted; ONNX Runtime says: {ort.reason(error)}"
             ) from error
         events: list[dict[str, Any]] = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
-    return events
+    return events, _network_size(session.get_modelmeta().custom_metadata_map, path)
+
+
+def _network_size(metadata: Mapping[str, str], path: Path) -> tuple[int, int] | None:
+    try:
+        return StageInfo.from_metadata(metadata, source=path).network_size
+    except InputError:  # any graph can be counted
+        return None
 
 
 def example_inputs(
