@@ -15,17 +15,17 @@ from trt_anime.engines import flavours, machine, store, timing_cache, worker
 from trt_anime.engines.accumulation import accumulation_from_engine
 from trt_anime.engines.compiler import BUILD_FLAGS, Plan
 from trt_anime.engines.manifest import Manifest, Precision, Profile, Recipe
+from trt_anime.engines.lint import refused_by_targets, require_none_refused
 from trt_anime.engines.memo import shared
 from trt_anime.engines.specialise import specialised
-from trt_anime.engines.targets import RTX_CAPABILITIES, Target
+from trt_anime.engines.targets import Target
 from trt_anime.engines.typed_choice import Typed, typed_for
 from trt_anime.errors import EngineError, InputError
 from trt_anime.files import sha256_of
 from trt_anime.hollow import weight_files
-from trt_anime.limits import Refusal, refused_by_each
+from trt_anime.limits import Refusal
 from trt_anime.stage import StageInfo
 
-_MOST_NAMED = 3  # of nodes that a target refuses
 _TYPE_OF = {"fp16": "float16", "int8": "int8", "fp8": "float8"}
 
 
@@ -199,14 +199,6 @@ def _require_any(kinds: set[str], precision: Precision, found: dict[str, float])
         raise EngineError(
             f"{precision.upper()} was asked for and none came out ({shares}); calibrate it again"
         )
-
-
-def _require_none_refused(target: Target, refused: Sequence[Refusal]) -> None:
-    """Every node that would fail is known before anybody waits for the builder to fail on the first."""
-    if refused:
-        names = "; ".join(map(str, refused[:_MOST_NAMED]))
-        more = f"; and {len(refused) - _MOST_NAMED} nodes more" if len(refused) > _MOST_NAMED else ""
-        raise EngineError(f"no engine for {target.name}: {names}{more}")
 
 
 def _surprises(manifest: Manifest) -> tuple[str, ...]:
