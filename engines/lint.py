@@ -5,18 +5,16 @@ from collections.abc import Iterable, Sequence
 import onnx
 
 from trt_anime.engines.library import Library
-from trt_anime.engines.targets import RTX_CAPABILITIES, FlavourName, Target
+from trt_anime.engines.targets import FlavourName, Target
 from trt_anime.errors import EngineError, MissingError
 from trt_anime.limits import Reads, Refusal, refused_by_each
 from trt_anime.nodes import is_own
-
-RTX_TARGETS = tuple(Target("rtx", capability) for capability in RTX_CAPABILITIES)
 
 _MOST_NAMED = 3  # of nodes that a target refuses
 
 
 def refused_by_targets(
-    model: onnx.ModelProto, targets: Iterable[Target], *, folds: bool = True
+    model: onnx.ModelProto, targets: Iterable[Target], *, folds: bool = True, is_typed: bool = True
 ) -> dict[Target, list[Refusal]]:
     """Every node of a graph that won't be built, by target, in the graph's order, with what to do about it.
 
@@ -25,12 +23,13 @@ def refused_by_targets(
     Args:
         model: a graph; its weights needn't be there.
         folds: see `limits.refused_by_each`: whether it is for frames of any size yet.
+        is_typed: see there: whether it is in the precision that it is to be built in.
     """
     wanted = list(targets)
     known = {target.flavour: _reads(target.flavour) for target in wanted}
     reads = {flavour: answer for flavour, answer in known.items() if answer}
     kinds = {target: (target.flavour, target.compute_capability) for target in wanted}
-    found = refused_by_each(model, kinds.values(), reads=reads, folds=folds)
+    found = refused_by_each(model, kinds.values(), reads=reads, folds=folds, is_typed=is_typed)
     return {target: found[kind] for target, kind in kinds.items()}
 
 

@@ -121,6 +121,7 @@ def refused_by_each(
     *,
     reads: Mapping[Flavour, Reads] | None = None,
     folds: bool = False,
+    is_typed: bool = True,
 ) -> dict[Kind, list[Refusal]]:
     """`refused_by` for several flavours and GPU types; the graph is looked through once.
 
@@ -132,10 +133,11 @@ def refused_by_each(
             TensorRT-RTX 1.7.1 reads.
         folds: whether constants are still to be folded: then nodes that compute on them alone may be
             anything that ONNX has.
+        is_typed: whether types are as they are to be built: else those that a target lacks don't count.
     """
     if words := unreadable(model):
         return {kind: [Refusal("", "", words)] for kind in kinds}
-    look, asked = _Look(model, folds=folds), reads or {}
+    look, asked = _Look(model, folds=folds, is_typed=is_typed), reads or {}
     return {kind: look.refused(kind, asked.get(kind[0], is_read)) for kind in kinds}
 
 
@@ -152,7 +154,8 @@ def unbuildable(model: onnx.ModelProto) -> list[str]:
 class _Look:
     """A graph, looked through once for all targets."""
 
-    def __init__(self, model: onnx.ModelProto, *, folds: bool) -> None:
+    def __init__(self, model: onnx.ModelProto, *, folds: bool, is_typed: bool) -> None:
+        self._is_typed = is_typed
         self._types = _element_types(model)
         functions = {(function.domain, function.name) for function in model.functions}
         placed = [one for one in walk(model) if (one.node.domain, one.node.op_type) not in functions]
@@ -166,7 +169,8 @@ class _Look:
         for node, misspelt_as, is_folded in self._nodes:
             reasons = misspelt_as
             if not reasons and not is_folded:
-                reasons = [*self._unread(node, flavour, reads), *self._unbuilt(node, flavour, capability)]
+                reasons = [*self._unread(node, flavour, reads), *self._unbuilt(node, flavour)]
+                reasons += self._mistyped(node, flavour, capability) if self._is_typed else ()
             found += [Refusal(node.op_type, node.name, why) for why in reasons]
         return found
 
@@ -182,9 +186,7 @@ class _Look:
             if attributes.get("coordinate_transformation_mode") == b"half_pixel_symmetric":
                 yield "half_pixel_symmetric isn't supported; use half_pixel"
 
-    def _unbuilt(self, node: onnx.NodeProto, flavour: Flavour, capability: int) -> Iterator[str]:
-        if capability < _FIRST_FLOAT8 and any(self._types.get(name) in _FLOAT8 for name in node.output):
-            yield f"FP8 begins with sm{_FIRST_FLOAT8}; build int8 or fp16 for this GPU type"
+    def _unbuilt(self, node: onnx.NodeProto, flavour: Flavour) -> Iterator[str]:
         if flavour == "trt":
             return
         attributes = _attributes(node)
@@ -197,8 +199,13 @@ class _Look:
         # Shape is folded away before the build, once height and width are known.
         if node.op_type not in ("Cast", "Shape", "Identity") and self._touches_uint8(node):
             yield "uint8 is for inputs and outputs; cast right behind the one and right before the other"
-        if capability == 75 and node.output[0] in self._products:
+
+    def _mistyped(self, node: onnx.NodeProto, flavour: Flavour, capability: int) -> Iterator[str]:
+        """What is cured by another precision."""
+        if flavour == "rtx" and capability == 75 and node.output[0] in self._products:
             yield _NO_PRODUCT
+        if capability < _FIRST_FLOAT8 and any(self._types.get(name) in _FLOAT8 for name in node.output):
+            yield f"FP8 begins with sm{_FIRST_FLOAT8}; build int8 or fp16 for this GPU type"
 
     def _touches_uint8(self, node: onnx.NodeProto) -> bool:
         return any(self._types.get(name) == TensorProto.UINT8 for name in [*node.input, *node.output])

@@ -56,7 +56,7 @@ def test_all_three_are_typed_near_enough_to_fp32(found: list[Path]) -> None:
         assert record.shares["float16"] > 0.1
         model = onnx.load(graph.graph, load_external_data=False)
         assert weight_files(model, graph.graph) == [graph.weights]
-        fixed = pinned(graph.graph, record.graph_sha256, 96, 160)
+        fixed = pinned(graph.graph, record.graph_sha256, 96, 160, "rtx")
         assert fixed.beside == graph.graph and not fixed.refused[75]
         assert work(found).typed(source, "fp16", "tensorrt").record == record
     assert not [path for path in paths.typed().iterdir() if path.name.startswith(".")]
