@@ -54,15 +54,23 @@ class Built:
 
 def stage_graph_from_file(path: Path) -> StageGraph:
     """Read a stage graph. Raises InputError if it isn't one."""
+    model = onnx_from_file(path)
     try:
-        model = onnx.load(path, load_external_data=False)
         sha256 = sha256_of(path)
+    except OSError as error:
+        raise InputError(f"{path}: can't be read ({error.strerror or error})") from error
+    properties = {entry.key: entry.value for entry in model.metadata_props}
+    return StageGraph(path, sha256, StageInfo.from_metadata(properties, source=path), model)
+
+
+def onnx_from_file(path: Path) -> onnx.ModelProto:
+    """Read a graph without weights that lie beside it. Raises InputError if it isn't one."""
+    try:
+        return onnx.load(path, load_external_data=False)
     except OSError as error:
         raise InputError(f"{path}: can't be read ({error.strerror or error})") from error
     except Exception as error:  # protobuf's DecodeError has no public home that stays put
         raise InputError(f"{path}: not an ONNX file ({error}); run `trt-anime export`") from error
-    properties = {entry.key: entry.value for entry in model.metadata_props}
-    return StageGraph(path, sha256, StageInfo.from_metadata(properties, source=path), model)
 
 
 def engine_from_graph(
