@@ -266,7 +266,11 @@ def _is_only_sum(product: onnx.NodeProto, readers: list[onnx.NodeProto], types: 
 
 
 def _element_types(model: onnx.ModelProto) -> dict[str, int]:
-    whole = onnx.shape_inference.infer_shapes(hollow(model)).graph
+    shell = hollow(model)
+    try:
+        whole = onnx.shape_inference.infer_shapes(shell).graph
+    except onnx.shape_inference.InferenceError:  # some node is none of ONNX's: that is said of it
+        whole = shell.graph
     values = [
         value for graph in graphs_of(whole) for value in (*graph.input, *graph.output, *graph.value_info)
     ]

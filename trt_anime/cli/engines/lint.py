@@ -12,7 +12,7 @@ def lint(
 ) -> None:
     """Name every node that a target won't build, and what to do about it. Builds nothing.
 
-    The exit code is 1 if there is one. What another precision would cure counts, as the graph is built in the
+    The exit code is 1 if there is one. What another precision would cure counts: a graph is built in the
     precision that it is in.
     """
     from trt_anime.engines.builder import onnx_from_file
