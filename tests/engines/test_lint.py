@@ -11,7 +11,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from tests.engines.graphs import saved, stage_graph
-from trt_anime.cli import main
+from tests.engines.test_command import run
 from trt_anime.engines import builder, flavours, lint
 from trt_anime.engines.builder import engine_from_graph, stage_graph_from_file
 from trt_anime.engines.lint import refused_by_targets
@@ -232,14 +232,6 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert second == "rtx-sm89: nothing in it is refused"
     assert said.err.endswith("toy.onnx: can't be built for rtx-sm75, reasons above\n")
     assert run("lint", tmp_path / "none.onnx") == 2
-
-
-def run(*words: object) -> int:
-    try:
-        main(["engines", *map(str, words)])
-    except SystemExit as end:
-        return int(end.code or 0)
-    return 0
 
 
 def not_installed(flavour: str) -> None:
