@@ -289,7 +289,9 @@ def test_a_stage_graph_of_another_kind(tmp_path: Path, cpu: HostDevice) -> None:
 
 
 @pytest.mark.parametrize("kind", ["fixed", "text"])
-def test_engines_of_graphs_that_serve_every_clip(kind: str, tmp_path: Path, gpu: FakeGpu) -> None:
+def test_engines_of_graphs_that_serve_every_clip(
+    kind: str, home: Path, tmp_path: Path, gpu: FakeGpu
+) -> None:
     """Frames of one size are written into a memory network's graphs; a text encoder sees none."""
     path = saved(fixed_graph() if kind == "fixed" else text_graph(), tmp_path)
     wanted: dict[str, Any] = {"size": (720, 1280), "batch": 1, "precision": None}
@@ -303,7 +305,7 @@ def test_engines_of_graphs_that_serve_every_clip(kind: str, tmp_path: Path, gpu:
     assert engine_for(path, 89, **wanted | {"size": (64, 96)}) == entry
 
 
-def test_engines_of_an_older_label_are_still_found(tmp_path: Path, gpu: FakeGpu) -> None:
+def test_engines_of_an_older_label_are_still_found(home: Path, tmp_path: Path, gpu: FakeGpu) -> None:
     """Engines of such graphs used to be labelled with the clip's size."""
     for model in (fixed_graph(), text_graph()):
         path = saved(model, tmp_path)
