@@ -12,6 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from tests.engines.graphs import saved, stage_graph
 from tests.engines.test_command import run
+from trt_anime.cli.export import _buildable
 from trt_anime.engines import builder, flavours, lint
 from trt_anime.engines.builder import engine_from_graph, stage_graph_from_file
 from trt_anime.engines.lint import refused_by_targets
@@ -245,4 +246,15 @@ def fake_library(*, reads: Callable[[str], bool] | None) -> Callable[[str], Any]
         ILogger=type("ILogger", (), {"ERROR": 1, "INTERNAL_ERROR": 0, "WARNING": 2}),
         Builder=lambda log: network if reads else None,
         OnnxParser=lambda network, log: SimpleNamespace(supports_operator=reads),
+    )
+
+
+def test_what_export_says_of_nodes(tmp_path: Path) -> None:
+    assert _buildable(saved(stage_graph(), tmp_path)) == (
+        "all can be built by TensorRT-RTX, for every GPU type"
+    )
+    assert _buildable(saved(stage_graph(matmul=True), tmp_path)) == (
+        "all can be built for rtx-sm80, rtx-sm86, rtx-sm89, rtx-sm120, rtx-sm121; rtx-sm75 refuses 1 of"
+        " them, such as MatMul 'net/MatMul_0': sm75 has no FP32 matrix product; build fp16 with this one in"
+        " it, or leave sm75 out"
     )
