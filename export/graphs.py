@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 # Raise it when the graph's bytes change without a change of its options.
 REVISION = 7
+_OF_LIBRARY = {"segment", "effects", "embed", "detect", "mask"}
 _LONGEST_EXPORT_S = 86_400.0
 
 # stage -> the module that makes its graphs, a `Maker`
@@ -120,7 +121,20 @@ def export(model: str, *, door: Format | None = None, report: Report = SILENT) -
 
 
 def _checkpoint(row: Model, door: Format | None, report: Report) -> Path:
-    return checkpoints.find(row, door=door) or checkpoints.pull(row, door=door, report=report)
+    if found := checkpoints.find(row, door=door):
+        return found
+    if _is_of_library(row):  # said before gigabytes are fetched for nothing
+        from trt_anime.export.networks import require_torch
+        from trt_anime.export.networks.library import require_transformers
+
+        require_torch()
+        require_transformers()
+    return checkpoints.pull(row, door=door, report=report)
+
+
+def _is_of_library(row: Model) -> bool:
+    """Whether its network is one of the `transformers` package, and nothing is made without that."""
+    return row.stage in _OF_LIBRARY and row.architecture != "mobile_sam"
 
 
 def _export(row: Model, checkpoint: Path, target: Mapping[str, Path], *, compare: bool) -> Exported:

@@ -72,8 +72,24 @@ def _show(name: str, made: "Exported", output: Path | None) -> None:
             path = output / f"{graph.name}-{name}.onnx"
             write_copy(path, graph.path)
         print(f"{name}: {path} ({path.stat().st_size / 1e6:.1f} MB) from {made.checkpoint.name}")
-        print("  nodes: all can be built by TensorRT-RTX")
+        print(f"  nodes: {_buildable(graph.path)}")
         print(f"  against PyTorch: {graph.difference or _why_not_compared()}")
+
+
+def _buildable(path: Path) -> str:
+    """For which GPU types TensorRT-RTX builds a graph as it is, in FP32, and why not for the others."""
+    from trt_anime.engines.builder import onnx_from_file
+    from trt_anime.engines.lint import refused_by_targets
+    from trt_anime.engines.targets import targets_of
+
+    found = refused_by_targets(onnx_from_file(path), targets_of("rtx"))
+    if not any(found.values()):
+        return "all can be built by TensorRT-RTX, for every GPU type"
+    words = [
+        f"{target.name} refuses {len(no)} of them, such as {no[0]}" for target, no in found.items() if no
+    ]
+    good = ", ".join(target.name for target, refused in found.items() if not refused)
+    return "; ".join([f"all can be built for {good or 'no GPU type'}", *words])
 
 
 def _why_not_compared() -> str:

@@ -39,7 +39,10 @@ def build(
     precision: Annotated[
         str, typer.Option(help="fp32, fp16, int8, fp8; several comma-separated.")
     ] = "fp16",
-    size: Annotated[str, typer.Option(help="Frame size, width x height.")] = "1920x1080",
+    size: Annotated[
+        str | None,
+        typer.Option(help="Frame size, width x height  [default: 1920x1080, or the only one of a graph]"),
+    ] = None,
     max_batch: Annotated[int, typer.Option(min=1, help="Most frames that one call may take.")] = 4,
     graph: Annotated[Path | None, typer.Option(help="A stage graph (ONNX file) instead of models.")] = None,
     workers: Annotated[
@@ -140,9 +143,11 @@ def _precisions(text: str) -> "tuple[Precision, ...]":
     return tuple(dict.fromkeys(names[word] for word in wanted))
 
 
-def _profile(size: str, max_batch: int) -> "Profile":
+def _profile(size: str | None, max_batch: int) -> "Profile":
     from trt_anime.engines.manifest import Profile
 
+    if size is None:
+        return Profile(height=0, width=0, max_batch=max_batch)
     numbers = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", size.strip().lower())
     if not numbers:
         raise InputError(f"--size {size!r}: not a frame size, width x height, such as 1920x1080")
