@@ -4,7 +4,6 @@ import errno
 import os
 import shutil
 from pathlib import Path
-from typing import Any
 
 import onnx
 import onnxruntime as ort
@@ -16,10 +15,10 @@ from trt_anime import paths
 from trt_anime.cli import main
 from trt_anime.errors import ExportError
 from trt_anime.export import catalogue, checkpoints, graphs
+from trt_anime.export import check as export_check
 from trt_anime.export.caption import check
 from trt_anime.export.caption.synthetic import synthetic_checkpoint
 from trt_anime.export.check import Tolerance
-from trt_anime.files import remove_unfinished
 
 
 @pytest.fixture
@@ -100,16 +99,15 @@ def test_what_is_exported_to_a_folder_can_be_used_there(
 def test_two_exports_at_once_have_files_of_their_own(
     imported: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One begins and ends while another has written its weights and not yet its graphs."""
-    compare = check.compare_with_library
+    """One begins and ends while another has its weights in a file and has not yet written its graphs."""
+    let_go = export_check.let_go
     inner: list[graphs.Exported] = []
 
-    def meanwhile(*given: Any) -> Any:
-        monkeypatch.setattr(check, "compare_with_library", compare)
+    def meanwhile() -> None:
+        monkeypatch.setattr(export_check, "let_go", let_go)
         inner.append(graphs.export("blip-base"))
-        return compare(*given)
 
-    monkeypatch.setattr(check, "compare_with_library", meanwhile)
+    monkeypatch.setattr(export_check, "let_go", meanwhile)
     outer = graphs.export("blip-base")
     assert [graph.path for graph in inner[0].graphs] == [graph.path for graph in outer.graphs]
     (weights,) = paths.graphs().glob("*.weights")
@@ -117,23 +115,6 @@ def test_two_exports_at_once_have_files_of_their_own(
     assert not list(paths.graphs().glob(".*"))
     for graph in outer.graphs:
         session_of_file(graph.path)
-
-
-def test_weights_of_an_export_that_was_killed_are_known_as_such(
-    imported: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    found: list[str] = []
-
-    def seen(graphs_: Any, weights: Path, *others: Any) -> Any:
-        found.append(weights.name)
-        (weights.parent / "left").hardlink_to(weights)
-        return {}
-
-    monkeypatch.setattr(check, "compare_with_library", seen)
-    graphs.export("blip-base")
-    left = (paths.graphs() / "left").rename(paths.graphs() / found[0])
-    remove_unfinished(paths.graphs())
-    assert not left.exists()
 
 
 def session_of_file(path: Path) -> None:
