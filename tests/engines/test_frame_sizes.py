@@ -8,6 +8,8 @@ from onnx import TensorProto, helper
 
 from tests.engines.graphs import INFO, saved, stage_graph
 from tests.engines.test_command import run
+from trt_anime.cli.engines import build
+from trt_anime.cli.engines.sources import Source
 from trt_anime.engines import store
 from trt_anime.engines.builder import StageGraph, engine_from_graph, fitted, stage_graph_from_file
 from trt_anime.engines.manifest import Profile
@@ -90,6 +92,22 @@ def test_another_size_than_the_only_one_is_refused(
     assert "toy.onnx: takes frames of 96x64 alone" in said and "1280x720 was asked for" in said
     assert "leave --size out, or give --size 96x64" in said
     assert store.entries() == []
+
+
+def test_graphs_of_models_have_their_own_size_instead(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`make engines` asks for one size of all models."""
+    pytest.importorskip("tensorrt_rtx")
+    fixed = saved(fixed_graph(), tmp_path).rename(tmp_path / "merge.onnx")
+    free = saved(stage_graph(), tmp_path)
+    found = [Source("toy merge", fixed), Source("toy", free)]
+    monkeypatch.setattr(build, "sources", lambda *_, **__: found)
+    assert run("build", "toy", "--gpu", "sm89", "--precision", "fp32", "--size", "128x64") == 0
+    said = capsys.readouterr().err
+    assert "note: toy merge: takes frames of 96x64 alone, and is built for these" in said
+    assert said.count("note: toy") == 1
+    assert {entry.manifest.recipe.profile.frame for entry in store.entries()} == {"96x64", "128x64"}
 
 
 def test_one_engine_for_every_size(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

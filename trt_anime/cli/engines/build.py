@@ -2,6 +2,7 @@
 
 import re
 import sys
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, get_args
@@ -62,9 +63,10 @@ def build(
     kinds = list(product(_precisions(precision), targets_from_names(gpu)))
     found = sources(models or [], everything=everything, graph=graph)
     orders = [
-        Order(source.title, source.graph, target, wanted, profile)
+        Order(source.title, source.graph, target, wanted, taken)
         for source in found
         if source.graph
+        for taken in [profile if graph else _taken(source.title, source.graph, profile)]
         for wanted, target in kinds
     ]
     alone = len(found) == 1 and len(orders) <= 1  # then its error is the command's
@@ -141,6 +143,20 @@ def _precisions(text: str) -> "tuple[Precision, ...]":
         if word not in names:
             raise InputError(f"--precision {word!r}: not one of {', '.join(names)}")
     return tuple(dict.fromkeys(names[word] for word in wanted))
+
+
+def _taken(title: str, graph: Path, asked: "Profile") -> "Profile":
+    """What is asked for a model's graphs; those of one size have that instead, which serves all clips."""
+    from trt_anime.runtime.sessions.onnx_file import own_size
+
+    size = (asked.height, asked.width)
+    own = own_size(graph, size)
+    if own is None or own == size or not all(size):
+        return asked
+    print(
+        f"note: {title}: takes frames of {own[1]}x{own[0]} alone, and is built for these", file=sys.stderr
+    )
+    return replace(asked, height=own[0], width=own[1])
 
 
 def _profile(size: str | None, max_batch: int) -> "Profile":
