@@ -2,6 +2,7 @@
 
 import math
 import resource
+import shutil
 import statistics
 import time
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from trt_anime.cli.calibrate import frames
 from trt_anime.cli.calibrate.work import Work
 from trt_anime.cli.engines.summary import worst_metric
 from trt_anime.cli.engines.workers import workers_for
-from trt_anime.engines.batch import Order, engines_from_orders
+from trt_anime.engines.batch import Order, Outcome, engines_from_orders
 from trt_anime.engines.builder import stage_graph_from_file
 from trt_anime.engines.manifest import Precision, Profile
 from trt_anime.engines.targets import targets_from_names
@@ -213,7 +214,7 @@ def _engines(model: str, path: Path, precision: Precision) -> Iterator[EnginePro
         workers=workers_for(orders)[0],
         force=True,
         on_progress=lambda order, share: None,
-        on_done=lambda outcome: print(outcome.order.title, outcome.error or "", flush=True),
+        on_done=_told,
     )
     for outcome in outcomes:
         target = outcome.order.target.name
@@ -222,6 +223,13 @@ def _engines(model: str, path: Path, precision: Precision) -> Iterator[EnginePro
         else:
             manifest = outcome.built.entry.manifest
             yield EngineProof(target, precision, manifest.build_s, manifest.size_bytes)
+
+
+def _told(outcome: Outcome) -> None:
+    """An engine goes once it was built: BLIP-2's for all targets would be 76 GB."""
+    print(outcome.order.title, outcome.error or "", flush=True)
+    if outcome.built is not None:
+        shutil.rmtree(outcome.built.entry.folder)
 
 
 def _signature(values: Any) -> Iterator[str]:

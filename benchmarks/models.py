@@ -4,7 +4,8 @@
 
 Each model in a process of its own, which leaves its findings in docs/models.json; models that aren't named
 keep the ones they have. Where a registry has no weights, random ones in the published layout go through the
-same import and export. Needs no GPU, hours for all of them, and ten gigabytes of disk.
+same import and export. Engines go once they were built. Needs no GPU, hours for all of them, and for BLIP-2
+20 GB of memory and 40 GB of disk.
 """
 
 import argparse
@@ -142,7 +143,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.models", description=__doc__)
     parser.add_argument("names", nargs="*", help=f"[default: {' '.join(MODELS)}]")
     parser.add_argument(
-        "--home", type=Path, default=Path("out/models"), help="where weights, graphs and engines are kept"
+        "--home", type=Path, default=Path("out/models"), help="where weights and graphs are kept"
     )
     parser.add_argument("--no-engines", action="store_true", help="build none")
     parser.add_argument(
