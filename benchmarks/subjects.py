@@ -19,7 +19,12 @@ SUBJECTS = {
     "bench": Subject(
         "make bench BENCH=--write",
         "docs/benchmarks.json",
-        (*_FLOW, "runtime/sessions", "export/matte"),
+        (
+            *_FLOW,
+            *(f"runtime/{name}" for name in ("sessions", "devices", "temporal", "captions")),
+            *(f"export/{name}" for name in ("matte", "mask", "effects", "inpaint", "embed", "segment")),
+            "benchmarks/chain",
+        ),
         MINUTES,
         "docs/benchmarks.md",
         "benchmarks.bench_report:page_of",
@@ -127,7 +132,9 @@ SUBJECTS = {
         "python -m benchmarks.profile_cost --write",
         _own("profile_cost"),
         (
-            *(f"runtime/profiling/{name}.py" for name in ("run_recorder", "looking", "chain/stacks")),
+            *(f"runtime/profiling/{name}.py" for name in ("run_recorder", "looking", "process_memory")),
+            *(f"runtime/profiling/chain/{name}.py" for name in ("recorder", "stacks")),
+            "runtime/passes/timed.py",
             "runtime/pipeline",
         ),
         MINUTES,
