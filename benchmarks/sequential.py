@@ -88,9 +88,10 @@ def sequential_pairs(
 
     rows = [row for row in CHAIN.values() if row.name in stages or row.model in stages]
     with tempfile.TemporaryDirectory() as name:
-        footage = make_footage(Path(name) / "in", frames=frames, height=HEIGHTS[size])
+        footage = make_footage(Path(name) / "in", frames=frames, height=HEIGHTS[size], is_plain=True)
         theirs = TorchChain(rows, device=device, threads=threads)
-        with OurChain.open(rows, device=device, threads=threads) as ours:
+        frame = footage.height, footage.width
+        with OurChain.open(rows, device=device, threads=threads, size=frame) as ours:
             both = Both(ours, theirs, rows, footage, Path(name))
             words = both.check(_PARITY_FRAMES)
             for line in words.values():
@@ -98,8 +99,10 @@ def sequential_pairs(
             found = [_of_stage(size, row, both.stage(row, rounds), words[row.title]) for row in rows]
             names = dict.fromkeys(row.name for row in both.chain_rows)
             whole = f"{size}, chain of {', '.join(names)}"
-            timed = both.chain(rounds)
-            return [*found, Pair(whole, OTHER, timed.ours, timed.theirs, words["decode"], floor=FLOOR)]
+            timed, files = both.chain(rounds)
+            print(files, flush=True)
+            checked = f"{words['decode']}; {files}"
+            return [*found, Pair(whole, OTHER, timed.ours, timed.theirs, checked, floor=FLOOR)]
 
 
 def _of_stage(size: str, row: "ChainStage", timed: Rounds, checked: str) -> Pair:
