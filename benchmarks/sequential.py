@@ -5,12 +5,12 @@
 The baseline reads a frame with OpenCV, runs each stage's reference in PyTorch and writes with OpenCV, one
 thing after the other. Ours runs the stage graphs in the product's sessions, with decode, stages and encode
 overlapped on the cores. Results of each stage are compared first; where they differ no speed is told. Then
-both take turns, A B A B: each stage by itself on frames in memory, and the whole way from the clip to files.
-What both wrote last is compared file by file, and again no speed is told where it differs; for that the clip
-has colour for every pixel and BT.601, so that both decoders give the same pixels. Every frame is computed,
-nothing is reused: every network looks at every frame, but for the captioner, which describes the first one.
-The whole chain has MobileSAM in stage 1, Mask2Former is measured by itself. All stages at once take some
-10 GB of memory.
+both take turns, A B A B: each stage by itself on frames in memory, and the whole way from clip to files.
+What both wrote last is compared file by file, and again no speed is told where it differs; for that, the
+clip has colour for every pixel and BT.601, so that both decoders give the same pixels. Every frame is
+computed, nothing is reused: every network looks at every frame, but for the captioner, which describes the
+first one. The whole chain has MobileSAM in stage 1, Mask2Former is measured by itself. All stages at once
+take some 10 GB of memory.
 
 Weights are real where a package registry has them (u2netp, mobile-sam), else random ones in the published
 layout, which take the same time. They are kept in a home of their own.
