@@ -1,7 +1,7 @@
 """What both ways have written is compared file by file: differences are planted."""
 
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -32,9 +32,10 @@ def ways(tmp_path: Path) -> tuple[Path, Path]:
     return tmp_path / "ours", tmp_path / "theirs"
 
 
-def changed(path: Path, change: Callable[[Picture], object]) -> None:
-    picture = np.asarray(cv2.imread(str(path), cv2.IMREAD_UNCHANGED), np.uint8)
-    change(picture)
+def change(path: Path, place: Any, value: int | tuple[int, ...]) -> None:
+    """Write the file again with another value there."""
+    picture = np.array(cv2.imread(str(path), cv2.IMREAD_UNCHANGED), np.uint8)
+    picture[place] = value
     cv2.imwrite(str(path), picture)
 
 
@@ -51,39 +52,32 @@ def test_another_compression_is_the_same_picture(ways: tuple[Path, Path]) -> Non
 
 
 def test_one_pixel_of_one_layer_that_is_five_levels_off_is_named(ways: tuple[Path, Path]) -> None:
-    def brighter(picture: Picture) -> None:
-        picture[7, 9] = (100, 100, 100, 255)
-
-    changed(ways[0] / LAYER, brighter)
-    changed(ways[1] / LAYER, brighter)
+    for way in ways:
+        change(way / LAYER, (7, 9), (100, 100, 100, 255))
     files_agree(*ways, FRAMES)
-    changed(ways[0] / LAYER, lambda picture: picture.__setitem__((7, 9, 1), 105))
+    change(ways[0] / LAYER, (7, 9, 1), 105)
     with pytest.raises(EngineError, match=rf"{LAYER}, .* differs by max 5, .* max 4 of 255 is allowed"):
         files_agree(*ways, FRAMES)
 
 
 def test_colour_where_nothing_is_to_be_seen_counts_for_nothing(ways: tuple[Path, Path]) -> None:
     for way, level in zip(ways, (0, 200), strict=True):
-        changed(way / LAYER, lambda picture, level=level: picture.__setitem__(3, (level,) * 3 + (0,)))
+        change(way / LAYER, 3, (level, level, level, 0))
     assert "background max 0" in files_agree(*ways, FRAMES)
 
 
 def test_one_pixel_of_a_hundred_may_be_somebody_else_but_not_two(ways: tuple[Path, Path]) -> None:
-    def other(rows: int) -> Callable[[Picture], object]:
-        return lambda picture: picture.__setitem__((slice(0, rows), 0), 9)
-
-    changed(ways[1] / TRACK, other(19))
+    change(ways[1] / TRACK, (slice(19), 0), 9)
     assert "tracks max 1" in files_agree(*ways, FRAMES)
-    changed(ways[1] / TRACK, other(40))
+    change(ways[1] / TRACK, (slice(40), 0), 9)
     with pytest.raises(EngineError, match=rf"{TRACK}, .*another character"):
         files_agree(*ways, FRAMES)
 
 
 def test_the_worst_file_is_named_and_the_others_are_counted(ways: tuple[Path, Path]) -> None:
     for number, rows in enumerate((1, 20, 2)):
-        name = f"background/frame_{number:06d}.png"
-        changed(ways[0] / name, lambda picture, rows=rows: picture.__setitem__((slice(rows), ..., 3), 0))
-        changed(ways[1] / name, lambda picture, rows=rows: picture.__setitem__((slice(rows), ..., 3), 255))
+        for way, alpha in zip(ways, (0, 255), strict=True):
+            change(way / f"background/frame_{number:06d}.png", (slice(rows), ..., 3), alpha)
     with pytest.raises(EngineError, match=r"frame_000001.png, .* and 2 more of its folder"):
         files_agree(*ways, FRAMES)
 
