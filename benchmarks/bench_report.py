@@ -105,6 +105,13 @@ def _notes(pairs: list[Pair]) -> list[str]:
         return []
     return [
         "## Sequential PyTorch",
+        "Compared are stage graphs in this product's sessions, overlapped on the cores, with the same"
+        " networks in sequential PyTorch. Every frame is computed and nothing is reused: no held frames,"
+        " no key frames, no tracks of a shot, no plate gathered from others. So it is a measure of sessions"
+        " and overlap, not of `trt-anime process`, which goes through a film stage after stage and saves"
+        " such work; what that takes is in the README. Reading ahead, sessions, propagators, captioner and"
+        " PNG writer are the product's, the order in which the stages of several frames run is the"
+        " benchmark's.",
         "The baseline is what one writes first: `cv2.VideoCapture`, for each frame the stages in PyTorch on"
         " all cores, `cv2.imwrite`, then the next frame. Its stages are the references that our graphs are"
         " checked against; they refine a matte over the whole picture, where the graph does so in the tiles"

@@ -31,8 +31,12 @@ class Footage:
     height: int
 
 
-def make_footage(folder: Path, *, frames: int, height: int) -> Footage:
+def make_footage(folder: Path, *, frames: int, height: int, is_plain: bool = False) -> Footage:
     """`frames` frames spread evenly over the sample clip, enlarged to `height` rows.
+
+    Args:
+        is_plain: the clip has colour for every pixel and BT.601, which OpenCV takes every clip for, so that
+            all decoders give the same pixels.
 
     Raises InputError: the clip has fewer frames.
     """
@@ -41,7 +45,7 @@ def make_footage(folder: Path, *, frames: int, height: int) -> Footage:
     pictures = [_enlarged(picture, height) for picture in _picked(frames)]
     for index, picture in enumerate(pictures):
         cv2.imwrite(str(png / f"frame_{index:06d}.png"), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
-    _write_clip(clip, pictures)
+    _write_clip(clip, pictures, is_plain=is_plain)
     return Footage(png, clip, frames, pictures[0].shape[1], height)
 
 
@@ -60,13 +64,14 @@ def _enlarged(picture: Pixels, height: int) -> Pixels:
     return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_LANCZOS4), np.uint8)
 
 
-def _write_clip(path: Path, pictures: list[Pixels]) -> None:
+def _write_clip(path: Path, pictures: list[Pixels], *, is_plain: bool) -> None:
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=RATE)
         assert isinstance(stream, VideoStream)
         stream.height, stream.width = pictures[0].shape[:2]
-        stream.pix_fmt, stream.options = "yuv420p", {"crf": "17", "tune": "animation"}
-        stream.codec_context.colorspace = Colorspace.ITU709
+        stream.pix_fmt = "yuv444p" if is_plain else "yuv420p"
+        stream.options = {"crf": "17", "tune": "animation"}
+        stream.codec_context.colorspace = Colorspace.ITU601 if is_plain else Colorspace.ITU709
         stream.codec_context.color_range = ColorRange.MPEG
         for picture in pictures:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))

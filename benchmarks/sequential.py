@@ -3,12 +3,14 @@
     python -m benchmarks.sequential
 
 The baseline reads a frame with OpenCV, runs each stage's reference in PyTorch and writes with OpenCV, one
-thing after the other. Ours runs the stage graphs, with decode, stages and encode overlapped. Results of
-each stage are compared first; where they differ no speed is told. Then both take turns, A B A B: each stage
-by itself on frames in memory, and the whole way from the clip to files. No result is reused for held
-frames. Every network looks at every frame, but for the captioner, which describes the first one. The whole
-chain has MobileSAM in stage 1, Mask2Former is measured by itself. All stages at once take some 10 GB of
-memory.
+thing after the other. Ours runs the stage graphs in the product's sessions, with decode, stages and encode
+overlapped on the cores. Results of each stage are compared first; where they differ no speed is told. Then
+both take turns, A B A B: each stage by itself on frames in memory, and the whole way from clip to files.
+What both wrote last is compared file by file, and again no speed is told where it differs; for that, the
+clip has colour for every pixel and BT.601, so that both decoders give the same pixels. Every frame is
+computed, nothing is reused: every network looks at every frame, but for the captioner, which describes the
+first one. The whole chain has MobileSAM in stage 1, Mask2Former is measured by itself. All stages at once
+take some 10 GB of memory.
 
 Weights are real where a package registry has them (u2netp, mobile-sam), else random ones in the published
 layout, which take the same time. They are kept in a home of their own.
@@ -88,9 +90,10 @@ def sequential_pairs(
 
     rows = [row for row in CHAIN.values() if row.name in stages or row.model in stages]
     with tempfile.TemporaryDirectory() as name:
-        footage = make_footage(Path(name) / "in", frames=frames, height=HEIGHTS[size])
+        footage = make_footage(Path(name) / "in", frames=frames, height=HEIGHTS[size], is_plain=True)
         theirs = TorchChain(rows, device=device, threads=threads)
-        with OurChain.open(rows, device=device, threads=threads) as ours:
+        frame = footage.height, footage.width
+        with OurChain.open(rows, device=device, threads=threads, size=frame) as ours:
             both = Both(ours, theirs, rows, footage, Path(name))
             words = both.check(_PARITY_FRAMES)
             for line in words.values():
@@ -98,8 +101,10 @@ def sequential_pairs(
             found = [_of_stage(size, row, both.stage(row, rounds), words[row.title]) for row in rows]
             names = dict.fromkeys(row.name for row in both.chain_rows)
             whole = f"{size}, chain of {', '.join(names)}"
-            timed = both.chain(rounds)
-            return [*found, Pair(whole, OTHER, timed.ours, timed.theirs, words["decode"], floor=FLOOR)]
+            timed, files = both.chain(rounds)
+            print(files, flush=True)
+            checked = f"{words['decode']}; {files}"
+            return [*found, Pair(whole, OTHER, timed.ours, timed.theirs, checked, floor=FLOOR)]
 
 
 def _of_stage(size: str, row: "ChainStage", timed: Rounds, checked: str) -> Pair:

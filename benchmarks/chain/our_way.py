@@ -1,15 +1,19 @@
-"""The chain as ours: stage graphs in sessions; decode, the stages of several frames and encode overlap.
+"""The chain as ours: stage graphs in the product's sessions, overlapped on the cores.
 
-A stage that remembers gets its frames in order, in a thread of its own beside all others.
+Reading, reading ahead, sessions, propagators, captioner and writing are the runtime's. Only what goes when
+is decided here: the product goes through a film stage after stage, which keeps less in memory, reuses what
+it held, and so does other work than the baseline. Here all stages of a frame follow each other, those of
+several frames at once. A stage that remembers gets its frames in order, in a thread of its own beside all
+others, as soon as the first stage has done with them.
 """
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,20 +21,31 @@ from numpy.typing import NDArray
 from benchmarks.chain.our_stages import Runner, runner_of
 from benchmarks.chain.stages import Arrays, ChainStage, Given, pictures, values_of
 from trt_anime.export import graphs
-from trt_anime.runtime.devices.api import CpuDevice, Device
+from trt_anime.runtime.devices.api import Device
 from trt_anime.runtime.devices.opening import open_device
-from trt_anime.runtime.media.frames import FrameSource
 from trt_anime.runtime.media.reader import open_source
 from trt_anime.runtime.results.planes import write_frame
-from trt_anime.runtime.sessions.api import GpuDevice, Session
+from trt_anime.runtime.sessions.api import Session
+from trt_anime.runtime.sessions.opening import open_graph
 from trt_anime.runtime.sessions.running import Running
+from trt_anime.runtime.streams import Writers, ahead, behind
 
 # Frames in the stages at once on a GPU: one is copied while another computes.
 _GPU_LANES = 2
 
 
-Last = Callable[[int, Arrays], Arrays]
-"""Gets an item's number and what all stages made of it."""
+@dataclass
+class _Item:
+    """A frame on its way.
+
+    Attributes:
+        early: its values, once the first stage has done with it; others read from that one only.
+        beside: what stages in threads of their own make of it.
+    """
+
+    values: Arrays
+    early: Future[Arrays] = field(default_factory=Future)
+    beside: list[Future[Arrays]] = field(default_factory=list)
 
 
 class Lane:
@@ -51,6 +66,12 @@ class Lane:
             shapes = {name: array.shape for name, array in inputs.items()}
             self._running[row.model] = Running(session, self._device, shapes)
         return self._running[row.model](inputs)
+
+    def through(self, rows: Sequence[ChainStage], values: Arrays) -> Arrays:
+        """`values` and what the stages, one after another, make of them."""
+        for row in rows:
+            values = values | self.run(row, row.inputs(values))
+        return values
 
     def close(self) -> None:
         for running in self._running.values():
@@ -82,20 +103,36 @@ class OurChain:
 
     @classmethod
     @contextmanager
-    def open(cls, rows: Sequence[ChainStage], *, device: str, threads: int) -> Iterator["OurChain"]:
-        """Until the block ends. Raises MissingError, EngineError."""
+    def open(
+        cls, rows: Sequence[ChainStage], *, device: str, threads: int, size: tuple[int, int]
+    ) -> Iterator["OurChain"]:
+        """Until the block ends.
+
+        Args:
+            size: (height, width) of the frames.
+
+        Raises MissingError, EngineError.
+        """
         with ExitStack() as stack:
             opened = stack.enter_context(open_device("cpu" if device == "cpu" else "cuda:0"))
             sessions: dict[str, Session] = {}
             runners: dict[str, Runner] = {}
             for row in rows:
                 is_plain = row.cadence == "each frame"
-                at_once = threads if is_plain else 1
                 files = graphs.ensure(row.model)
+                opening = partial(
+                    open_graph,
+                    device=opened,
+                    name=row.name,
+                    provider="onnxruntime",
+                    precision="fp32",
+                    threads=threads,
+                    size=size,
+                    allow_cpu_nodes=True,
+                    at_once=threads if is_plain else 1,
+                )
                 found = {
-                    graph: stack.enter_context(
-                        _session(files[graph], opened, row.name, threads, at_once=at_once)
-                    )
+                    graph: stack.enter_context(opening(graph, graph=files[graph])[0])
                     for graph in row.graphs
                 }
                 if is_plain:
@@ -115,73 +152,60 @@ class OurChain:
 
     def over(self, items: Iterable[Arrays], rows: Sequence[ChainStage]) -> list[Arrays]:
         """Each item's values through these stages, several items at once; results in their order."""
-        return list(self._through(items, rows, lambda index, values: values))
+        return list(self._through(items, rows))
 
     def clip(
         self, rows: Sequence[ChainStage], prompts: NDArray[np.float32], clip: Path, output: Path
     ) -> int:
         """Every frame of the clip through all stages into files; how many there were."""
+        count = 0
+        with open_source(clip, threads=self._threads) as source, Writers.open(self._threads) as writers:
+            items = (values_of(frame.rgb, number, prompts) for number, frame in enumerate(ahead(source)))
+            for count, values in enumerate(self._through(items, rows), 1):
+                for folder, picture in pictures(values).items():
+                    writers.do(partial(write_frame, output / folder, (count - 1,), picture))
+        return count
 
-        def write(index: int, values: Arrays) -> Arrays:
-            for folder, picture in pictures(values).items():
-                write_frame(output / folder, (index,), picture)
-            return {}
-
-        def items(source: FrameSource) -> Iterator[Arrays]:
-            for number, frame in enumerate(source):
-                yield values_of(frame.rgb, number, prompts)
-
-        with open_source(clip, threads=self._threads) as source:
-            return len(list(self._through(items(source), rows, write)))
-
-    def _through(self, items: Iterable[Arrays], rows: Sequence[ChainStage], last: Last) -> Iterator[Arrays]:
-        """`last` is done by other threads."""
-        free: SimpleQueue[Lane] = SimpleQueue()
-        for lane in self.lanes:
-            free.put(lane)
+    def _through(self, items: Iterable[Arrays], rows: Sequence[ChainStage]) -> Iterator[Arrays]:
         plain = [row for row in rows if row.model not in self._runners]
-
-        def computed(lane: Lane, values: Arrays) -> Arrays:
-            try:
-                for row in plain:
-                    values = values | lane.run(row, row.inputs(values))
-                return values
-            finally:
-                free.put(lane)
-
-        def beside(row: ChainStage, job: Future[Arrays]) -> Arrays:
-            values = job.result()
-            return self._runners[row.model](row.inputs(values)) if row.runs_for(values) else {}
-
-        def finished(index: int, jobs: Sequence[Future[Arrays]]) -> Arrays:
-            return last(index, {name: value for job in jobs for name, value in job.result().items()})
-
         with ExitStack() as stack:
-            writers, computers = (
-                stack.enter_context(ThreadPoolExecutor(count, name))
-                for count, name in ((self._threads, "last"), (len(self.lanes), "stages"))
-            )
             others = [
                 (row, stack.enter_context(ThreadPoolExecutor(1, row.model)))
                 for row in rows
                 if row.model in self._runners
             ]
-            pending: deque[Future[Arrays]] = deque()
-            for index, values in enumerate(items):
-                jobs = [computers.submit(computed, free.get(), values)]
-                jobs += [thread.submit(beside, row, jobs[0]) for row, thread in others]
-                pending.append(writers.submit(finished, index, jobs))
-                while len(pending) > 2 * len(self.lanes):
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
+            pool = stack.enter_context(ThreadPoolExecutor(len(self.lanes), "stages"))
 
+            def begun(values: Arrays) -> _Item:
+                item = _Item(values)
+                item.beside = [thread.submit(self._beside, row, item.early) for row, thread in others]
+                return item
 
-def _session(file: Path, device: Device, name: str, threads: int, *, at_once: int) -> Session:
-    if device.name == "cpu":
-        from trt_anime.runtime.sessions.ort_cpu import OrtCpuSession
+            work = self._in_a_lane(plain)
+            for found, beside in behind(work, map(begun, items), pool, depth=2 * len(self.lanes)):
+                yield {**found, **{name: value for job in beside for name, value in job.result().items()}}
 
-        return OrtCpuSession(file, cast(CpuDevice, device), threads=threads, name=name, at_once=at_once)
-    from trt_anime.runtime.sessions.ort_cuda import OrtCudaSession
+    def _in_a_lane(
+        self, rows: Sequence[ChainStage]
+    ) -> Callable[[_Item], tuple[Arrays, list[Future[Arrays]]]]:
+        free: SimpleQueue[Lane] = SimpleQueue()
+        for lane in self.lanes:
+            free.put(lane)
 
-    return OrtCudaSession(file, cast(GpuDevice, device), name=name, allow_cpu_nodes=True)
+        def work(item: _Item) -> tuple[Arrays, list[Future[Arrays]]]:
+            lane = free.get()
+            try:
+                item.early.set_result(lane.through(rows[:1], item.values))
+                return lane.through(rows[1:], item.early.result()), item.beside
+            except BaseException as error:
+                if not item.early.done():
+                    item.early.set_exception(error)
+                raise
+            finally:
+                free.put(lane)
+
+        return work
+
+    def _beside(self, row: ChainStage, early: Future[Arrays]) -> Arrays:
+        values = early.result()
+        return self._runners[row.model](row.inputs(values)) if row.runs_for(values) else {}

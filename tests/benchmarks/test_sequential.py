@@ -1,5 +1,6 @@
 """The sequential baseline: its weights, what is compared before it is timed, how ours goes over frames."""
 
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,6 +26,8 @@ from benchmarks.footage import make_footage
 from trt_anime.errors import CheckpointError, EngineError
 from trt_anime.export import catalogue
 from trt_anime.export.networks import create
+from trt_anime.runtime.media.reader import open_source
+from trt_anime.runtime.results.planes import write_frame
 
 FRAME: NDArray[np.uint8] = np.random.default_rng(3).integers(0, 256, (12, 20, 3), np.uint8)
 MATTE, FOLLOW, DESCRIBE = CHAIN["u2netp"], CHAIN["xmem"], CHAIN["blip-base"]
@@ -138,7 +141,7 @@ def test_a_mattes_halves_are_two_characters() -> None:
 
 def test_decoders_must_give_as_many_frames_and_nearly_the_same() -> None:
     clip = Path("clip.mp4")
-    near = np.clip(FRAME.astype(int) + 2, 0, 255).astype(np.uint8)
+    near = np.clip(FRAME.astype(int) + np.eye(12, 20, dtype=int)[..., None], 0, 255).astype(np.uint8)
     assert "differ by" in decoders_agree([FRAME], [near], clip)
     with pytest.raises(EngineError, match="1 frames are read by us, 2 by OpenCV"):
         decoders_agree([FRAME], [FRAME, FRAME], clip)
@@ -183,6 +186,9 @@ class FakeLane:
     def run(self, row: ChainStage, inputs: Given) -> Arrays:
         self.frames.append(int(inputs["frame"][0, 0, 0, 0]))
         return {"rgba": inputs["frame"] + 1}
+
+    def through(self, rows: Sequence[ChainStage], values: Arrays) -> Arrays:
+        return Lane.through(cast(Lane, self), rows, values)
 
 
 def chain_of(lanes: Sequence[FakeLane], runners: Mapping[str, Runner] | None = None) -> OurChain:
@@ -265,7 +271,7 @@ def test_each_stage_has_a_row_and_the_whole_chain_a_floor(
     """A network that another stands in for is measured by itself alone."""
     whole: list[list[str]] = []
 
-    class Lane(FakeLane):
+    class Computing(FakeLane):
         def run(self, row: ChainStage, inputs: Given) -> Arrays:
             return layer_of(row, inputs) if row is MATTE else {row.output: inputs["frame"][..., 0]}
 
@@ -274,8 +280,8 @@ def test_each_stage_has_a_row_and_the_whole_chain_a_floor(
             return {self.output: inputs["frame"][..., 0]}
 
     @contextmanager
-    def opened(rows: Sequence[ChainStage], *, device: str, threads: int) -> Iterator[OurChain]:
-        chain = chain_of([Lane(), Lane()], {"xmem": Fixed("ids"), "blip-base": Fixed("tokens")})
+    def opened(rows: Sequence[ChainStage], **given: object) -> Iterator[OurChain]:
+        chain = chain_of([Computing(), Computing()], {"xmem": Fixed("ids"), "blip-base": Fixed("tokens")})
         clip = chain.clip
 
         def noted(rows: Sequence[ChainStage], *rest: Any) -> int:
@@ -299,6 +305,10 @@ def test_each_stage_has_a_row_and_the_whole_chain_a_floor(
     assert all(len(pair.ours) == len(pair.theirs) == 2 for pair in pairs)
     assert whole == [["u2netp", "xmem", "blip-base"]] * 3  # once to warm up
     assert "stage 3 xmem: max 0" in capsys.readouterr().out
+    assert (
+        "files of both, decoded: character max 0" in pairs[-1].checked
+        and "tracks max 0" in pairs[-1].checked
+    )
 
 
 def test_stages_are_asked_for_by_number_too() -> None:
@@ -314,17 +324,66 @@ def test_both_ways_write_every_picture_of_every_frame_and_are_timed_in_turns(tmp
         def __call__(self, inputs: Given) -> Arrays:
             return {"ids": inputs["frame"][..., 0]}
 
-    footage, theirs = make_footage(tmp_path / "in", frames=3, height=90), FakeTorch()
+    footage, theirs = make_footage(tmp_path / "in", frames=3, height=90, is_plain=True), FakeTorch()
     ours = chain_of([cast(FakeLane, Copying())], {"xmem": Follower("ids"), "blip-base": Follower("tokens")})
     rows = [MATTE, FOLLOW, DESCRIBE]
     both = Both(ours, cast(TorchChain, theirs), rows, footage, tmp_path)
-    assert len(both.chain(2).ours) == 2
+    timed, words = both.chain(2)
+    assert len(timed.ours) == 2 and "tracks max 0" in words
     for way in ("ours", "theirs"):
         for folder in ("character", "tracks"):
             assert len(list((tmp_path / way / folder).glob("*.png"))) == 3
     assert theirs.ran == [*("u2netp", "xmem", "blip-base"), *("u2netp", "xmem") * 2] * 2
     theirs.ran.clear()
     assert len(both.stage(DESCRIBE, 2).theirs) == 2 and theirs.ran == ["blip-base"] * 2
+
+
+def test_frames_that_one_way_has_swapped_end_it_before_a_ratio(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both compute the same, which is all that arrays in memory can show."""
+
+    class Copying(FakeLane):
+        def run(self, row: ChainStage, inputs: Given) -> Arrays:
+            return layer_of(row, inputs)
+
+    footage = make_footage(tmp_path / "in", frames=2, height=90, is_plain=True)
+    ours = chain_of([cast(FakeLane, Copying())])
+    both = Both(ours, cast(TorchChain, FakeTorch()), [MATTE], footage, tmp_path)
+    assert "2a u2netp" in both.check(2)
+
+    def swapped(folder: Path, frames: Sequence[int], picture: NDArray[np.uint8]) -> None:
+        write_frame(folder, [1 - index for index in frames], picture)
+
+    monkeypatch.setattr(our_way, "write_frame", swapped)
+    with pytest.raises(EngineError, match=r"character/frame_00000\d.png, .* by max .* and 1 more"):
+        both.chain(1)
+
+
+def test_the_clip_is_the_same_pixels_to_both_decoders(tmp_path: Path) -> None:
+    footage = make_footage(tmp_path, frames=2, height=90, is_plain=True)
+    with open_source(footage.clip, threads=1) as source:
+        ours = [frame.rgb for frame in source]
+    assert all(np.array_equal(*pair) for pair in zip(ours, torch_way.decoded(footage.clip), strict=True))
+
+
+def test_a_stage_that_remembers_does_not_wait_for_a_frames_other_stages() -> None:
+    seen = threading.Event()
+
+    class Waiting(FakeLane):
+        def run(self, row: ChainStage, inputs: Given) -> Arrays:
+            if row is not MATTE:
+                assert seen.wait(20)
+            return layer_of(row, inputs)
+
+    class Seeing(FakeRunner):
+        def __call__(self, inputs: Given) -> Arrays:
+            seen.set()
+            return {"ids": inputs["frame"][..., 0]}
+
+    chain = chain_of([cast(FakeLane, Waiting())], {"xmem": Seeing("ids")})
+    [found] = chain.over([values_of(FRAME, 0, NO_PROMPTS)], [*ROWS, FOLLOW])
+    assert {"rgba", "plate", "ids"} <= found.keys()
 
 
 def test_an_error_of_a_stage_comes_out() -> None:
