@@ -6,9 +6,11 @@ the rest of the work one after another on the same cores.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from benchmarks.tables import markdown
+from trt_anime.runtime.passes.graphs import USUAL
 from trt_anime.runtime.planning.ceilings import Ceiling
 from trt_anime.runtime.planning.costs import find
 from trt_anime.runtime.planning.host import CORE_S_PER_MEGAPIXEL
@@ -40,6 +42,7 @@ def chain_found(record: Mapping[str, Any]) -> dict[str, Any]:
         "cores": cores,
         "frames": profile["held"]["frames"],
         "fresh": fresh,
+        "shots": _shots(profile),
         "flops_per_s": ceiling.flops_per_s["fp32"],
         "bytes_per_s": ceiling.bytes_per_s,
         "networks": _networks(profile, ceiling, cores),
@@ -76,7 +79,9 @@ def section(found: Mapping[str, Any]) -> str:
             f" `{PRESET}`, {SIZE[0]}x{SIZE[1]}, {found['fresh']} of {found['frames']} frames fresh."
             f" Predicted from the ceilings that it measured with {found['cores']} threads"
             f" ({found['flops_per_s'] / 1e9:.0f} GFLOP/s, {found['bytes_per_s'] / 1e9:.0f} GB/s), and runs"
-            " from the shots and characters that are assumed. A frame is a fresh one.",
+            f" for {found['shots']} shots of {found['fresh'] / found['shots']:.0f} frames, as they are"
+            f" there, with {USUAL.characters} characters in each from its first frame on, as `plan`"
+            " assumes. A frame is a fresh one.",
             markdown([*titles, "ms a frame", "measured", "error"], rows),
             f"- networks: {1000 * times['predicted']:.0f} ms a frame predicted,"
             f" {1000 * times['measured']:.0f} measured:"
@@ -161,7 +166,14 @@ def _loads(profile: Profile) -> Sequence[Any]:
     from trt_anime.runtime.passes.choices import PRESETS
 
     stages = list(dict.fromkeys(network["stage"] for network in profile["networks"]))
-    return loads_of_choices(PRESETS[PRESET], stages)
+    if any(one["name"] == "track" for one in profile["passes"]):
+        stages.append("3")  # of which `fast` has no network, and which asks stage 1's
+    content = replace(USUAL, frames=max(1, round(profile["held"]["computed"] / _shots(profile))))
+    return loads_of_choices(PRESETS[PRESET], stages, content)
+
+
+def _shots(profile: Profile) -> int:
+    return max(int(one["shots"]) for one in profile["passes"])
 
 
 def _host_s(profile: Profile) -> float:

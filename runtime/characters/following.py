@@ -47,6 +47,19 @@ class KeySchedule:
     unsure: float = 0.5
     unexplained: float = 2 * SMALLEST
 
+    def apart(self, before: int, *, new: bool) -> int:
+        """Frames from a key frame to the next; `before`: to this one, `new`: it shows somebody new."""
+        return self.rest if new else min(self.every, 2 * before)
+
+    def undisturbed(self, frames: int) -> list[int]:
+        """Key frames of a shot whose characters are all there in its first frame, and are followed well."""
+        found = [0] if frames else []
+        apart = self.apart(self.every, new=True)
+        while found and found[-1] + apart < frames:
+            found.append(found[-1] + apart)
+            apart = self.apart(apart, new=False)
+        return found
+
     def __post_init__(self) -> None:
         """Raises InputError: no frame would ever be a key frame, or all at once."""
         if not 1 <= self.rest <= self.every:
@@ -185,8 +198,7 @@ class _Following:
         matched = match(found, moved, known=self._people, looks=looks, free=free)
         self._others = matched.others
         self._highest = max((self._highest, *matched.new))
-        schedule = self._schedule
-        self._apart = schedule.rest if matched.new else min(schedule.every, 2 * self._apart)
+        self._apart = self._schedule.apart(self._apart, new=bool(matched.new))
         ids = painted(found, moved, matched)
         if self._started:
             self._propagator.add(frame, ids, matte)

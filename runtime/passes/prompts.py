@@ -13,6 +13,12 @@ from trt_anime.runtime.text.tokenizer import Tokenizer
 EFFECTS = "effect prompts (`--effects`, or `stage2b.effect_prompts` in the configuration)"
 
 
+def check_wanted(choices: Choices, stages: Sequence[str]) -> None:
+    """Raises InputError: stage 2b is among the stages, and has nothing to look for."""
+    if "2b" in stages and not choices.effects.prompts:
+        raise InputError(f"stage 2b has nothing to look for; give {EFFECTS}, or leave the stage out")
+
+
 def check_prompts(choices: Choices, stages: Sequence[str], files: FilesOf) -> None:
     """See that what the networks of these stages are to read is no longer than they read.
 
@@ -20,7 +26,7 @@ def check_prompts(choices: Choices, stages: Sequence[str], files: FilesOf) -> No
         InputError: it is; the sentence names where it was given, the text, its tokens and the limit.
         MissingError, CheckpointError: a tokenizer isn't here, or can't be read.
     """
-    if "2b" in stages and choices.effects.prompts:
+    if "2b" in stages:
         model = choices.effects.models[0]
         _check_effects(choices.effects, model, files(model).tokenizer(model))
     tags = choices.annotation.tags

@@ -26,7 +26,7 @@ from trt_anime.runtime.passes.lanes import Lanes, Track
 from trt_anime.runtime.passes.look import look
 from trt_anime.runtime.passes.networks import FilesOf, Networks, Notify
 from trt_anime.runtime.passes.progress import READ, Progress
-from trt_anime.runtime.passes.prompts import check_prompts
+from trt_anime.runtime.passes.prompts import check_prompts, check_wanted
 from trt_anime.runtime.passes.record import ChainRecord
 from trt_anime.runtime.passes.sources import NETWORKS
 from trt_anime.runtime.passes.table import MATTE, PASSES, Pass
@@ -70,6 +70,7 @@ def process_chain(
         KeyboardInterrupt: finished shots stay.
     """
     _check(options)
+    check_wanted(choices, options.stages)
     if "4" in options.stages:
         annotate.check_files(choices.annotation)
     files = cache(files)  # to find a model's graphs its weights are hashed: once a run is enough

@@ -1,6 +1,6 @@
 """Stage 1: segments on key frames."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
@@ -27,6 +27,11 @@ def opened(context: Context) -> Iterator[OfShot]:
     """Raises what the tool `segmenter` raises."""
     with context.tools.segmenter(context) as segment:
         yield partial(_segment, context, segment)
+
+
+def key_frames(fresh: Sequence[int], every: int) -> Sequence[int]:
+    """Those of a shot's fresh frames that stage 1 looks at by itself; stage 3 looks at more of them."""
+    return fresh[::every]
 
 
 def items(context: Context, shot: Shot) -> Iterator[Item]:
@@ -74,7 +79,7 @@ def facts_of(found: Found) -> list[dict[str, Any]]:
 
 
 def _segment(context: Context, segment: Segment, shot: Shot) -> Made:
-    keys = set(shot.fresh[:: context.choices.segmentation.key_every])
+    keys = set(key_frames(shot.fresh, context.choices.segmentation.key_every))
     frames = KeyFrames(context, segment, {})
     for index, rgb, matte in frames.watching(items(context, shot)):
         if index in keys:

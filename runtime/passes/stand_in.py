@@ -29,7 +29,7 @@ from trt_anime.runtime.passes.choices import NONE, Choices
 from trt_anime.runtime.passes.context import Context
 from trt_anime.runtime.passes.counting import Used
 from trt_anime.runtime.passes.finders import Finder
-from trt_anime.runtime.passes.graphs import CAPTION_TOKENS, GraphUse, graphs_of
+from trt_anime.runtime.passes.graphs import USUAL, GraphUse, graphs_of
 from trt_anime.runtime.passes.matte import matte
 from trt_anime.runtime.passes.segment import Segment
 from trt_anime.runtime.passes.tools import Tools
@@ -55,7 +55,7 @@ def check_latencies(latencies: Latencies, choices: Choices, stages: Collection[s
     lacking = [
         f"{use.stage} {use.model} {use.graph}"
         for use in graphs_of(choices, stages)
-        if use.per != "film" and known(use.stage, use.model, use.graph, leads=False) is None
+        if not use.once and known(use.stage, use.model, use.graph, leads=False) is None
     ]
     if lacking:
         raise InputError(
@@ -69,7 +69,7 @@ class _Waits:
 
     def __init__(self, context: Context, latencies: Latencies, stage: str) -> None:
         self._latencies = latencies
-        self._uses = graphs_of(context.choices, [stage])
+        self._uses = [use for use in graphs_of(context.choices, [stage]) if use.stage == stage]
         self._used = {
             (use.model, use.graph): Used(stage, use.model, use.graph, _REPLAYED) for use in self._uses
         }
@@ -252,10 +252,16 @@ class _StandIns:
             yield _Asking(_BoxAnswers(waits))
         elif chosen.method == "xmem":
             yield _Remembering(
-                waits, ("merge", "value"), ("key", "read", "decode"), ("value",), chosen.memory_frames
+                waits,
+                ("key", "merge", "value"),
+                ("key", "read", "decode"),
+                ("value",),
+                chosen.memory_frames,
             )
         else:
-            yield _Remembering(waits, ("refer",), ("encode", "propagate", "decode", "memorise"), (), 1)
+            yield _Remembering(
+                waits, ("refer", "decode"), ("encode", "propagate", "decode", "memorise"), (), 1
+            )
 
     @contextmanager
     def _finder(self, context: Context) -> Iterator[Finder]:
@@ -287,7 +293,7 @@ class _StandIns:
             for frame in frames:
                 with waits.running("vision", frame):
                     pass
-                for graph in ("prefill", *["step"] * CAPTION_TOKENS):
+                for graph in ("prefill", *["step"] * USUAL.caption_tokens):
                     waits.run(graph)
             return ["two figures and a light, made up"] * len(frames)
 

@@ -1,6 +1,6 @@
 """The passes of a run, as data: which stage each is, how often it runs, what it reads and what it keeps."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -147,6 +147,14 @@ PASSES: tuple[Pass, ...] = (
         networks=("4",),
     ),
 )
+
+
+def networks_of(stages: Collection[str]) -> list[str]:
+    """Stages whose networks run where these stages are wanted; in their order."""
+    wanted = {number for one in PASSES if set(one.stages) & set(stages) for number in one.networks}
+    wanted |= {"2a"} & set(stages)
+    return [stage for stage in places.FOLDERS if stage in wanted]
+
 
 # Stage -> groups of stages of which each has to run with it, or to have left its results here before.
 NEEDS: dict[str, tuple[tuple[str, ...], ...]] = {

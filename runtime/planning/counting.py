@@ -78,6 +78,7 @@ def counted(path: Path, inputs: Mapping[str, NDArray[Any]], *, model: str, graph
     """
     profiled, network = _profiled(path, inputs)
     events = [event for event in profiled if _is_operator(event)]
+    run = [event for event in events if not _is_widening(event)]
     height = (
         inputs["frame"].shape[1] if "frame" in inputs else int(inputs[SIZE][0]) if SIZE in inputs else 0
     )
@@ -85,9 +86,9 @@ def counted(path: Path, inputs: Mapping[str, NDArray[Any]], *, model: str, graph
         model,
         graph,
         height,
-        tuple(works_of(operators_of(events))),
-        weights_bytes=sum(float(event["args"]["parameter_size"]) for event in events),
-        peak_bytes=max(float(event["args"]["mem_in_use_peak"]) for event in events),
+        tuple(works_of(operators_of(run))),
+        weights_bytes=sum(map(_weights_bytes, events)),
+        peak_bytes=_peak_bytes(events),
         network=network,
     )
 
@@ -128,6 +129,40 @@ def _is_operator(event: Mapping[str, Any]) -> bool:
     return event.get("cat") == "Node" and str(event["name"]).endswith("_kernel_time")
 
 
+def _is_widening(event: Mapping[str, Any]) -> bool:
+    """Whether it makes FP32 of a weight in FP16, which engines do when they are built."""
+    about = event["args"]
+    return about["op_name"] == "Cast" and _is_half(about) and about["activation_size"] == "0"
+
+
+def _is_half(about: Mapping[str, Any]) -> bool:
+    return bool(about["input_type_shape"]) and "float16" in about["input_type_shape"][0]
+
+
+def _weights_bytes(event: Mapping[str, Any]) -> float:
+    """In FP32."""
+    about = event["args"]
+    return float(about["parameter_size"]) * (2 if _is_half(about) else 1)
+
+
+def _peak_bytes(events: Sequence[Mapping[str, Any]]) -> float:
+    """The most that was held at once, without weights in FP32 beside those in the file.
+
+    Such a one is made just before the operator that reads it, and is gone after that.
+    """
+    if not any(map(_is_widening, events)):
+        return max(float(event["args"]["mem_in_use_peak"]) for event in events)
+    most = widened = 0.0
+    for event in events:
+        about = event["args"]
+        if _is_widening(event):
+            widened += float(about["output_size"])
+            continue
+        most = max(most, float(about["mem_bytes_in_use"]) - widened)
+        widened = 0.0
+    return most
+
+
 def _kind(kind: str) -> Kind:
     return "math" if is_product(kind) else "fused" if kind in _FUSED else "moved"
 
@@ -145,12 +180,8 @@ def _profiled(
 ) -> tuple[list[dict[str, Any]], tuple[int, int] | None]:
     """Events, and the network's own size."""
     module = ort.onnxruntime(extra="cpu")
-    options = module.SessionOptions()
-    # As it is written: what is fused differs from library to library.
-    options.graph_optimization_level = module.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.add_session_config_entry("session.disable_prepacking", "1")  # packed weights have no shape
+    options = _options(path)
     options.enable_profiling = True
-    options.log_severity_level = 3
     with tempfile.TemporaryDirectory() as folder:
         options.profile_file_prefix = str(Path(folder) / "profile")
         try:
@@ -162,6 +193,32 @@ def _profiled(
             ) from error
         events: list[dict[str, Any]] = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
     return events, _network_size(session.get_modelmeta().custom_metadata_map, path)
+
+
+def _options(path: Path) -> Any:
+    """To take a graph as it is written: what is fused differs from library to library.
+
+    Of weights beside it, which may be gigabytes in FP16, no more is held in FP32 than an operator needs.
+    """
+    module = ort.onnxruntime(extra="cpu")
+    options = module.SessionOptions()
+    options.graph_optimization_level = module.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.add_session_config_entry("session.disable_prepacking", "1")  # packed weights have no shape
+    options.log_severity_level = 3
+    if _has_weights_beside(path):
+        options.execution_order = module.ExecutionOrder.PRIORITY_BASED
+    return options
+
+
+def _has_weights_beside(path: Path) -> bool:
+    import onnx
+
+    from trt_anime.hollow import weight_files
+
+    try:
+        return bool(weight_files(onnx.load(path, load_external_data=False), path))
+    except Exception:  # protobuf's own, too; ONNX Runtime tells it better
+        return False
 
 
 def _network_size(metadata: Mapping[str, str], path: Path) -> tuple[int, int] | None:
@@ -184,7 +241,7 @@ def example_inputs(
     """
     module = ort.onnxruntime(extra="cpu")
     try:
-        session = module.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        session = module.InferenceSession(str(path), _options(path), providers=["CPUExecutionProvider"])
     except Exception as error:  # as above
         raise EngineError(f"{path}: can't be opened; ONNX Runtime says: {ort.reason(error)}") from error
     known = {"height": size[0], "width": size[1], **lengths}

@@ -8,6 +8,10 @@ from trt_anime.runtime.planning.costs import costs_from_lines
 
 # fmt: off
 _LINES = """
+blip2-opt-2.7b prefill 0 1.112e+04 342.4 224x224 | fused 613 107.4 893.8 | math 1 257.6 515.3 | math 64 755 81.79 | math 192 2.416e+05 1.035e+04 | moved 325 45.9 336.9
+blip2-opt-2.7b step 0 1.112e+04 633.6 224x224 | fused 676 168.2 1355 | math 64 157.3 321.8 | math 193 2.645e+04 1.061e+04 | moved 323 121 968.8
+blip2-opt-2.7b vision 720 4372 175.8 224x224 | fused 1167 702 5985 | math 36 189.3 21.29 | math 85 6015 399.9 | math 78 1.451e+04 555.5 | math 15 8549 101.4 | math 156 5.058e+05 4880 | moved 501 165.1 1549
+blip2-opt-2.7b vision 1080 4372 162.8 224x224 | fused 1167 710 6041 | math 36 189.3 21.29 | math 85 6015 399.9 | math 78 1.451e+04 555.5 | math 14 7419 88.58 | math 157 5.086e+05 4910 | moved 501 168.7 1579
 clip-b32 embed 720 351.4 23.69 224x224 | fused 194 23.03 192.9 | math 1 0.7864 1.578 | math 24 92.16 10.25 | math 48 2831 128 | math 25 5894 255.1 | math 2 1624 20.33 | moved 96 4.391 37.08
 clip-b32 embed 1080 351.4 43.91 224x224 | fused 194 30.74 246.9 | math 1 0.7864 1.578 | math 24 92.16 10.25 | math 48 2831 128 | math 25 5894 255.1 | math 2 3365 38.5 | moved 96 4.965 42.57
 clip-l14 embed 720 1216 23.69 | fused 339 182.9 1614 | math 1 1.573 3.153 | math 48 6493 304 | math 99 5.367e+04 629.2 | math 48 1.035e+05 1058 | moved 180 65.2 523.8

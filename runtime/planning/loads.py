@@ -6,18 +6,15 @@ from dataclasses import dataclass, replace
 from trt_anime.errors import InputError
 from trt_anime.runtime.effects import EffectPrompt
 from trt_anime.runtime.passes.choices import NONE, PRESETS, Annotation, Choices, Segmentation, Tracking
-from trt_anime.runtime.passes.graphs import CAPTION_TOKENS, CHARACTERS, GraphUse, graphs_of
+from trt_anime.runtime.passes.graphs import USUAL, Content, graphs_of
 from trt_anime.runtime.planning.known import COSTS
 
 STAGES = ("1", "2a", "2b", "2c", "3", "4")
 
-# What only a clip could tell: frames of a shot, and how many of them stand for it in stage 4.
-SHOT_FRAMES = 72
-DESCRIBED = 3
-
 ASSUMED = (
-    f"assumed: shots of {SHOT_FRAMES} frames with {CHARACTERS} characters, one effect, {DESCRIBED} frames"
-    f" of each shot described in {CAPTION_TOKENS} words"
+    f"assumed: shots of {USUAL.frames} frames with {USUAL.characters} characters, both there from the first"
+    f" frame on, one effect, {USUAL.described} frames of each shot described, in"
+    f" {USUAL.caption_tokens} words"
 )
 
 _EFFECT = EffectPrompt(text="glow")
@@ -64,29 +61,19 @@ def loads_of_graphs(model: str, graphs: Iterable[str]) -> list[Load]:
     names = set(graphs)
     for graph, (stage, chosen) in _AS.items():
         if graph in names:
-            return [load for load in loads_of_choices(chosen(model), [stage]) if load.model == model]
+            loads = loads_of_choices(chosen(model), STAGES)
+            return [load for load in loads if (load.stage, load.model) == (stage, model)]
     return []
 
 
-def loads_of_choices(choices: Choices, stages: Sequence[str]) -> list[Load]:
+def loads_of_choices(choices: Choices, stages: Sequence[str], content: Content = USUAL) -> list[Load]:
     """Graphs that run for frames, by stage; what runs once a film, as networks of texts do, is left out."""
     wanted = replace(choices, effects=replace(choices.effects, prompts=(_EFFECT,)))
     return [
-        Load(use.stage, use.model, use.graph, _frames(use, choices) / use.times)
-        for use in graphs_of(wanted, stages)
-        if use.per != "film"
+        Load(use.stage, use.model, use.graph, content.frames / use.runs)
+        for use in graphs_of(wanted, stages, content)
+        if not use.once and use.runs
     ]
-
-
-def _frames(use: GraphUse, choices: Choices) -> float:
-    """From one that it runs for to the next."""
-    return {
-        "fresh frame": 1.0,
-        "key frame": float(choices.segmentation.key_every),
-        "remembered frame": float(choices.tracking.memory_frames),
-        "shot": float(SHOT_FRAMES),
-        "described frame": SHOT_FRAMES / DESCRIBED,
-    }[use.per]
 
 
 def _with(**parts: object) -> Choices:

@@ -55,8 +55,8 @@ def made_record() -> dict[str, Any]:
         "held": {"frames": 96, "computed": 48},
         "fps": {"over_all": 2.0},
         "passes": [
-            {"name": "look", **common, **work, "networks": [], "peak_bytes": 1e9},
-            *({"name": name, **common, **work} for name in names),
+            {"name": "look", **common, **work, "networks": [], "peak_bytes": 1e9, "shots": 0},
+            *({"name": name, "shots": 2, **common, **work} for name in names),
         ],
         "networks": [
             {"during": during, "stage": stage, "model": model, "graph": graph, "runs": 4.0}
@@ -80,7 +80,8 @@ def test_a_chain_is_held_against_its_profile() -> None:
     matte, sam = found["networks"]
     assert matte["measured"] == {"runs": 1.0, "run_s": 0.2, "frame_s": 0.2}  # two at once
     assert sam["measured"] == pytest.approx({"runs": 0.25, "run_s": 0.4, "frame_s": 0.1})
-    assert sam["predicted"]["runs"] == pytest.approx(1 / 24)
+    # Of 24 frames the first, by stage 1, and the fourth and twelfth, as stage 3 asks for them.
+    assert sam["predicted"]["runs"] == pytest.approx(3 / 24)
     assert found["host"]["measured"] == pytest.approx(4 * 3 / 48)
     by_pass = {row["pass"]: row for row in found["memory"]}
     assert by_pass["matte"]["measured"] == 9e8 and by_pass["track"]["measured"] == 5e8
@@ -95,6 +96,14 @@ def test_a_chain_is_held_against_its_profile() -> None:
 def test_the_record_of_the_profile_has_all_that_is_needed() -> None:
     found = planner_chain.chain_found(SUBJECTS["profile"].read())
     assert found["fps"]["measured"] > 0 and found["memory"] and planner_chain.section(found)
+
+
+def test_networks_run_about_as_often_as_is_predicted() -> None:
+    """In the profile that is on record; nothing is left out, and no pass' runs of a network are."""
+    networks = planner_chain.chain_found(SUBJECTS["profile"].read())["networks"]
+    assert {row["graph"] for row in networks} >= {"1 mobile-sam image", "1 mobile-sam mask"}
+    off = {row["graph"]: row["predicted"]["runs"] / row["measured"]["runs"] for row in networks}
+    assert {graph: ratio for graph, ratio in off.items() if not 0.7 < ratio < 1.3} == {}
 
 
 def test_the_table_of_costs_is_as_its_command_writes_it() -> None:

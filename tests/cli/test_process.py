@@ -161,6 +161,11 @@ OPTIONS: dict[str, tuple[tuple[str, ...], int, str]] = {
         2,
         "stage 2b has nothing to look for; add --effects 'glow, fire'",
     ),
+    "no prompts on null": (
+        ("--stages", "1,2a,2b", "--device", "null"),
+        2,
+        "stage 2b has nothing to look for; add --effects 'glow, fire'",
+    ),
     "graph for more": (("--stages", "2a,2c"), 2, "goes with --stages 2a"),
     "both ways": (("--stages", "2a", "--start-stage", "2"), 2, "give one of the two"),
     "backwards": (("--start-stage", "3", "--end-stage", "2"), 2, "lies behind --end-stage 2; swap them"),

@@ -111,7 +111,7 @@ def _lacking(found: "Forecast") -> str:
 
 
 def _often(every: float) -> str:
-    return "each frame" if every == 1 else f"1 in {every:g}" if every > 1 else f"{1 / every:g} a frame"
+    return "each frame" if every == 1 else f"1 in {every:.3g}" if every > 1 else f"{1 / every:.3g} a frame"
 
 
 def _write_latencies(path: Path, found: "Forecast") -> None:

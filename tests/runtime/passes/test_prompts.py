@@ -15,6 +15,7 @@ from trt_anime.runtime.passes.choices import NONE, PRESETS, Choices
 from trt_anime.runtime.passes.networks import ModelFiles
 from trt_anime.runtime.passes.prompts import check_prompts
 from trt_anime.runtime.passes.run import process_chain
+from trt_anime.runtime.passes.sources import NETWORKS
 
 WHERE = r"effect prompts \(`--effects`, or `stage2b\.effect_prompts` in the configuration\): "
 # Of each network, what is published with it, and what it reads.
@@ -55,6 +56,17 @@ def test_a_prompt_longer_than_the_context_is_named(files: FilesOf) -> None:
     with pytest.raises(InputError, match=said):
         check_prompts(looking_for("glow", fire(76)), ALL, files)
     check_prompts(looking_for("glow", fire(76)), ("1", "2a"), files)
+
+
+@pytest.mark.parametrize("preset", ["fast", "quality"])
+@pytest.mark.parametrize("device", ["cpu", "null"])
+def test_a_run_that_has_nothing_to_look_for_is_refused_everywhere_alike(
+    film: Film, tmp_path: Path, device: str, preset: str
+) -> None:
+    said = "stage 2b has nothing to look for; give effect prompts"
+    with pytest.raises(InputError, match=said):
+        film.run(tmp_path / "out", choices=PRESETS[preset], tools=NETWORKS, device=device)
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_detectors_prompts_count_together(files: FilesOf) -> None:

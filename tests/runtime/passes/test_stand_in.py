@@ -13,7 +13,7 @@ import pytest
 from tests.runtime.passes.conftest import ALL, CHOICES, FRAMES, Film
 from trt_anime.errors import InputError
 from trt_anime.runtime.passes.choices import PRESETS, Annotation, Choices, Segmentation, Tracking
-from trt_anime.runtime.passes.graphs import graphs_of
+from trt_anime.runtime.passes.graphs import Content, graphs_of
 from trt_anime.runtime.passes.record import ChainRecord
 from trt_anime.runtime.passes.sources import NETWORKS
 from trt_anime.runtime.results import places
@@ -80,15 +80,30 @@ def test_networks_take_as_long_as_was_said(predicted: Path) -> None:
         assert one["networks_s"] == pytest.approx(sum(row["run_s"] for row in one["networks"]), abs=2e-3)
 
 
+# What a shot shows decides how often these run: frames that say no more than others aren't described.
+AT_MOST = {"embed", "vision", "prefill", "step"}
+# What stands in for networks with a memory doesn't know when they remember.
+REMEMBER = {"encode", "value", "memorise"}
+
+
 @pytest.mark.parametrize("choices", [PROMPTED["quality"], ODD, SAM], ids=["quality", "odd", "sam"])
-def test_every_graph_of_the_choices_runs(film: Film, tmp_path: Path, choices: Choices) -> None:
+def test_every_graph_of_the_choices_runs_as_often_as_is_said(
+    film: Film, tmp_path: Path, choices: Choices
+) -> None:
     record = predict(film, tmp_path, choices, limit=12)
     ran: Counter[tuple[str, str, str]] = Counter()
     for row in (row for one in record.passes for row in one.networks):
         ran[row["stage"], row["model"], row["graph"]] += row["runs"]
-    expected = {(use.stage, use.model, use.graph): use for use in graphs_of(choices, ALL)}
-    assert ran.keys() == expected.keys()
-    assert [name for name, runs in ran.items() if not runs and expected[name].per != "film"] == []
+    said: Counter[tuple[str, str, str]] = Counter()
+    for shot in Results.open(tmp_path / "out", made_up=True).shots:
+        for use in graphs_of(choices, ALL, Content(frames=len(shot.fresh))):
+            said[use.stage, use.model, use.graph] += int(use.runs)
+    assert ran.keys() == said.keys()
+    once = {(use.stage, use.model, use.graph) for use in graphs_of(choices, ALL) if use.once}
+    assert [name for name, runs in ran.items() if not runs and name not in once] == []
+    exact = {name for name in ran if name[2] not in AT_MOST | REMEMBER} - once
+    assert {name: ran[name] for name in exact} == {name: said[name] for name in exact}
+    assert [name for name in ran if name[2] in AT_MOST and ran[name] > said[name]] == []
 
 
 def test_what_the_latencies_lack_is_all_named_before_anything_is_written(
@@ -103,6 +118,14 @@ def test_what_the_latencies_lack_is_all_named_before_anything_is_written(
         in sentence
     )
     assert not (tmp_path / "out").exists()
+
+
+def test_stage_3_alone_needs_latencies_of_stage_1s_network_too(film: Film, tmp_path: Path) -> None:
+    """It asks about key frames that stage 1 has left out; as nothing, they would be taken for free."""
+    predict(film, tmp_path, SAM, "1", "2a", limit=6)
+    few = latencies(tmp_path / "few.json", **{"3": 0.1, "3 mobile-sam mask": 0.1})
+    with pytest.raises(InputError, match=r"says nothing of 1 mobile-sam image, 1 mobile-sam mask;"):
+        predict(film, tmp_path, SAM, "3", latencies=few, limit=6)
 
 
 def test_without_latencies_it_is_the_hosts_work_alone(film: Film, tmp_path: Path) -> None:

@@ -93,6 +93,34 @@ def test_a_graph_is_counted_at_the_sizes_that_it_computes_itself(tmp_path: Path)
     assert cost.peak_bytes >= 4 * 8 * half
 
 
+def product_at(path: Path, *, beside: bool) -> Path:
+    """A product of 8x64 numbers with 64x512 weights: in FP32, or beside the graph, in FP16."""
+    kind = np.float16 if beside else np.float32
+    weight = numpy_helper.from_array(np.ones((64, 512), kind), "weight")
+    nodes = [helper.make_node("MatMul", ["given", "wide" if beside else "weight"], ["out"])]
+    if beside:
+        nodes.insert(0, helper.make_node("Cast", ["weight"], ["wide"], to=TensorProto.FLOAT))
+    given = helper.make_tensor_value_info("given", TensorProto.FLOAT, [8, 64])
+    out = helper.make_tensor_value_info("out", TensorProto.FLOAT, [8, 512])
+    model = helper.make_model(
+        helper.make_graph(nodes, "g", [given], [out], [weight]),
+        opset_imports=[helper.make_opsetid("", 20)],
+        ir_version=10,
+    )
+    onnx.save(model, str(path), save_as_external_data=beside, location=f"{path.stem}.weights")
+    return path
+
+
+def test_weights_beside_a_graph_count_as_if_they_were_in_it_in_fp32(tmp_path: Path) -> None:
+    both = [product_at(tmp_path / f"{beside}.onnx", beside=beside) for beside in (False, True)]
+    assert both[1].with_suffix(".weights").stat().st_size >= 2 * 64 * 512
+    within, beside = (
+        counted(path, example_inputs(path, size=(1, 1)), model="m", graph="g") for path in both
+    )
+    assert beside.works == within.works and beside.weights_bytes == within.weights_bytes == 4 * 64 * 512
+    assert beside.peak_bytes == pytest.approx(within.peak_bytes, abs=4096), "no weight is held twice"
+
+
 def test_a_graph_that_refuses_is_named(tmp_path: Path) -> None:
     path = graph_at(tmp_path / "g.onnx")
     wrong: dict[str, Any] = {"frame": np.zeros((1, 8, 8, 4), np.uint8)}
