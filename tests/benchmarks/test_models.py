@@ -92,7 +92,7 @@ FOUND = {
 
 def test_each_finding_has_its_cell() -> None:
     text = document(FOUND)
-    cells = "toy | temporal | MIT | random | 623.0 | 13 | 1051 | 1.7 | 2345 | 2026-11-25T23:00Z"
+    cells = "toy | temporal | MIT | random | 623.0 | 13 | 1051 | 1.7 | 2345 | 3.8 | 2026-11-25T23:00Z"
     assert f"| {cells} |\n" in text
     assert "\ntoy: a CPU. versions.\n" in text
     assert "| toy key | 5.7 | max 1, p99 0, mean 0 of 255 | 22.9 | 123 |" in text

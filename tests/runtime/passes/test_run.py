@@ -20,6 +20,8 @@ from trt_anime.runtime.results import places
 from trt_anime.runtime.results.places import frames_in
 from trt_anime.runtime.results.reader import Results
 
+BALANCED = replace(PRESETS["balanced"], effects=CHOICES.effects)  # which has something to look for
+
 
 def test_all_stages_leave_what_the_documents_say(whole: Path) -> None:
     results = Results.open(whole)
@@ -154,9 +156,9 @@ def test_networks_that_are_missing_are_all_named_at_once_and_nothing_is_written(
 
     options = ProcessOptions(input=film.clip, output=tmp_path / "out", stages=ALL, preset="balanced")
     with pytest.raises(MissingError) as caught:
-        process_chain(options, PRESETS["balanced"], files=files)  # type: ignore[arg-type]
+        process_chain(options, BALANCED, files=files)  # type: ignore[arg-type]
     sentence = str(caught.value)
-    for model in ("mobile-sam", "u2netp", "lama", "xmem", "clip-b32", "dinov2-s"):
+    for model in ("mobile-sam", "u2netp", "clipseg", "lama", "xmem", "clip-b32", "dinov2-s"):
         assert model in sentence
     assert "stage 3 wants xmem" in sentence
     assert "trt-anime models pull" in sentence
@@ -172,7 +174,7 @@ def test_no_graph_is_made_where_the_weights_of_another_are_missing(film: Film, t
 
     options = ProcessOptions(input=film.clip, output=tmp_path / "out", stages=ALL, preset="balanced")
     with pytest.raises(MissingError, match="stage 2c wants lama"):
-        process_chain(options, PRESETS["balanced"], files=no_files, weights=weights)
+        process_chain(options, BALANCED, files=no_files, weights=weights)
     assert not (tmp_path / "out").exists()
 
 
