@@ -3,9 +3,9 @@
     python -m benchmarks.bench [--write]
 
 Every comparison checks first that both ways gave the same, then lets them take turns and takes ratios
-within a round. What was measured last on a machine of the same class is compared with it. Some 5 minutes on
-2 cores that do nothing else, after a first run that fetches and exports; `--quick` takes seconds and says
-only that all of it works.
+within a round. What was measured last on a machine of the same class is compared with it. A quarter of an
+hour on 2 cores that do nothing else, after a first run that fetches and exports; `--quick` takes seconds
+and says only that all of it works.
 """
 
 import argparse
@@ -22,6 +22,7 @@ from benchmarks.footage import make_footage
 from benchmarks.pairs import Pair, table
 from benchmarks.rembg_report import QUIET
 from benchmarks.sequential import HOME
+from benchmarks.sequential import NAMES as STAGES
 from trt_anime import __version__
 from trt_anime.errors import DownloadError, MissingError, TrtAnimeError
 
@@ -39,8 +40,8 @@ class Effort:
     repeats: int
 
 
-# Stage 2c's network alone would take as long as all the rest; `benchmarks.sequential` has it.
-FULL = Effort(frames=6, rounds=3, height=720, stages=("2a", "1", "2b", "4"), repeats=300)
+# Six frames: the network with a memory remembers the first and then every fifth.
+FULL = Effort(frames=6, rounds=3, height=720, stages=STAGES, repeats=300)
 QUICK = Effort(frames=2, rounds=2, height=180, stages=(), repeats=5)
 
 

@@ -19,6 +19,18 @@ Times as fast: theirs over ours within a round, median of the rounds and (lowest
 turns in one run, on the same cores, frames and weights, and no result is reused for held frames. Nothing
 was timed before both had been seen to give the same, see below."""  # noqa: RUF001
 
+# What isn't plain about these stages, where they were measured.
+_OF_NETWORKS = {
+    "stage 1 mask2former-tiny": "In the whole chain MobileSAM has Mask2Former's place.",
+    "stage 2c lama": "Stage 2c fills, in every frame, what the character layer hides.",
+    "stage 3 xmem": "Stage 3 follows two characters, the halves of the first frame's matte, frame after"
+    " frame: ours with the stage's graphs, its memory in tensors of fixed size and its bookkeeping beside"
+    " them, theirs with the published inference loop in PyTorch, whose memory grows. Both see frames"
+    " resized to 1080p, which the graphs are for, and remember the first one and every fifth after it.",
+    "stage 4 blip-base": "Captions are of the first frame alone, up to 30 tokens, the likeliest one each"
+    " time; the baseline's come from the library's `generate`, with its cache.",
+}
+
 
 @dataclass(frozen=True)
 class Left:
@@ -88,7 +100,8 @@ def document(bench: Bench) -> str:
 
 
 def _notes(pairs: list[Pair]) -> list[str]:
-    if not any("PyTorch" in pair.other for pair in pairs):
+    names = [pair.name for pair in pairs if "PyTorch" in pair.other]
+    if not names:
         return []
     return [
         "## Sequential PyTorch",
@@ -97,6 +110,7 @@ def _notes(pairs: list[Pair]) -> list[str]:
         " checked against; they refine a matte over the whole picture, where the graph does so in the tiles"
         " that need it. Stages by themselves run on frames in memory, ours with as many frames at once as"
         " there are cores. Weights of u2netp and mobile-sam are the published ones, all others random in"
-        " the published layout. `python -m benchmarks.sequential` has stage 2c too, other sizes, and"
+        " the published layout. `python -m benchmarks.sequential` has other stages and sizes, and"
         " `--device cuda`.",
+        *(words for name, words in _OF_NETWORKS.items() if any(one.endswith(name) for one in names)),
     ]

@@ -42,7 +42,9 @@ def where(read: Read) -> str:
 
 
 def sequential(read: Read) -> str:
-    return _against(_pairs(read)["720p, chain of 2a, 1, 2b, 4", "sequential PyTorch"])
+    start = "720p, chain of "
+    [pair] = [pair for (name, _), pair in _pairs(read).items() if name.startswith(start)]
+    return f"stages {pair.name.removeprefix(start)}: {_against(pair)}"
 
 
 def rembg(read: Read) -> str:
@@ -77,9 +79,13 @@ def make_demo(read: Read) -> str:
 
 
 def profile_cost(read: Read) -> str:
-    row = read("profile_cost")["devices"]["cpu"]["time"]
-    ends = f"{100 * row['low']:+.2f} to {100 * row['high']:+.2f} %"
-    return f"{100 * row['median']:+.2f} % of a run's time ({row['pairs']} pairs, {ends})"
+    record = read("profile_cost")
+    parts = []
+    for device, title in (("cpu", "stage 2a"), ("chain", "all stages without networks")):
+        row = record["devices"][device]["time"]
+        ends = f"{100 * row['mean_low']:+.1f} and {100 * row['mean_high']:+.1f} %"
+        parts.append(f"{title} {100 * row['median']:+.1f} % of a run's time (mean between {ends})")
+    return "; ".join(parts) + _unless_quiet(record)
 
 
 def profile(read: Read) -> str:

@@ -23,6 +23,7 @@ from pathlib import Path
 
 from benchmarks.gpu.deadline import Deadline
 from benchmarks.gpu.findings import Finding, Found, Store
+from benchmarks.gpu.home import take_home
 from benchmarks.gpu.identity import Gpu, gpu_here, rehearsal
 from benchmarks.gpu.parts import GRACE_S, PARTS, Part
 from benchmarks.gpu.report import page, state
@@ -36,6 +37,7 @@ REPORTS = ROOT / "docs" / "measurements"
 REHEARSALS = ROOT / "out" / "gpu-check"
 BUNDLES = (ROOT / "out" / "gpu-bundle", ROOT / "gpu-bundle")
 INSTALLED = ROOT / ".venv-gpu-check"
+OWN_HOME = ROOT / "out" / "gpu-check-home"
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,8 @@ def main(arguments: list[str] | None = None, *, launch: Launch | None = None) ->
                 "No NVIDIA GPU answers on this machine: no GPU check was made, and none is claimed to pass."
             )
             return 0
+        if launch is None:
+            take_home(_home())
         reports = given.reports or (REHEARSALS if given.rehearse else REPORTS)
         return _check(gpu, reports, given, launch or partial(_launched, rehearse=given.rehearse))
     except TrtAnimeError as error:
@@ -85,6 +89,14 @@ def main(arguments: list[str] | None = None, *, launch: Launch | None = None) ->
     except KeyboardInterrupt:
         print("interrupted: what was found is kept; the same command goes on from there")
         return 130
+
+
+def _home() -> Path:
+    """Of the bundle that this runs from, or of this checkout; never the user's: weights may be random."""
+    from benchmarks.bundle.installing import FROM_BUNDLE, HOME
+
+    bundled = Path(os.environ.get(FROM_BUNDLE, "")) / HOME
+    return bundled if FROM_BUNDLE in os.environ and bundled.is_dir() else OWN_HOME
 
 
 def _check(gpu: Gpu, reports: Path, given: argparse.Namespace, launch: Launch) -> int:

@@ -2,11 +2,6 @@
 
     python -m benchmarks.models [NAME...]
 
-One is measured with fewer layers than it has, as its name says; whole, its export and comparison need 10 GB
-of memory and 30 of disk, its engines more memory than most machines have:
-
-    python -m benchmarks.models blip2-opt-2.7b --no-engines
-
 Each model in a process of its own, which leaves its findings in docs/models.json; models that aren't named
 keep the ones they have. Where a registry has no weights, random ones in the published layout go through the
 same import and export. Needs no GPU, hours for all of them, and ten gigabytes of disk.
@@ -24,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import machine, records
-from benchmarks.model_rows import SHORTENED, add_shortened
 from benchmarks.subjects import SUBJECTS
 from trt_anime.export import catalogue
 from trt_anime.files import write_text
@@ -35,6 +29,7 @@ FINDINGS, TABLE = DOCS / "models.json", DOCS / "models.md"
 # One of each architecture and of each head. The others differ in nothing but sizes or training.
 MODELS = (
     "u2netp",
+    "u2net",
     "modnet",
     "isnet-anime",
     "lama",
@@ -48,17 +43,19 @@ MODELS = (
     "mobile-sam",
     "sam-vit-b",
     "sam2-tiny",
+    "sam2-small",
     "clip-b32",
     "clip-l14",
     "dinov2-s",
     "dinov2-b",
+    "dinov2-l",
     "xmem",
     "aot-t",
     "deaot-t",
     "r50-aot-l",
     "r50-deaot-l",
     "blip-base",
-    SHORTENED,
+    "blip2-opt-2.7b",
 )
 
 # In processes of their own, which end with their memory.
@@ -70,7 +67,6 @@ _PACKAGES = ("trt-anime", "onnxruntime", "torch", "transformers", "nvidia-modelo
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     given = _parser().parse_args(arguments)
-    add_shortened()
     if given.step:
         return _step(given)
     failed = [name for name in given.names or MODELS if not _proved(name, given)]

@@ -29,6 +29,7 @@ from trt_anime.runtime.passes.run import process_chain
 
 COMMAND = "python -m benchmarks.null_chain --write"
 STAGES = ("1", "2a", "2c", "3", "4")  # of `fast` those whose networks have weights that a registry gives
+PRESET = "fast"
 SIZE, FRAMES, ROUNDS = "1280x720", 48, 2
 REST = "look, previews"
 MODULE = Path(__file__).parents[1] / "runtime" / "planning" / "host.py"
@@ -107,8 +108,8 @@ def document(found: Mapping[str, Any]) -> str:
         measured_on(found),
         *([f"**{_LOADED}**"] if found["others"] > QUIET else []),
         f"`trt-anime process --device null --latencies run.json` has predicted a run of which it knew the"
-        f" networks' times and nothing else: preset `fast`, stages {', '.join(STAGES)}, {found['frames']}"
-        f" frames of {found['size']}. Seconds of each pass, median (lowest–highest) of"  # noqa: RUF001
+        f" networks' times and nothing else: preset `{PRESET}`, stages {', '.join(STAGES)},"
+        f" {found['frames']} frames of {found['size']}. Seconds of each pass, median (lowest–highest) of"  # noqa: RUF001
         f" {len(rounds)} rounds of both in turn:",
         markdown(["pass", "measured s", "predicted s", "error"], rows),
         f"{fps['measured']:.2f} FPS measured, {fps['predicted']:.2f} predicted: off by"
@@ -131,6 +132,7 @@ def module_of(found: Mapping[str, Any]) -> str:
 
 CORE_S_PER_MEGAPIXEL = {core_s:.3g}
 PROCESSOR = "{found["machine"].split(",")[0]}"
+PRESET = "{PRESET}"
 '''
 
 
@@ -144,11 +146,11 @@ def _run(folder: Path, name: str, threads: int, **more: Any) -> ChainRecord:
         input=folder / "film.mp4",
         output=folder / name,
         stages=STAGES,
-        preset="fast",
+        preset=PRESET,
         threads=threads,
         **more,
     )
-    return process_chain(options, PRESETS["fast"], files=files_of)
+    return process_chain(options, PRESETS[PRESET], files=files_of)
 
 
 def _seconds(record: ChainRecord) -> dict[str, float]:

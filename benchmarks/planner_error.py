@@ -3,7 +3,8 @@
     python -m benchmarks.planner_error [--write]
 
 It measures what this CPU can do at most (a matrix product, a copy), predicts each graph from that as `plan`
-predicts for a GPU, then measures the graph. About 2 minutes on 2 cores that do nothing else.
+predicts for a GPU, then measures the graph. About 2 minutes on 2 cores that do nothing else. The whole
+chain is held against the profile that `python -m benchmarks.profile_docs` has kept: run that before.
 """
 
 import argparse
@@ -14,8 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import machine, records
+from benchmarks.planner_chain import chain_found, section
 from benchmarks.rembg_report import QUIET
 from benchmarks.sequential import HOME
+from benchmarks.subjects import SUBJECTS
 from benchmarks.tables import Spread, markdown
 from trt_anime.errors import TrtAnimeError
 
@@ -49,6 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
     load = machine.OtherLoad()
     try:
         found = compared(given.models, threads=given.threads)
+        found["chain"] = chain_found(SUBJECTS["profile"].read())
     except TrtAnimeError as error:
         print(f"error: {error}")
         return error.exit_code
@@ -77,7 +81,9 @@ def compared(models: Sequence[str], *, threads: int) -> dict[str, Any]:
         file = graphs.ensure(model)[graph]
         # Just before, for a machine's speed is not the same all day.
         ceiling = measured_cpu()
-        predicted = run_s(find(COSTS, model, graph), ceiling, height=HEIGHT, precision="fp32")
+        predicted = run_s(
+            find(COSTS, model, graph), ceiling, pixels=HEIGHT * HEIGHT * 16 / 9, precision="fp32"
+        )
         rows.append(
             {
                 "graph": f"{model} {graph}",
@@ -148,7 +154,9 @@ def document(found: Mapping[str, Any]) -> str:
     )
     table = markdown(["graph", "predicted ms", "measured ms", "error"], rows)
     busy = [LOADED] if found["others"] > QUIET else []
-    return "\n\n".join([_HEAD, where, *busy, how, table, result]) + "\n"
+    # A record that is older than the comparison has none.
+    chain = [section(found["chain"])] if "chain" in found else []
+    return "\n\n".join([_HEAD, where, *busy, how, table, result, *chain]) + "\n"
 
 
 if __name__ == "__main__":

@@ -6,7 +6,9 @@ The baseline reads a frame with OpenCV, runs each stage's reference in PyTorch a
 thing after the other. Ours runs the stage graphs, with decode, stages and encode overlapped. Results of
 each stage are compared first; where they differ no speed is told. Then both take turns, A B A B: each stage
 by itself on frames in memory, and the whole way from the clip to files. No result is reused for held
-frames.
+frames. Every network looks at every frame, but for the captioner, which describes the first one. The whole
+chain has MobileSAM in stage 1, Mask2Former is measured by itself. All stages at once take some 10 GB of
+memory.
 
 Weights are real where a package registry has them (u2netp, mobile-sam), else random ones in the published
 layout, which take the same time. They are kept in a home of their own.
@@ -19,6 +21,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks import machine
 from benchmarks.footage import make_footage
@@ -26,9 +29,13 @@ from benchmarks.pairs import Pair, Rounds, table
 from trt_anime.errors import TrtAnimeError
 from trt_anime.files import write_text
 
+if TYPE_CHECKING:
+    from benchmarks.chain.stages import ChainStage
+
 HEIGHTS = {"180p": 180, "720p": 720, "1080p": 1080, "4K": 2160}
-NAMES = ("2a", "1", "2b", "2c", "4")
+NAMES = ("2a", "1", "2b", "2c", "3", "4")
 FLOOR = 1.6
+OTHER = "sequential PyTorch"
 HOME = Path("out/bench")  # of its own: random weights don't belong among those that people use
 _QUICK = {"size": "180p", "frames": 2, "rounds": 1, "stages": ["2a"]}
 _PARITY_FRAMES = 2
@@ -68,6 +75,9 @@ def sequential_pairs(
 ) -> list[Pair]:
     """Each stage by itself, and last the whole chain.
 
+    Args:
+        stages: their numbers, or models of them.
+
     Raises EngineError: results differ. Whatever fetching weights and exporting graphs raise.
     """
     # PyTorch and what needs it, late: `--help` and the tests of this module's words do without.
@@ -76,7 +86,7 @@ def sequential_pairs(
     from benchmarks.chain.stages import CHAIN
     from benchmarks.chain.torch_way import TorchChain
 
-    rows = [CHAIN[name] for name in CHAIN if name in stages]
+    rows = [row for row in CHAIN.values() if row.name in stages or row.model in stages]
     with tempfile.TemporaryDirectory() as name:
         footage = make_footage(Path(name) / "in", frames=frames, height=HEIGHTS[size])
         theirs = TorchChain(rows, device=device, threads=threads)
@@ -85,16 +95,16 @@ def sequential_pairs(
             words = both.check(_PARITY_FRAMES)
             for line in words.values():
                 print(line, flush=True)
-            found = [
-                _pair(f"{size}, stage {row.title}", both.stage(row, rounds), words[row.title])
-                for row in rows
-            ]
-            whole = f"{size}, chain of {', '.join(row.name for row in rows)}"
-            return [*found, _pair(whole, both.chain(rounds), words["decode"], floor=FLOOR)]
+            found = [_of_stage(size, row, both.stage(row, rounds), words[row.title]) for row in rows]
+            names = dict.fromkeys(row.name for row in both.chain_rows)
+            whole = f"{size}, chain of {', '.join(names)}"
+            timed = both.chain(rounds)
+            return [*found, Pair(whole, OTHER, timed.ours, timed.theirs, words["decode"], floor=FLOOR)]
 
 
-def _pair(name: str, found: Rounds, checked: str, floor: float | None = None) -> Pair:
-    return Pair(name, "sequential PyTorch", found.ours, found.theirs, checked, floor=floor)
+def _of_stage(size: str, row: "ChainStage", timed: Rounds, checked: str) -> Pair:
+    unit = "caption" if row.cadence == "first frame" else "frame"
+    return Pair(f"{size}, stage {row.title}", OTHER, timed.ours, timed.theirs, checked, unit)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -126,7 +126,10 @@ SUBJECTS = {
     "profile_cost": Subject(
         "python -m benchmarks.profile_cost --write",
         _own("profile_cost"),
-        ("runtime/profiling/run_recorder.py", "runtime/pipeline"),
+        (
+            *(f"runtime/profiling/{name}.py" for name in ("run_recorder", "looking", "chain/stacks")),
+            "runtime/pipeline",
+        ),
         MINUTES,
     ),
 }

@@ -36,9 +36,9 @@ class Order:
 
     @property
     def title(self) -> str:
-        """Such as ``u2netp 1920x1080 fp16 rtx-sm89``."""
-        size = f"{self.profile.width}x{self.profile.height}"
-        return f"{self.model} {size} {self.precision} {self.target.name}"
+        """Such as ``u2netp 1920x1080 fp16 rtx-sm89``; without the size where none was asked for."""
+        size = (self.profile.frame,) if self.profile.height else ()
+        return " ".join((self.model, *size, self.precision, self.target.name))
 
 
 @dataclass(frozen=True, eq=False)

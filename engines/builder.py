@@ -1,8 +1,8 @@
 """A stage graph in, engines in the store out: typed, specialised, built, installed."""
 
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -14,18 +14,20 @@ from trt_anime.calibration.shares import precision_share
 from trt_anime.engines import flavours, machine, store, timing_cache, worker
 from trt_anime.engines.accumulation import accumulation_from_engine
 from trt_anime.engines.compiler import BUILD_FLAGS, Plan
+from trt_anime.engines.lint import refused_by_targets, require_none_refused
 from trt_anime.engines.manifest import Manifest, Precision, Profile, Recipe
 from trt_anime.engines.memo import shared
 from trt_anime.engines.specialise import specialised
-from trt_anime.engines.targets import RTX_CAPABILITIES, Target
+from trt_anime.engines.targets import FlavourName, Target, targets_of
 from trt_anime.engines.typed_choice import Typed, typed_for
 from trt_anime.errors import EngineError, InputError
 from trt_anime.files import sha256_of
+from trt_anime.framing import framing_of
 from trt_anime.hollow import weight_files
-from trt_anime.limits import Refusal, refused_by_each
+from trt_anime.limits import Refusal
 from trt_anime.stage import StageInfo
 
-_MOST_NAMED = 3  # of nodes that a target refuses
+USUAL_SIZE = 1080, 1920  # (height, width) of frames, where a graph takes any
 _TYPE_OF = {"fp16": "float16", "int8": "int8", "fp8": "float8"}
 
 
@@ -52,15 +54,23 @@ class Built:
 
 def stage_graph_from_file(path: Path) -> StageGraph:
     """Read a stage graph. Raises InputError if it isn't one."""
+    model = onnx_from_file(path)
     try:
-        model = onnx.load(path, load_external_data=False)
         sha256 = sha256_of(path)
+    except OSError as error:
+        raise InputError(f"{path}: can't be read ({error.strerror or error})") from error
+    properties = {entry.key: entry.value for entry in model.metadata_props}
+    return StageGraph(path, sha256, StageInfo.from_metadata(properties, source=path), model)
+
+
+def onnx_from_file(path: Path) -> onnx.ModelProto:
+    """Read a graph without weights that lie beside it. Raises InputError if it isn't one."""
+    try:
+        return onnx.load(path, load_external_data=False)
     except OSError as error:
         raise InputError(f"{path}: can't be read ({error.strerror or error})") from error
     except Exception as error:  # protobuf's DecodeError has no public home that stays put
         raise InputError(f"{path}: not an ONNX file ({error}); run `trt-anime export`") from error
-    properties = {entry.key: entry.value for entry in model.metadata_props}
-    return StageGraph(path, sha256, StageInfo.from_metadata(properties, source=path), model)
 
 
 def engine_from_graph(
@@ -79,15 +89,20 @@ def engine_from_graph(
     Ctrl-C included, the store is left as it was.
 
     Args:
+        profile: what is wanted; its size may be left open, see `fitted`.
         force: build from a typed graph whose parity failed, too; the manifest says so.
 
     Raises:
-        EngineError: the library refused, parity failed, or the precision asked for would not be in it.
+        InputError: the graph is for frames of one size, and another is wanted.
+        EngineError: the target or the library refused, parity failed, or the precision asked for would not
+            be in it.
         MissingError: the graph isn't calibrated for this precision, the flavour isn't installed, or the
             target needs a GPU that isn't here.
         OutputError: the store can't be written.
     """
     flavours.require_buildable(target)
+    profile = fitted(graph, profile)
+    _require_buildable(graph, target, precision)
     typed = typed_for(graph.path, graph.sha256, graph.info, precision, force=force)
     recipe = recipe_of(graph, typed, target, precision=precision, profile=profile)
     if entry := store.find(recipe):
@@ -102,6 +117,38 @@ def engine_from_graph(
             raise EngineError(f"{graph.path.name}: {error}") from error
         notices = (*plan.notices, *_surprises(manifest))
         return Built(store.install(manifest, plan.engine), cached=False, notices=notices)
+
+
+def fitted(graph: StageGraph, profile: Profile) -> Profile:
+    """What was asked for, with the size of the frames that an engine of this graph takes.
+
+    Raises InputError: the graph is for frames of one size, and another was asked for.
+    """
+    framing, asked = framing_of(graph.model.graph), (profile.height, profile.width)
+    size = framing.size or (0, 0)
+    if framing.is_free:
+        size = asked if all(asked) else USUAL_SIZE
+    elif framing.size and all(asked) and asked != size:
+        own = f"{size[1]}x{size[0]}"
+        raise InputError(
+            f"{graph.path.name}: takes frames of {own} alone, as that is written into the graph, and"
+            f" {profile.frame} was asked for; leave --size out, or give --size {own}: one engine serves"
+            " clips of every size, whose frames are resized for it"
+        )
+    return replace(profile, height=size[0], width=size[1])
+
+
+def _require_buildable(graph: StageGraph, target: Target, precision: Precision) -> None:
+    """Before any work on it. What another precision cures shows in the typed graph: see `pinned`."""
+    try:
+        require_none_refused(target, _refused(graph, target.flavour, precision == "fp32")[target])
+    except EngineError as error:
+        raise EngineError(f"{graph.path.name}: {error}") from None
+
+
+@shared(2)
+def _refused(graph: StageGraph, flavour: FlavourName, is_typed: bool) -> dict[Target, list[Refusal]]:
+    return refused_by_targets(graph.model, targets_of(flavour), folds=True, is_typed=is_typed)
 
 
 def recipe_of(
@@ -127,11 +174,10 @@ def _built(
     graph: StageGraph, typed: Typed, recipe: Recipe, target: Target, on_progress: Callable[[float], None]
 ) -> tuple[Manifest, Plan]:
     profile = recipe.profile
-    fixed = pinned(typed.file, typed.sha256, profile.height, profile.width)
+    fixed = pinned(typed.file, typed.sha256, profile.height, profile.width, target.flavour)
     if recipe.precision != "fp32":
         _require_any({_TYPE_OF[recipe.precision]}, recipe.precision, fixed.shares)
-    if target.flavour == "rtx":
-        _require_none_refused(target, fixed.refused[target.compute_capability])
+    require_none_refused(target, fixed.refused[target])
     cache = timing_cache.file_here(target, recipe.flavour_version)
     plan = worker.plan_from_onnx(
         fixed.graph, target, profile, on_progress=on_progress, timing_cache=cache, beside=fixed.beside
@@ -164,17 +210,17 @@ class Pinned:
 
     Attributes:
         beside: the file that the graph was in, where weights lie beside it that aren't in `graph`.
-        refused: what TensorRT-RTX won't build, by compute capability.
+        refused: what won't be built, by target of the flavour that was asked about.
     """
 
     graph: bytes
     beside: Path | None
     shares: dict[str, float]
-    refused: dict[int, list[Refusal]]
+    refused: dict[Target, list[Refusal]]
 
 
 @shared(2)  # one graph is built for many targets in a row
-def pinned(file: Path, sha256: str, height: int, width: int) -> Pinned:
+def pinned(file: Path, sha256: str, height: int, width: int, flavour: FlavourName) -> Pinned:
     """`sha256` is the file's: another file of the same name is another graph.
 
     Raises EngineError: a file with its weights is gone, or a size depends on something else.
@@ -188,7 +234,7 @@ def pinned(file: Path, sha256: str, height: int, width: int) -> Pinned:
         model.SerializeToString(deterministic=True),
         file if weights else None,
         precision_share(model),
-        refused_by_each(model, RTX_CAPABILITIES),
+        refused_by_targets(model, targets_of(flavour), folds=False),
     )
 
 
@@ -199,14 +245,6 @@ def _require_any(kinds: set[str], precision: Precision, found: dict[str, float])
         raise EngineError(
             f"{precision.upper()} was asked for and none came out ({shares}); calibrate it again"
         )
-
-
-def _require_none_refused(target: Target, refused: Sequence[Refusal]) -> None:
-    """Every node that would fail is known before anybody waits for the builder to fail on the first."""
-    if refused:
-        names = "; ".join(map(str, refused[:_MOST_NAMED]))
-        more = f"; and {len(refused) - _MOST_NAMED} nodes more" if len(refused) > _MOST_NAMED else ""
-        raise EngineError(f"no engine for {target.name}: {names}{more}")
 
 
 def _surprises(manifest: Manifest) -> tuple[str, ...]:

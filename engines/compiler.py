@@ -25,6 +25,10 @@ _ADVICE = {
     r"K exceeds the maximum": "TopK takes k up to 3840",
     r"ntialias": "resize without antialias, or average first",
     r"reduction": "scatter without reduction",
+    r"changes volume": (
+        "the graph can't take frames of this size, as they don't divide into its parts; give a --size whose"
+        " sides are multiples of those, such as of 8, 16 or 32"
+    ),
     r"out of memory|OutOfMemory|bad_alloc": "free memory, or lower --max-batch or --size",
 }
 _ADVICE_ELSE = "write this part of the graph with other operators"

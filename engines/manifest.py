@@ -16,13 +16,27 @@ Precision = Literal["fp32", "fp16", "int8", "fp8"]
 
 @dataclass(frozen=True)
 class Profile:
-    """Shapes that an engine takes: one frame size in pixels, a range of batch sizes."""
+    """Shapes that an engine takes: one frame size in pixels, a range of batch sizes.
+
+    Attributes:
+        height, width: 0 in an engine that sees no frames, such as one of a text encoder; 0 in an order,
+            too, for what is usual.
+    """
 
     height: int
     width: int
     max_batch: int
     min_batch: int = 1
     opt_batch: int = 1
+
+    @property
+    def frame(self) -> str:
+        """Such as ``1920x1080``; ``any`` where no frames are seen."""
+        return f"{self.width}x{self.height}" if self.height else "any"
+
+    def takes(self, height: int, width: int) -> bool:
+        """Whether it is for frames of this size."""
+        return not self.height or (height, width) == (self.height, self.width)
 
 
 @dataclass(frozen=True)

@@ -95,9 +95,9 @@ def misfit(
 ) -> Verdict | None:
     """Why an engine is not for this machine, or not for such frames; None if it is."""
     profile, wanted = recipe.profile, _wanted(recipe)
-    if size is not None and size != (profile.height, profile.width):
+    if size is not None and not profile.takes(*size):
         asked = f"{size[1]}x{size[0]}"
-        reason = f"takes frames of {profile.width}x{profile.height}, not {asked}"
+        reason = f"takes frames of {profile.frame}, not {asked}"
         return Verdict("rebuild", "shapes", reason, _build(recipe.model, {**wanted, "size": asked}))
     if batch is not None and not profile.min_batch <= batch <= profile.max_batch:
         reason = f"takes batches of {profile.min_batch} to {profile.max_batch}, not {batch}"
@@ -215,10 +215,11 @@ def _slower(entry: Entry, machine: Machine, batch: int | None) -> Verdict | None
 
 def _wanted(recipe: Recipe) -> dict[str, object]:
     """The options of `trt-anime engines build` that give such an engine."""
+    size = {"size": recipe.profile.frame} if recipe.profile.height else {}
     return {
         "gpu": f"sm{capability_of(recipe)}",
         "precision": recipe.precision,
-        "size": f"{recipe.profile.width}x{recipe.profile.height}",
+        **size,
         "max-batch": recipe.profile.max_batch,
     }
 

@@ -31,8 +31,8 @@ def is_rebuilt_equal(entry: Entry, *, on_progress: Callable[[float], None]) -> b
     flavours.require_buildable(target)
     profile = recipe.profile
     file = graph_file(recipe.typed_sha256)
-    fixed = pinned(file, recipe.typed_sha256, profile.height, profile.width)
-    plan = worker.plan_from_onnx(fixed.graph, target, profile, on_progress=on_progress)
+    fixed = pinned(file, recipe.typed_sha256, profile.height, profile.width, target.flavour)
+    plan = worker.plan_from_onnx(fixed.graph, target, profile, on_progress=on_progress, beside=fixed.beside)
     return hashlib.sha256(plan.engine).hexdigest() == manifest.engine_sha256
 
 

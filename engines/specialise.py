@@ -6,6 +6,7 @@ import onnx
 
 from trt_anime.errors import EngineError
 from trt_anime.hollow import fill, hollow, weight_files, weights_of
+from trt_anime.nodes import graphs_of, is_own, opset_of, walk
 from trt_anime.stage import SIZE, StageInfo
 
 # Of what onnxslim does besides folding. It would rename nodes, move last digits and take its time.
@@ -30,7 +31,7 @@ def specialised(model: onnx.ModelProto, *, height: int, width: int) -> onnx.Mode
     result = hollow(model) if beside else _copied(model)
     _pin(result, {"height": height, "width": width, **_capacity(model)})
     _fix_size(result.graph, height, width)
-    _drop_unused_outputs(result.graph)
+    _drop_unused_outputs(result)
     more = True
     while more:
         result, _ = _with_known_shapes(result)
@@ -74,13 +75,19 @@ def _fix_size(graph: onnx.GraphProto, height: int, width: int) -> None:
             return
 
 
-def _drop_unused_outputs(graph: onnx.GraphProto) -> None:
+def _drop_unused_outputs(model: onnx.ModelProto) -> None:
     """Spox names every output there can be, and TensorRT refuses MaxPool's second one."""
     optional = onnx.defs.OpSchema.FormalParameterOption.Optional
-    used = {name for node in graph.node for name in node.input} | {value.name for value in graph.output}
-    for node in graph.node:
-        declared = onnx.defs.get_schema(node.op_type, domain=node.domain).outputs
-        while node.output[-1] not in used and declared[len(node.output) - 1].option == optional:
+    used = {name for placed in walk(model) for name in placed.node.input}
+    used |= {value.name for graph in graphs_of(model.graph) for value in graph.output}
+    opset = opset_of(model)
+    for node in model.graph.node:
+        if not (is_own(node.domain) and onnx.defs.has(node.op_type, opset, "")):
+            continue
+        declared = onnx.defs.get_schema(node.op_type, opset, "").outputs
+        for output in declared[: len(node.output)][::-1]:
+            if len(node.output) > len(declared) or output.option != optional or node.output[-1] in used:
+                break
             del node.output[-1]
 
 

@@ -182,8 +182,14 @@ def lock_of(folder: Path) -> Path:
 
 def folder_of(recipe: Recipe) -> Path:
     """Where a recipe's engine is, or would be."""
-    size = f"{recipe.profile.width}x{recipe.profile.height}"
-    words = (recipe.stage, recipe.model, size, recipe.precision, recipe.target, key_of(recipe)[:8])
+    words = (
+        recipe.stage,
+        recipe.model,
+        recipe.profile.frame,
+        recipe.precision,
+        recipe.target,
+        key_of(recipe)[:8],
+    )
     return paths.engines() / "-".join(words)
 
 

@@ -77,6 +77,12 @@ class Target:
         return f"{self.flavour}-sm{self.compute_capability}"
 
 
+def targets_of(flavour: FlavourName) -> tuple[Target, ...]:
+    """Every GPU type that a flavour builds for."""
+    capabilities = RTX_CAPABILITIES if flavour == "rtx" else tuple(CARDS)
+    return tuple(Target(flavour, capability) for capability in capabilities)
+
+
 def target_from_capability(capability: int) -> Target:
     """TensorRT-RTX where it has a target for the GPU, TensorRT elsewhere."""
     return Target("rtx" if capability in RTX_CAPABILITIES else "trt", capability)

@@ -1,5 +1,10 @@
 """Is an exported graph right: can TensorRT-RTX build it, and how far is it from PyTorch?"""
 
+import contextlib
+import ctypes
+import gc
+import secrets
+import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +17,7 @@ from numpy.typing import NDArray
 
 from trt_anime.errors import ExportError
 from trt_anime.export.catalogue import Model
-from trt_anime.export.external import weights_in_file
+from trt_anime.export.external import folder_aside, is_aside, weights_in_file
 from trt_anime.hollow import fill, hollow, weights_of
 from trt_anime.limits import unbuildable
 
@@ -22,6 +27,8 @@ if TYPE_CHECKING:
 
 Frames = NDArray[np.uint8]
 Values = NDArray[np.float32]
+Arrays = Mapping[str, NDArray[Any]]
+Graphs = Mapping[str, onnx.ModelProto]
 
 
 @dataclass(frozen=True)
@@ -59,21 +66,50 @@ class Difference:
 
 @dataclass(frozen=True, eq=False)
 class Made:
-    """A stage graph, checked node by node, and how far it is from PyTorch where that was compared.
+    """A stage graph, checked node by node.
 
     Attributes:
+        comparison: tells of a model's graphs, all of them, how far this one is from PyTorch, and raises
+            ExportError where that is too far; None where it isn't to be compared. What PyTorch computes it
+            has as arrays: it is asked when the network is gone.
         weights: a file that the graph's weights are in, for what is too large for one ONNX file; several
             graphs may share it. It is moved beside the graph when that is kept.
     """
 
     graph: onnx.ModelProto
-    difference: Difference | None
+    comparison: Callable[[Graphs], Difference] | None = None
     weights: Path | None = None
 
 
-def difference_of(found: Values, expected: Values, tolerance: Tolerance = LEVELS) -> Difference:
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """What PyTorch makes of an example, to hold a graph against.
+
+    Attributes:
+        graph: its name.
+        feeds: gives the example, which graphs before this one may have a part in.
+        expected: by the graph's outputs.
+        measure: the difference of an output from the expected one.
+    """
+
+    model: Model
+    graph: str
+    feeds: Callable[[Graphs], Arrays]
+    expected: Arrays
+    measure: Callable[[NDArray[Any], NDArray[Any]], Difference]
+
+    def __call__(self, graphs: Graphs) -> Difference:
+        """The worst output's. Raises ExportError when one differs by more than the tolerance."""
+        found = run(graphs[self.graph], self.feeds(graphs), list(self.expected))
+        return worst_of(
+            [self.measure(one, other) for one, other in zip(found, self.expected.values(), strict=True)],
+            self.model,
+        )
+
+
+def difference_of(found: NDArray[Any], expected: NDArray[Any], tolerance: Tolerance = LEVELS) -> Difference:
     """Compare two arrays of one shape."""
-    gap = np.abs(found - expected)
+    gap = np.abs(found.astype(np.float32, copy=False) - expected.astype(np.float32, copy=False))
     return Difference(float(gap.max()), float(np.percentile(gap, 99)), float(gap.mean()), tolerance)
 
 
@@ -113,18 +149,25 @@ def torch_network_of(network: onnx.ModelProto) -> "Callable[[torch.Tensor], torc
     return run
 
 
-def run(graph: onnx.ModelProto, feeds: Mapping[str, NDArray[Any]]) -> Frames:
-    """The first output of `graph`, on a CPU."""
-    outputs: Any = session_of(graph).run(None, feeds)
-    result: Frames = outputs[0]
-    return result
+def let_go() -> None:
+    """Give memory back: networks point at themselves, and the C library keeps what was freed."""
+    gc.collect()
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):  # there are others than glibc
+            ctypes.CDLL(None).malloc_trim(0)
+
+
+def run(graph: onnx.ModelProto, feeds: Arrays, outputs: Sequence[str]) -> list[NDArray[Any]]:
+    """Outputs of `graph`, on a CPU."""
+    found: list[NDArray[Any]] = session_of(graph).run(list(outputs), dict(feeds))
+    return found
 
 
 def session_of(graph: onnx.ModelProto) -> "InferenceSession":
     """ONNX Runtime's, on a CPU.
 
     Serialized, parsed and packed, the weights would be in memory three times more. So they go through a
-    file, which the session maps.
+    file, which the session maps; those that are aside are in one.
     """
     import onnxruntime as ort
 
@@ -132,7 +175,10 @@ def session_of(graph: onnx.ModelProto) -> "InferenceSession":
     options.enable_cpu_mem_arena = False
     options.add_session_config_entry("session.disable_prepacking", "1")
     with tempfile.TemporaryDirectory() as folder:  # what is mapped stays after it
-        options.add_session_config_entry("session.model_external_initializers_file_folder_path", folder)
-        shell = hollow(graph)
-        fill(shell, weights_in_file(weights_of(graph), Path(folder) / "weights"))
+        place = folder_aside() or Path(folder)
+        options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(place))
+        shell, weights = hollow(graph), weights_of(graph)
+        aside = [tensor for tensor in weights if is_aside(tensor)]
+        own = [tensor for tensor in weights if not is_aside(tensor)]
+        fill(shell, [*aside, *weights_in_file(own, place / f"{secrets.token_hex(6)}.weights")])
         return ort.InferenceSession(shell.SerializeToString(), options, providers=["CPUExecutionProvider"])

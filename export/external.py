@@ -61,10 +61,7 @@ def weights_in_file(weights: Iterable[TensorProto], path: Path) -> list[TensorPr
     with path.open("wb") as file:
         for tensor in weights:
             offset = to_next_page(file)
-            if is_aside(tensor):
-                copy_aside(tensor, file)
-            else:
-                file.write(onnx.numpy_helper.to_array(tensor).tobytes())
+            file.write(onnx.numpy_helper.to_array(tensor).tobytes())
             stand_in = named_in_file(
                 tensor.name,
                 tensor.dims,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 # Raise it when the graph's bytes change without a change of its options.
 REVISION = 7
+_OF_LIBRARY = {"segment", "effects", "embed", "detect", "mask"}
 _LONGEST_EXPORT_S = 86_400.0
 
 # stage -> the module that makes its graphs, a `Maker`
@@ -44,7 +45,9 @@ class Maker(Protocol):
         """All that the graphs depend on besides the checkpoint and this release, as JSON takes it."""
 
     def graphs_of(self, row: Model, checkpoint: Path, record: Record, *, compare: bool) -> "Iterable[Made]":
-        """The stage graphs, in the order of `Model.graphs`, compared with PyTorch if they are to be.
+        """The stage graphs, in the order of `Model.graphs`, with their comparisons if these are asked for.
+
+        Nothing that is given may hold the network: its weights would be in memory beside the graphs' own.
 
         Raises CheckpointError, ExportError, and MissingError where the checkpoint needs PyTorch.
         """
@@ -57,12 +60,16 @@ class Graph:
     Attributes:
         name: as in `Model.graphs`.
         path: the ONNX file.
-        difference: from PyTorch; None where it wasn't compared.
+        difference: from PyTorch; None where it wasn't compared: PyTorch isn't installed, or the graph
+            computes with no weights of the checkpoint.
+        weights: the file beside it that its weights lie in, which other graphs of the model may share; None
+            where they are in the graph.
     """
 
     name: str
     path: Path
     difference: "Difference | None"
+    weights: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -114,45 +121,67 @@ def export(model: str, *, door: Format | None = None, report: Report = SILENT) -
 
 
 def _checkpoint(row: Model, door: Format | None, report: Report) -> Path:
-    return checkpoints.find(row, door=door) or checkpoints.pull(row, door=door, report=report)
+    if found := checkpoints.find(row, door=door):
+        return found
+    if _is_of_library(row):  # said before gigabytes are fetched for nothing
+        from trt_anime.export.networks import require_torch
+        from trt_anime.export.networks.library import require_transformers
+
+        require_torch()
+        require_transformers()
+    return checkpoints.pull(row, door=door, report=report)
+
+
+def _is_of_library(row: Model) -> bool:
+    """Whether its network is one of the `transformers` package, and nothing is made without that."""
+    return row.stage in _OF_LIBRARY and row.architecture != "mobile_sam"
 
 
 def _export(row: Model, checkpoint: Path, target: Mapping[str, Path], *, compare: bool) -> Exported:
+    from trt_anime.export.check import let_go
     from trt_anime.export.external import weights_aside
 
     remove_unfinished(paths.graphs(), older_s=_LONGEST_EXPORT_S)
     record = checkpoints.stored(row)[checkpoint]
-    made = iter(_maker(row).graphs_of(row, checkpoint, record, compare=compare))
     weights: dict[Path, Path] = {}
     with ExitStack() as stack:  # all, or none
         stack.enter_context(weights_aside(stack.enter_context(temporary_folder(paths.graphs()))))
-        differences = []
-        for path in target.values():
-            temporary = stack.enter_context(replacing(path))
-            differences.append(_written(next(made), temporary, path, row, weights))
-        assert next(made, None) is None
+        made = _maker(row).graphs_of(row, checkpoint, record, compare=compare)
+        by_name = dict(zip(target, made, strict=True))
+        del made
+        let_go()
+        differences = _differences(by_name)
+        graphs = []
+        for name, path in target.items():
+            place = _write(by_name[name], stack.enter_context(replacing(path)), path, row, weights)
+            graphs.append(Graph(name, path, differences[name], place))
         for file, place in weights.items():
             file.replace(place)
-    graphs = (Graph(name, target[name], found) for name, found in zip(target, differences, strict=True))
     return Exported(checkpoint, tuple(graphs))
 
 
-def _written(
-    one: "Made", temporary: Path, path: Path, row: Model, weights: dict[Path, Path]
-) -> "Difference | None":
-    """Write a graph, which takes as much memory as it holds and needn't be there with the next one.
+def _differences(made: "Mapping[str, Made]") -> "dict[str, Difference | None]":
+    """Of each graph from PyTorch. Raises ExportError."""
+    graphs = {name: one.graph for name, one in made.items()}
+    return {name: one.comparison(graphs) if one.comparison else None for name, one in made.items()}
+
+
+def _write(one: "Made", temporary: Path, path: Path, row: Model, weights: dict[Path, Path]) -> Path | None:
+    """Returns the place of the weights that aren't in the graph itself.
 
     `weights`: of what graphs before have their weights in, the place beside the graphs; added to.
     """
     from trt_anime.export.external import set_location
     from trt_anime.export.writing import write_graph
 
+    place = None
     if one.weights:
         digest, count = path.stem.rpartition("-")[2], f"-{len(weights)}" if weights else ""
-        place = path.with_name(f"{row.stage}-{row.name}-{digest}{count}.weights")
-        set_location(one.graph, weights.setdefault(one.weights, place).name)
+        new = path.with_name(f"{row.stage}-{row.name}-{digest}{count}.weights")
+        place = weights.setdefault(one.weights, new)
+        set_location(one.graph, place.name)
     write_graph(one.graph, temporary)
-    return one.difference
+    return place
 
 
 def _maker(row: Model) -> Maker:

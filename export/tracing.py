@@ -75,7 +75,8 @@ def model_of(program: torch.onnx.ONNXProgram) -> onnx.ModelProto:
     """The graph that was exported; the program is of no use after it.
 
     Its large weights are where `weights_aside` says. The exporter's rewriting rules hold the last graph
-    that they looked at, so to the end of the process: it loses its weights, which are the module's.
+    that they looked at, so to the end of the process: it loses its weights, which are the module's, as do
+    values that the optimizer took out of it and that still have them.
     """
     folder = folder_aside()
     if folder is not None:
@@ -84,6 +85,9 @@ def model_of(program: torch.onnx.ONNXProgram) -> onnx.ModelProto:
     for value in program.model.graph.initializers.values():
         value.const_value = None
     gc.collect()  # what the exporter made points at itself
+    for value in gc.get_objects():
+        if issubclass(type(value), ir.Value) and value.graph is None:  # isinstance asks what is no value
+            value.const_value = None
     _forget_sources(model.graph)
     return model
 

@@ -64,17 +64,13 @@ def effect_heat(heat: Heat, prompts: Sequence[EffectPrompt]) -> Heat:
     return np.maximum.reduce(list(planes)) if planes else np.zeros_like(heat[0])
 
 
-def filled_up(prompts: Vectors, capacity: int | None) -> Vectors:
-    """float32 [P,D] -> [capacity,D] with zeros behind: an engine takes a fixed number; None: any number.
+def in_runs(prompts: Vectors, capacity: int | None) -> list[Vectors]:
+    """float32 [P,D] -> for each run of the network the prompts that it is given, in order.
 
-    Raises InputError: there are more prompts than the engine takes.
+    An engine takes a fixed number, float32 [capacity,D], so that the last run has zeros behind; None: any
+    number, in one run.
     """
     if capacity is None:
-        return prompts
-    missing = capacity - len(prompts)
-    if missing < 0:
-        raise InputError(
-            f"there are {len(prompts)} effect prompts, the engine takes {capacity} at once; "
-            "give fewer, or run without an engine (--device cpu)"
-        )
-    return np.pad(prompts, ((0, missing), (0, 0)))
+        return [prompts]
+    runs = [prompts[start : start + capacity] for start in range(0, len(prompts), capacity)]
+    return [np.pad(some, ((0, capacity - len(some)), (0, 0))) for some in runs]

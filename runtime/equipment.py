@@ -15,16 +15,13 @@ from trt_anime.runtime.media.reader import open_source
 from trt_anime.runtime.media.writers import keeps_deep
 from trt_anime.runtime.options import ProcessOptions
 from trt_anime.runtime.pipeline.chain import Chain, Node, chain_of
-from trt_anime.runtime.pipeline.plan import Plan, plan_memory
+from trt_anime.runtime.pipeline.plan import SLOTS_BESIDE_LANES, Plan, plan_memory
 from trt_anime.runtime.sessions.api import GpuDevice, Session
 from trt_anime.runtime.sessions.opening import open_session, runs_on
 from trt_anime.runtime.stages import STAGES, Stage
 
 Notify = Callable[[str], None]
 GraphOf = Callable[[Stage], Path]
-
-# More would only take memory: one slot is filled and one is written while each lane computes one.
-_SLOTS_BESIDE_LANES = 2
 
 
 @dataclass(frozen=True)
@@ -152,7 +149,7 @@ def _planned(device: Device, nodes: list[Node], batch: int, clip: ClipInfo) -> P
     return plan_memory(
         chain_at,
         batch=batch,
-        depth=lanes + _SLOTS_BESIDE_LANES,
+        depth=lanes + SLOTS_BESIDE_LANES,
         lanes=lanes,
         free_bytes=device.memory().free,
         shared=device.name == "cpu",

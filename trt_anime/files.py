@@ -90,6 +90,31 @@ def write_bytes(path: Path, data: bytes) -> None:
         temporary.write_bytes(data)
 
 
+def write_copy(path: Path, source: Path, *, linked: bool = False) -> None:
+    """Make `path` the file that `source` is, whole or not at all; little of it is in memory at a time.
+
+    Args:
+        linked: a second name for `source` will do, which takes no room: for what nobody changes in place.
+            Where the disk has no such thing, or it is another one, the file is copied.
+
+    Raises:
+        OutputError: `source` can't be read, the folder can't be written, or the disk is full.
+    """
+    with replacing(path) as temporary:
+        if not (linked and _is_linked(source, temporary)):
+            shutil.copyfile(source, temporary)
+
+
+def _is_linked(source: Path, temporary: Path) -> bool:
+    """Whether `temporary`, which is removed for it, has become a name of `source`."""
+    temporary.unlink()
+    try:
+        os.link(source, temporary)
+    except OSError:
+        return False
+    return True
+
+
 def write_together(files: Mapping[Path, bytes]) -> None:
     """`write_bytes` for several files: all are on the disk before the first takes its place, in order.
 

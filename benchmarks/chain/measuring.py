@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from benchmarks.chain.our_way import OurChain
 from benchmarks.chain.parity import compared, decoders_agree
-from benchmarks.chain.stages import Arrays, ChainStage
+from benchmarks.chain.stages import Arrays, ChainStage, values_of
 from benchmarks.chain.torch_way import TorchChain, decoded, sequential
 from benchmarks.footage import Footage
 from benchmarks.pairs import Rounds, alternated
@@ -44,7 +44,7 @@ class Both:
             self._rows,
             list(islice(self._frames, frames)),
             self._theirs.prompts,
-            ours=self._ours.lanes[0].run,
+            ours=self._ours.run,
             theirs=self._theirs.run,
         )
         words |= {
@@ -54,9 +54,16 @@ class Both:
         self._run_ours()  # the other lanes
         return words
 
+    @property
+    def chain_rows(self) -> list[ChainStage]:
+        """Stages of the whole chain, a network each; two in stage 4, which do different work."""
+        return [row for row in self._rows if not row.is_spare]
+
     def stage(self, row: ChainStage, rounds: int) -> Rounds:
-        """One stage over all frames in memory: ours with several frames at once, PyTorch one by one."""
-        items = self._inputs_of(row)
+        """One stage over all its frames in memory: PyTorch takes them one by one, ours several at once
+        where the stage allows.
+        """
+        items = [values for values in self._inputs_of(row) if row.runs_for(values)]
 
         def theirs() -> None:
             for values in items:
@@ -73,18 +80,18 @@ class Both:
 
     def _run_ours(self) -> None:
         output = self._emptied("ours")
-        count = self._ours.clip(self._rows, self._theirs.prompts, self._footage.clip, output)
+        count = self._ours.clip(self.chain_rows, self._theirs.prompts, self._footage.clip, output)
         self._require_all(count, output)
 
     def _run_theirs(self) -> None:
         output = self._emptied("theirs")
-        count = sequential(self._theirs, self._rows, self._footage.clip, output)
+        count = sequential(self._theirs, self.chain_rows, self._footage.clip, output)
         self._require_all(count, output)
 
     def _inputs_of(self, row: ChainStage) -> list[Arrays]:
         """What the stage reads, for each frame; the first stage's layer comes out of a run of it."""
-        items: list[Arrays] = [
-            {"frame": frame[None], "prompts": self._theirs.prompts} for frame in self._frames
+        items = [
+            values_of(frame, number, self._theirs.prompts) for number, frame in enumerate(self._frames)
         ]
         first = self._rows[0]
         return items if row is first else self._ours.over(items, [first])

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.chain.stages import Arrays, ChainStage, Given
+from benchmarks.chain.stages import NUMBERS, Arrays, ChainStage, Given, values_of
 from trt_anime.errors import EngineError
 from trt_anime.export.check import Difference, difference_of
 from trt_anime.export.mask.check import map_difference
@@ -36,9 +36,11 @@ def compared(
         EngineError: a stage differs by more than its tolerance; the message has all that do.
     """
     found: dict[str, Difference] = {}
-    for frame in frames:
-        values: Arrays = {"frame": frame[None], "prompts": prompts}
+    for number, frame in enumerate(frames):
+        values = values_of(frame, number, prompts)
         for row in rows:
+            if not row.runs_for(values):
+                continue
             inputs = row.inputs(values)
             expected = theirs(row, inputs)
             found[row.title] = _worse(found.get(row.title), _difference(row, ours(row, inputs), expected))
@@ -80,12 +82,14 @@ def _difference(row: ChainStage, found: Arrays, expected: Arrays) -> Difference:
         raise EngineError(f"stage {row.title} gives {one.shape} here and {other.shape} in PyTorch")
     if row.output == "rgba":
         return layer_difference(one, other)
-    if row.graph == "image":
+    if row.graphs == ("image",):
         return map_difference(one, other)
+    if row.output in NUMBERS:
+        one, other = one != other, np.zeros_like(one, bool)
     return difference_of(one.astype(np.float32), other.astype(np.float32), row.tolerance)
 
 
 def _worse(one: Difference | None, other: Difference) -> Difference:
     if one is None:
         return other
-    return max(one, other, key=lambda each: (not each.passed, each.p99, each.maximum))
+    return max(one, other, key=lambda each: (not each.passed, each.p99, each.maximum, each.mean))

@@ -11,15 +11,18 @@ from typing import Any
 
 import cv2
 import numpy as np
-import onnx
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
-from benchmarks.chain.stages import PROMPTS, Arrays, ChainStage, Given, pictures
+from benchmarks.chain.stages import PROMPTS, Arrays, ChainStage, Given, pictures, values_of
+from benchmarks.chain.torch_matte import matte_network
+from benchmarks.chain.torch_xmem import TorchPropagator
 from benchmarks.model_weights import bring_weights
-from trt_anime.errors import CheckpointError, InputError
+from trt_anime.errors import InputError
 from trt_anime.export import catalogue
+from trt_anime.export.caption import reference as captioning
+from trt_anime.export.caption.weights import Checkpoint
 from trt_anime.export.catalogue import Model
 from trt_anime.export.effects.published import CLIPSEG, clipseg_from_checkpoint
 from trt_anime.export.effects.reference import heat_of, prompts_of
@@ -30,14 +33,21 @@ from trt_anime.export.inpaint import pytorch as inpaint_pytorch
 from trt_anime.export.inpaint.reference import InpaintReference
 from trt_anime.export.mask.published import networks_from_checkpoint
 from trt_anime.export.mask.reference import MaskReference
-from trt_anime.export.matte.pytorch import MatteNetwork
 from trt_anime.export.matte.reference import MatteReference
-from trt_anime.export.networks import create
+from trt_anime.export.networks.library import no_random_weights
+from trt_anime.export.recipes.caption import Captioning
 from trt_anime.export.recipes.effects import Effects
 from trt_anime.export.recipes.embed import Embedding
 from trt_anime.export.recipes.inpaint import Inpainting
 from trt_anime.export.recipes.mask import Masking
 from trt_anime.export.recipes.matte import Preprocess
+from trt_anime.export.recipes.segment import Segmentation
+from trt_anime.export.segment.checkpoint import load_weights
+from trt_anime.export.segment.network import network_for
+from trt_anime.export.segment.reference import SegmentReference
+from trt_anime.export.segment.variants import config_for
+from trt_anime.runtime.captions.options import SearchOptions
+from trt_anime.runtime.characters.propagators.resized import ResizedPropagator
 
 # A stage's inputs to its compared output.
 TorchStage = Callable[[Given], NDArray[Any]]
@@ -61,25 +71,28 @@ class TorchChain:
         torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
         self.device = torch.device(device)
         self.prompts = np.zeros((PROMPTS, 0), np.float32)
-        self._stages = {row.name: self._stage(row) for row in rows}
+        self._stages = {row.model: self._stage(row) for row in rows}
 
     def run(self, row: ChainStage, inputs: Given) -> Arrays:
         """One stage: arrays in, the output that is compared out."""
         with torch.inference_mode(), self._constants():
-            found = self._stages[row.name](inputs).cpu().numpy()
+            found = self._stages[row.model](inputs).cpu().numpy()
         return {row.output: found}
 
     def _stage(self, row: ChainStage) -> _Made:
         model = catalogue.get(row.model)
         file = bring_weights(model)
         makers = {
-            "2a": self._matte,
-            "1": self._mask,
-            "2b": self._effects,
-            "2c": self._inpaint,
-            "4": self._embed,
+            "matte": self._matte,
+            "mask": self._mask,
+            "segment": self._segment,
+            "effects": self._effects,
+            "inpaint": self._inpaint,
+            "temporal": self._follow,
+            "embed": self._embed,
+            "caption": self._describe,
         }
-        return makers[row.name](model, file)
+        return makers[model.stage](model, file)
 
     def _matte(self, model: Model, file: Path) -> _Made:
         network = matte_network(model, file).to(self.device)
@@ -91,6 +104,27 @@ class TorchChain:
         networks.encoder.to(self.device).eval()
         reference = MaskReference(networks, model.recipe_as(Masking))
         return lambda given: reference.image(self._to(given["frame"]))[0]
+
+    def _segment(self, model: Model, file: Path) -> _Made:
+        rule = model.recipe_as(Segmentation)
+        with no_random_weights():
+            network = network_for(config_for(rule))
+        load_weights(network, file)
+        network.to(self.device)
+        scores: list[Tensor] = []
+
+        def noted(image: Tensor) -> tuple[Tensor, Tensor]:
+            classes, masks = network(image)
+            scores[:] = [classes.softmax(-1).amax(-1)]
+            return classes, masks
+
+        reference = SegmentReference(noted, rule)
+
+        def run(given: Given) -> Tensor:
+            reference(self._to(given["frame"]), float(given["threshold"][0]))
+            return scores[0]
+
+        return run
 
     def _effects(self, model: Model, file: Path) -> _Made:
         library: Any = clipseg_from_checkpoint(CLIPSEG[model.architecture], file)
@@ -111,10 +145,49 @@ class TorchChain:
         reference = InpaintReference(network, model.recipe_as(Inpainting))
         return lambda given: reference(self._to(given["frame"]), self._to(given["hole"]))
 
+    def _follow(self, model: Model, file: Path) -> _Made:
+        inner = TorchPropagator.from_checkpoint(model, file, self.device)
+        propagator = ResizedPropagator(inner, inner.size)
+
+        def run(given: Given) -> Tensor:
+            frame = given["frame"][0]
+            if "ids" in given:
+                propagator.start(frame, given["ids"][0])
+                return torch.from_numpy(given["ids"])
+            return torch.from_numpy(propagator.step(frame, None).ids[None])
+
+        return run
+
     def _embed(self, model: Model, file: Path) -> _Made:
         library: Any = _fused(dino_from_checkpoint(DINO[model.architecture], file)).to(self.device)
         picture = model.recipe_as(Embedding).picture
         return lambda given: picture_vectors(library, prepared(self._to(given["frame"]), picture))
+
+    def _describe(self, model: Model, file: Path) -> _Made:
+        recipe = model.recipe_as(Captioning)
+        library: Any = captioning.network_from_checkpoint(recipe, Checkpoint(file, model.name)).to(
+            self.device
+        )
+        text = recipe.decoder
+        start = torch.tensor([[text.start]], device=self.device)
+
+        def run(given: Given) -> Tensor:
+            seen = library.vision_model(
+                captioning.pictures(self._to(given["frame"]), recipe.vision.side)
+            ).last_hidden_state
+            found = library.text_decoder.generate(
+                start,
+                eos_token_id=list(text.stop),
+                pad_token_id=text.pad,
+                encoder_hidden_states=seen,
+                encoder_attention_mask=torch.ones(seen.shape[:2], dtype=torch.long),
+                max_new_tokens=SearchOptions(stop=text.stop).most,
+                do_sample=False,
+            )[0, 1:]
+            tokens: Tensor = found[~torch.isin(found, torch.tensor(text.stop))]
+            return tokens.int()
+
+        return run
 
     def _constants(self) -> AbstractContextManager[object]:
         """Within it the references' constants are made on the device; on the CPU they are anyway."""
@@ -128,13 +201,15 @@ def sequential(chain: TorchChain, rows: Sequence[ChainStage], clip: Path, output
     """Every frame of the clip through all stages, written before the next is read; how many there were."""
     count = 0
     for count, frame in enumerate(decoded(clip), 1):
-        values: Arrays = {"frame": frame[None], "prompts": chain.prompts}
+        values = values_of(frame, count - 1, chain.prompts)
         for row in rows:
-            values |= chain.run(row, row.inputs(values))
+            if row.runs_for(values):
+                values |= chain.run(row, row.inputs(values))
         for folder, picture in pictures(values).items():
             path = output / folder / f"frame_{count - 1:06d}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
-            cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGBA2BGRA))
+            is_map = picture.ndim == 2
+            cv2.imwrite(str(path), picture if is_map else cv2.cvtColor(picture, cv2.COLOR_RGBA2BGRA))
     return count
 
 
@@ -157,54 +232,6 @@ def _opened(clip: Path) -> Iterator[cv2.VideoCapture]:
         yield capture
     finally:
         capture.release()
-
-
-def matte_network(model: Model, file: Path) -> MatteNetwork:
-    """The matte's network in PyTorch, also with the weights of the published ONNX file.
-
-    That one has its batch norms folded into the convolutions, which stand in it in the order in which they
-    run. Raises CheckpointError.
-    """
-    from trt_anime.export.matte.pytorch import network_from_checkpoint
-
-    if file.suffix != ".onnx":
-        return network_from_checkpoint(model, file)
-    network = create(model.architecture).eval()
-    convolutions = convolutions_in_order(network)
-    graph = onnx.load(file).graph
-    weights = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    nodes = [node for node in graph.node if node.op_type == "Conv"]
-    if len(nodes) != len(convolutions):
-        raise CheckpointError(
-            f"{file}: has {len(nodes)} convolutions, but {model.name} has {len(convolutions)};"
-            f" run `trt-anime models pull {model.name}`"
-        )
-    for module, node in zip(convolutions, nodes, strict=True):
-        for target, name in zip((module.weight, module.bias), node.input[1:], strict=True):
-            assert target is not None
-            target.data.copy_(torch.from_numpy(weights[name].copy()))
-    for norm in network.modules():
-        if isinstance(norm, nn.BatchNorm2d):
-            norm.eps = 0.0  # new ones have mean 0, variance 1, scale 1: nothing is left to do
-    return MatteNetwork(network, model.architecture).eval()
-
-
-def convolutions_in_order(network: nn.Module) -> list[nn.Conv2d]:
-    """Its convolutions as they run."""
-    found: list[nn.Conv2d] = []
-
-    def note(module: nn.Module, *_: object) -> None:
-        assert isinstance(module, nn.Conv2d)
-        found.append(module)
-
-    hooks = [
-        module.register_forward_hook(note) for module in network.modules() if isinstance(module, nn.Conv2d)
-    ]
-    with torch.inference_mode():
-        network(torch.zeros(1, 3, 64, 64))
-    for hook in hooks:
-        hook.remove()
-    return found
 
 
 def _fused(library: Any) -> Any:

@@ -4,13 +4,14 @@ import os
 from functools import partial
 
 from benchmarks.gpu.findings import Seen, Table
+from benchmarks.gpu.models import MODEL
 from benchmarks.gpu.part_graphs import MODELS
 from benchmarks.gpu.running import Context, Step
 from benchmarks.pairs import Pair, cells
 from trt_anime.errors import MissingError
 
 # Size -> frames of a run, rounds, and seconds without which it isn't begun.
-SIZES = {"720p": (12, 3, 60.0), "1080p": (12, 3, 90.0), "4K": (6, 3, 150.0)}
+SIZES = {"720p": (12, 3, 90.0), "1080p": (12, 3, 120.0), "4K": (6, 3, 180.0)}
 REHEARSED = {"180p": (2, 2, 5.0)}
 
 
@@ -27,8 +28,8 @@ def steps(context: Context) -> list[Step]:
     ]
 
 
-def stages_here(context: Context) -> list[str]:
-    """Stages with weights and graphs, which the part `graphs` brings. Raises MissingError: none."""
+def models_here(context: Context) -> list[str]:
+    """Models with weights and graphs, which the part `graphs` brings. Raises MissingError: none."""
     from trt_anime.export import catalogue, checkpoints
     from trt_anime.export.graphs import existing
 
@@ -36,8 +37,8 @@ def stages_here(context: Context) -> list[str]:
         row = catalogue.get(model)
         return checkpoints.find(row) is not None and existing(row) is not None
 
-    found = [stage for model, stage in MODELS.items() if is_here(model)]
-    if "2a" not in found:  # the others read its layer
+    found = [model for model in MODELS if is_here(model)]
+    if MODEL not in found:  # the others read its layer
         raise MissingError("the matte's graph isn't here; run `make gpu-check PARTS=graphs`")
     return found[:1] if context.rehearsal else found
 
@@ -46,19 +47,20 @@ def _paired(context: Context, size: str, frames: int, rounds: int) -> Seen:
     """Raises EngineError: the two differ, and no speed is told."""
     from benchmarks.sequential import sequential_pairs
 
-    stages = stages_here(context)
+    models = models_here(context)
     pairs = sequential_pairs(
-        stages=stages,
+        stages=models,
         size=size,
         frames=frames,
         rounds=rounds,
         threads=min(os.cpu_count() or 2, 2 if context.rehearsal else 16),
         device=context.device.partition(":")[0],
     )
-    missing = [] if context.rehearsal else [stage for stage in MODELS.values() if stage not in stages]
+    left = [] if context.rehearsal else [model for model in MODELS if model not in models]
     words = f"results agree; the whole {pairs[-1].ratio.text(2)} times as fast as sequential PyTorch"
-    if missing:
-        words += f"; without stages {', '.join(missing)}, whose weights or graphs aren't here"
+    if left:
+        names = ", ".join(f"{MODELS[model]} {model}" for model in left)
+        words += f"; without stages {names}, whose weights or graphs aren't here"
     return Seen(words, (_table(size, pairs),))
 
 

@@ -7,6 +7,7 @@ from benchmarks.gpu.findings import Seen, Table
 from benchmarks.gpu.models import MODEL
 from benchmarks.gpu.part_parity import Opened, engine_ways, example_frames, on_cpu
 from benchmarks.gpu.running import Context, Step
+from benchmarks.gpu.same import require_as_cpu
 from trt_anime.errors import EngineError, MissingError
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def tables_of(title: str, words: str, layers: "list[Layer]") -> tuple[Table, Tab
 
 
 def _timed(context: Context, opened: Opened) -> Seen:
-    """Raises EngineError: the profiler tells nothing. MissingError: the library isn't here."""
+    """Raises EngineError: too far from the CPU, or the profiler tells nothing. MissingError: no library."""
     from trt_anime.export import graphs
     from trt_anime.runtime.profiling.layers import timer_for
     from trt_anime.runtime.sessions.running import Running
@@ -56,7 +57,7 @@ def _timed(context: Context, opened: Opened) -> Seen:
     graph, frame = graphs.ensure(MODEL)["matte"], example_frames(context, 1)[0]
     with context.opened() as device, opened(graph, device) as session:
         with Running(session, device, {"frame": frame.shape}) as running:
-            running({"frame": frame})
+            checked = require_as_cpu(graph, running, [frame], session.origin.provider)
             whole_ms = 1000 * running.seconds(**({"warm_up": 0, "repeats": 2} if context.rehearsal else {}))
         timer = timer_for(session, device, threads=2)
         if timer is None:
@@ -70,5 +71,5 @@ def _timed(context: Context, opened: Opened) -> Seen:
         f"{MODEL}, {width}x{height}, {session.origin.precision}, {timer.title}. {len(layers)} layers,"
         f" {total_ms:.3f} ms together; a run as the pipeline runs it {whole_ms:.3f} ms."
     )
-    seen = f"{len(layers)} layers, {total_ms:.3f} ms of {whole_ms:.3f} ms"
+    seen = f"against the CPU: {checked}; {len(layers)} layers, {total_ms:.3f} ms of {whole_ms:.3f} ms"
     return Seen(seen, tables_of(session.origin.provider, words, layers))

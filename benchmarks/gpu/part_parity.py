@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from benchmarks.gpu.findings import Seen
 from benchmarks.gpu.precision import CLIP, own_home
+from benchmarks.gpu.room import graph_bytes, require_room
 from benchmarks.gpu.running import REMEDY, Context, Step
 from trt_anime.engines.targets import RTX_CAPABILITIES, FlavourName, Target
 from trt_anime.errors import EngineError, InputError, MissingError
@@ -24,22 +25,24 @@ if TYPE_CHECKING:
 
 FRAMES = 3
 _GRAPH_S = 40.0
+# More for each GB of weights: they are read twice, and one core may do what a GPU needs no time for.
+_GB_S = 15.0
 # Of a stage that no task is known for: the sum of all differences.
 _BY_VALUES = ""
-_LARGE_BYTES = 2_000_000_000  # minutes on the CPU alone
 
 Opened = Callable[[Path, "Device"], AbstractContextManager["Session"]]
 
 
 def steps(context: Context) -> list[Step]:
-    """One for each graph and library."""
-    ways = _ways(context)
-    return [
-        Step(f"{path.stem} by {name}", partial(_compared, context, graphs, path, opened), least_s=_GRAPH_S)
+    """One for each graph and library, and one for each library that isn't here."""
+    ways, absent = ways_of(context)
+    found = [
+        Step(f"{path.stem} by {name}", partial(compared, context, graphs, path, opened), _seconds(path))
         for graphs in models_here()
         for path in graphs
         for name, opened in ways.items()
     ]
+    return [*found, *(Step(name, partial(_missing, why)) for name, why in absent.items() if found)]
 
 
 def models_here() -> Iterator[list[Path]]:
@@ -48,8 +51,7 @@ def models_here() -> Iterator[list[Path]]:
     from trt_anime.export.graphs import existing
 
     for model in catalogue.CATALOGUE.values():
-        found = list((existing(model) or {}).values())
-        if found and sum(path.stat().st_size for path in found) < _LARGE_BYTES:
+        if found := list((existing(model) or {}).values()):
             yield found
 
 
@@ -63,31 +65,43 @@ def parity_words(reading: "Reading", run: Any, frames: Sequence[NDArray[np.uint8
 
     Raises EngineError: too far, by the limits of FP16 and FP32, or it isn't finite.
     """
+    inputs = [reading.inputs_for(frame) for frame in frames]
+    return agreement(reading.run, run, inputs, name=name, stage=reading.info.stage, precision="fp32")
+
+
+def agreement(
+    reference: Any, run: Any, inputs: Sequence[Mapping[str, Any]], *, name: str, stage: str, precision: str
+) -> str:
+    """How near `run` is to `reference`, which the CPU computed, in words; see `calibration.parity.compare`.
+
+    Args:
+        reference, run: inputs by name to outputs by name.
+        inputs: of one frame each.
+        name: of what runs.
+
+    Raises EngineError: too far, by the limits of that precision, or it isn't finite.
+    """
+    from trt_anime.calibration.parity import compare
     from trt_anime.cli.engines.summary import parity_words as words_of
 
+    def measured(stage: str) -> "Parity":
+        return compare(
+            reference,
+            run,
+            inputs,
+            stage=stage,
+            precision=precision,
+            reference_name="the graph on ONNX Runtime's CPU",
+            candidate_name=name,
+        ).parity
+
     try:
-        parity, note = _measured(reading, run, frames, name, reading.info.stage), ""
+        parity, note = measured(stage), ""
     except InputError:  # nothing to see for a network with random weights: no character, no object
-        parity, note = _measured(reading, run, frames, name, _BY_VALUES), ", by its values alone"
+        parity, note = measured(_BY_VALUES), ", by its values alone"
     if not parity.passed:
         raise EngineError(f"too far from the CPU: {words_of(parity)}{note}")
-    return f"{len(frames)} frames, {words_of(parity)}{note}"
-
-
-def _measured(
-    reading: "Reading", run: Any, frames: Sequence[NDArray[np.uint8]], name: str, stage: str
-) -> "Parity":
-    from trt_anime.calibration.parity import compare
-
-    return compare(
-        reading.run,
-        run,
-        (reading.inputs_for(frame) for frame in frames),
-        stage=stage,
-        precision="fp32",
-        reference_name="the graph on ONNX Runtime's CPU",
-        candidate_name=name,
-    ).parity
+    return f"{len(inputs)} frames, {words_of(parity)}{note}"
 
 
 def readings(graphs: Sequence[Path]) -> "list[Reading]":
@@ -140,27 +154,45 @@ def example_frames(context: Context, count: int = FRAMES) -> list[NDArray[np.uin
     return found
 
 
-def _compared(context: Context, graphs: Sequence[Path], path: Path, opened: Opened) -> Seen:
+def compared(context: Context, graphs: Sequence[Path], path: Path, opened: Opened) -> Seen:
+    """Raises MissingError: the library isn't here, or not enough memory. EngineError: too far off."""
     from trt_anime.runtime.sessions.bindings import BoundSession
 
-    before = readings(graphs[: graphs.index(path) + 1])
-    with (
-        context.opened() as device,
-        opened(path, device) as session,
-        as_function(session, device) as run,
-    ):
-        frames = example_frames(context)
-        if isinstance(session, BoundSession):
-            session.about_frames(*frames[0].shape[1:3])
-        words = parity_words(before[-1], run, frames, session.origin.provider)
-        return Seen("; ".join([words, *getattr(session, "notices", ())]))
+    with_earlier = graphs[: graphs.index(path) + 1]
+    with context.opened() as device:
+        require_room(with_earlier, device)
+        with opened(path, device) as session, as_function(session, device) as run:
+            frames = example_frames(context)
+            if isinstance(session, BoundSession):
+                session.about_frames(*frames[0].shape[1:3])
+            reading = readings(with_earlier)[-1]
+            words = parity_words(reading, run, frames, session.origin.provider)
+            return Seen("; ".join([words, *getattr(session, "notices", ())]))
 
 
-def _ways(context: Context) -> dict[str, Opened]:
-    """What can run a graph here, by name; each says for itself what it lacks."""
+def _missing(why: str) -> Seen:
+    raise MissingError(why)
+
+
+def _seconds(graph: Path) -> float:
+    return _GRAPH_S + _GB_S * graph_bytes(graph) / 1e9
+
+
+def ways_of(context: Context) -> tuple[dict[str, Opened], dict[str, str]]:
+    """What can run a graph here, by name; and what else could, with the reason why it can't."""
     if context.rehearsal:
-        return {"ONNX Runtime CPU, through our streams": on_cpu}
-    return {"ONNX Runtime CUDA": _on_cuda, **engine_ways()}
+        return {"ONNX Runtime CPU, through our streams": on_cpu}, {}
+    from trt_anime.engines.machine import flavours_here
+
+    versions = flavours_here(("trt", "rtx"))
+    engines = engine_ways()
+    here = {
+        name: way
+        for (name, way), version in zip(engines.items(), versions.values(), strict=True)
+        if version
+    }
+    absent = {name: f"it isn't installed; {REMEDY}" for name in engines if name not in here}
+    return {"ONNX Runtime CUDA": on_cuda, **here}, absent
 
 
 def engine_ways() -> dict[str, Opened]:
@@ -181,7 +213,7 @@ def on_cpu(path: Path, device: "Device") -> "Iterator[Session]":
 
 
 @contextmanager
-def _on_cuda(path: Path, device: "Device") -> "Iterator[Session]":
+def on_cuda(path: Path, device: "Device") -> "Iterator[Session]":
     from trt_anime.runtime.sessions.ort_cuda import OrtCudaSession
 
     gpu = cast("GpuDevice", device)

@@ -13,6 +13,7 @@ from benchmarks.gpu.models import MODEL
 from benchmarks.gpu.part_parity import as_function, example_frames, readings
 from benchmarks.gpu.precision import TYPED, calibrate
 from benchmarks.gpu.running import REMEDY, Context, Step
+from benchmarks.gpu.same import require_as_cpu
 from benchmarks.tables import Spread, paired_ratio
 from trt_anime import typed
 from trt_anime.errors import MissingError
@@ -89,7 +90,10 @@ def _timed(
     device: "Device",
     name: str,
 ) -> Table:
-    """Both in turns, by the device's events, without copies."""
+    """Both in turns, by the device's events, without copies.
+
+    Raises StepError: in FP32 the device doesn't give what the CPU does.
+    """
     shapes = {"frame": frame.shape}
     with (
         session_of(graph, device) as full,
@@ -97,8 +101,8 @@ def _timed(
         Running(full, device, shapes) as theirs,
         Running(half, device, shapes) as ours,
     ):
-        for running in (theirs, ours):
-            running({"frame": frame})
+        require_as_cpu(graph, theirs, [frame], full.origin.provider)
+        ours({"frame": frame})
         few = device.name == "cpu"
         repeats = {"warm_up": 1, "repeats": 1 if few else 30}
         pairs = [(theirs.seconds(**repeats), ours.seconds(**repeats)) for _ in range(2 if few else ROUNDS)]

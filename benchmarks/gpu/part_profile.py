@@ -9,6 +9,7 @@ from typing import Any
 from benchmarks.gpu.findings import Seen, Table
 from benchmarks.gpu.models import MODEL
 from benchmarks.gpu.running import Context, Step
+from benchmarks.gpu.same import require_layers_as_cpu
 
 RUNS = 3
 
@@ -50,7 +51,7 @@ def row_of(name: str, facts: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _profiled(context: Context, name: str, size: Size) -> Seen:
-    """Raises TrtAnimeError: as `profile_clip`."""
+    """Raises StepError: other layers than the CPU's. TrtAnimeError: as `profile_clip`."""
     from benchmarks.footage import make_footage
     from trt_anime.export import graphs
     from trt_anime.runtime.options import ProcessOptions
@@ -69,16 +70,17 @@ def _profiled(context: Context, name: str, size: Size) -> Seen:
             allow_cpu_nodes=True,
             held=False,
         )
+        checked = require_layers_as_cpu(options, graph, Path(folder) / "compared")
         profile = profile_clip(options, graph=lambda stage: graph, runs=1 if context.rehearsal else RUNS)
     write_profile(report, profile)
-    (report / "trace.json").unlink()  # megabytes, and the report has its timeline
     facts = profile.facts
     provider = ", ".join(stage["provider"] for stage in facts["stages"])
     table = Table(
         f"A whole run, {name}",
-        f"{MODEL} on {provider}, {size.frames} frames H.264 to RGBA PNG, no frame reused; its report is"
-        f" {context.folder.name}/{report.name}/report.html.",
+        f"{MODEL} on {provider}, {size.frames} frames H.264 to RGBA PNG, no frame reused; its report,"
+        f" figures and trace are in {context.folder.name}/{report.name}/.",
         HEAD,
         [row_of(name, facts)],
     )
-    return Seen(f"{facts['fps']['steady']:.1f} FPS; {facts['verdict']['headline']}", (table,))
+    words = f"against the CPU: {checked}; {facts['fps']['steady']:.1f} FPS; {facts['verdict']['headline']}"
+    return Seen(words, (table,))

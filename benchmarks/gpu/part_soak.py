@@ -3,18 +3,20 @@
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.gpu.deadline import Deadline
 from benchmarks.gpu.endurance import Verdict, verdict
 from benchmarks.gpu.findings import Seen, StepError, Table
-from benchmarks.gpu.line import Line
+from benchmarks.gpu.line import Frames, Line
 from benchmarks.gpu.models import MODEL
 from benchmarks.gpu.part_precision import session_of
 from benchmarks.gpu.part_sweep import batches, frames_of
 from benchmarks.gpu.precision import CLIP
 from benchmarks.gpu.readings import Look, Reading, Watch, looker
 from benchmarks.gpu.running import Context, Step
+from benchmarks.gpu.same import giving, require_as_cpu, require_layers_as_cpu, require_same
 from trt_anime.errors import MissingError
 from trt_anime.runtime.pipeline.chain import Node
 from trt_anime.runtime.profiling.process_memory import resident_bytes
@@ -43,7 +45,9 @@ def _soaked(
     work: Callable[[Context, Deadline, "Noted"], str],
     seconds: float,
 ) -> Seen:
-    """Raises StepError: memory grows or the speed falls. MissingError: too little was seen to say so."""
+    """Raises StepError: layers aren't the CPU's, memory grows or the speed falls. MissingError: too little
+    was seen to say so.
+    """
     seconds = _REHEARSED_S if context.rehearsal else min(seconds, context.deadline.left_s() - 15)
     noted, deadline = Noted(), Deadline(seconds)
     start = time.monotonic()
@@ -52,7 +56,7 @@ def _soaked(
         what = work(context, deadline, noted)
     found = verdict(watch.readings, noted.speeds, resident=noted.resident)
     table = table_of(what, watch.readings, noted.speeds)
-    words = _words(found, time.monotonic() - start, len(noted.speeds), watch.failure)
+    words = _words(found, time.monotonic() - start, noted, watch.failure)
     if found.failures:
         raise StepError(words, [table])
     if found.unknown and not context.rehearsal:
@@ -61,9 +65,14 @@ def _soaked(
 
 
 class Noted:
-    """What each stretch left: its speed, and the process's RAM after it."""
+    """What each stretch left: its speed, and the process's RAM after it.
+
+    Attributes:
+        checked: how near the layers are to the CPU's, in words.
+    """
 
     def __init__(self) -> None:
+        self.checked = ""
         self.speeds: list[float] = []
         self.resident: list[int] = []
 
@@ -90,20 +99,31 @@ def table_of(what: str, readings: list[Reading], speeds: list[float]) -> Table:
 def _stretches(context: Context, deadline: Deadline, noted: Noted) -> str:
     from trt_anime.export import graphs
 
+    graph = graphs.ensure(MODEL)["matte"]
     pictures = frames_of(context)
     height, width = pictures[0].shape[1:3]
     stretch_s = _REHEARSED_STRETCH_S if context.rehearsal else _STRETCH_S
     with (
         context.opened() as device,
-        session_of(graphs.ensure(MODEL)["matte"], device) as session,
+        session_of(graph, device) as session,
         Line(device, [Node(STAGES["2a"], session)], height=height, width=width) as line,
     ):
+        first = _layers(line, pictures)
+        noted.checked = require_as_cpu(graph, giving(first, pictures), pictures, session.origin.provider)
         speed = line.run(batches(pictures, 1, 8)).fps
         while not noted.speeds or deadline.allows(stretch_s):
             done = line.run(batches(pictures, 1, max(4, round(speed * stretch_s))))
             speed = done.fps
             noted.note(speed)
+        require_same(_layers(line, pictures), first)
     return f"{MODEL}, {width}x{height}, frames in memory"
+
+
+def _layers(line: Line, pictures: list[Frames]) -> list[Frames]:
+    """Of each picture, uint8 [1,H,W,4]."""
+    found: list[Frames] = []
+    line.run(pictures, lambda layers: found.append(layers["character"]))
+    return found
 
 
 def _passes(context: Context, deadline: Deadline, noted: Noted) -> str:
@@ -123,6 +143,9 @@ def _passes(context: Context, deadline: Deadline, noted: Noted) -> str:
             overwrite=True,
             limit=4 if context.rehearsal else None,
         )
+        noted.checked = require_layers_as_cpu(
+            replace(options, overwrite=False, limit=None), graph, Path(folder) / "compared"
+        )
         while not noted.speeds or deadline.allows(took_s):
             start = time.monotonic()
             record = process_clip(options, graph=lambda stage: graph)
@@ -131,9 +154,10 @@ def _passes(context: Context, deadline: Deadline, noted: Noted) -> str:
     return f"{MODEL}, {CLIP.name} to RGBA PNG again and again"
 
 
-def _words(found: Verdict, seconds: float, stretches: int, failure: str) -> str:
+def _words(found: Verdict, seconds: float, noted: Noted, failure: str) -> str:
     words = [
-        f"{seconds:.0f} s, {stretches} stretches",
+        f"against the CPU: {noted.checked}",
+        f"{seconds:.0f} s, {len(noted.speeds)} stretches",
         *found.failures,
         *found.unknown,
         *found.facts,

@@ -2,17 +2,19 @@
 
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from benchmarks.gpu.deadline import OutOfTime
-from benchmarks.gpu.findings import Seen, StepError, Table
+from benchmarks.gpu.findings import Seen, Table
 from benchmarks.gpu.line import Frames, Layers, Line, Work
 from benchmarks.gpu.models import MODEL
 from benchmarks.gpu.part_parity import as_function, example_frames
 from benchmarks.gpu.part_precision import session_of
 from benchmarks.gpu.running import Context, Step
+from benchmarks.gpu.same import require_as_cpu, require_same
 from benchmarks.tables import Spread
 from trt_anime.errors import MissingError
 from trt_anime.runtime.pipeline.chain import Node
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
 BATCHES, DEPTHS = (1, 2, 4, 8), (2, 3, 4)
 SIZE = 1080, 1920
 ROUNDS, FRAMES = 3, 96
-# Kernels for another batch size add in another order, and two roundings follow; of 255.
-_GAP = 4
 
 
 def steps(context: Context) -> list[Step]:
@@ -48,16 +48,17 @@ def row_of(batch: int, depth: int, runs: list[Work]) -> tuple[str, ...]:
 
 
 def _swept(context: Context, batch: int) -> Seen:
-    """Raises EngineError: a batch gives other layers than one frame at a time."""
+    """Raises EngineError: the device gives other layers than the CPU, or batches others than one frame."""
     from trt_anime.export import graphs
 
+    graph = graphs.ensure(MODEL)["matte"]
     depths = DEPTHS[:2] if context.rehearsal else DEPTHS
     rounds = 1 if context.rehearsal else ROUNDS
     pictures = frames_of(context)
     rows: list[tuple[str, ...]] = []
     left: list[str] = []
-    with context.opened() as device, session_of(graphs.ensure(MODEL)["matte"], device) as session:
-        expected = _expected(session, device, pictures)
+    with context.opened() as device, session_of(graph, device) as session:
+        expected, checked = _expected(graph, session, device, pictures)
         for depth in depths:
             if rows and not context.deadline.allows(20):
                 left.append(f"{depth} slots")
@@ -70,7 +71,7 @@ def _swept(context: Context, batch: int) -> Seen:
                 left.append(f"{depth} slots ({error})")
     if not rows:
         raise OutOfTime if context.deadline.left_s() < 1 else MissingError("; ".join(left))
-    words = f"layers as one frame at a time gives them; {len(rows)} depths"
+    words = f"one frame at a time against the CPU: {checked}; batches give the same; {len(rows)} depths"
     return Seen(
         words + (f"; left out: {', '.join(left)}" if left else ""), (_table(batch, pictures, rows),)
     )
@@ -108,7 +109,7 @@ def _runs(
             found.extend(row[None] for row in layers["character"])
 
         line.run(batches(pictures, batch, 2 * depth), take)  # this also warms up
-        _require_same(found, expected)
+        require_same(found, expected)
         return [line.run(batches(pictures, batch, count)) for _ in range(rounds)]
 
 
@@ -118,20 +119,16 @@ def batches(pictures: list[Frames], size: int, count: int) -> Iterator[Frames]:
         yield np.concatenate([pictures[(number * size + row) % len(pictures)] for row in range(size)])
 
 
-def _expected(session: "Session", device: "Device", pictures: list[Frames]) -> list[Frames]:
-    """The layer of each picture by itself, uint8 [1,H,W,4]."""
+def _expected(
+    graph: Path, session: "Session", device: "Device", pictures: list[Frames]
+) -> tuple[list[Frames], str]:
+    """The layer of each picture by itself, uint8 [1,H,W,4], and how near to the CPU's they are.
+
+    Raises StepError: not near enough.
+    """
     with as_function(session, device) as run:
-        return [np.array(run({"frame": picture})["rgba"]) for picture in pictures]
-
-
-def _require_same(found: list[Frames], expected: list[Frames]) -> None:
-    for number, layer in enumerate(found):
-        wanted = expected[number % len(expected)]
-        gap = int(np.abs(layer.astype(int) - wanted).max())
-        if gap > _GAP:
-            raise StepError(
-                f"frame {number} differs by {gap} of 255 from what it gives alone; no speed is told", ()
-            )
+        checked = require_as_cpu(graph, run, pictures, session.origin.provider)
+        return [np.array(run({"frame": picture})["rgba"]) for picture in pictures], checked
 
 
 def _table(batch: int, pictures: list[Frames], rows: list[tuple[str, ...]]) -> Table:

@@ -69,6 +69,7 @@ PARTS: dict[str, Part] = {
         ),
         Part("sweep", "frames a batch and slots", "benchmarks.gpu.part_sweep", _MEDIA),
         Part("profile", "overlap and idle share of whole runs", "benchmarks.gpu.part_profile", _MEDIA),
+        Part("chain", "the whole default chain, stage by stage", "benchmarks.gpu.part_chain", _MEDIA),
         Part("soak", "minutes of it: memory, clocks, speed", "benchmarks.gpu.part_soak", _MEDIA),
     )
 }

@@ -1,7 +1,7 @@
 """Do the graphs compute what the library computes? Asked without all weights in memory at once."""
 
 import gc
-from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from trt_anime.export.caption.reference import bare_network, pictures
 from trt_anime.export.caption.streamed import stream_weights
 from trt_anime.export.caption.weights import Checkpoint
 from trt_anime.export.catalogue import Model
-from trt_anime.export.check import Difference, Tolerance, check_difference, difference_of
+from trt_anime.export.check import Difference, Graphs, Tolerance, check_difference, difference_of
 from trt_anime.export.recipes.caption import Captioning
 
 Arrays = dict[str, NDArray[Any]]
@@ -25,30 +25,48 @@ VALUES = Tolerance(p99=2e-3, maximum=2e-2, unit="in the picture's vectors")
 LOGITS = Tolerance(p99=2e-3, maximum=2e-2, unit="in logits")
 
 
-def compare_with_library(
-    graphs: Mapping[str, onnx.ModelProto], weights: Path, row: Model, checkpoint: Checkpoint
-) -> dict[str, Difference]:
-    """Run each graph, and the library's network layer by layer, on a picture of noise and a short prompt.
+@dataclass(frozen=True, eq=False)
+class Expected:
+    """What the library makes of a picture of noise and a short prompt.
 
-    Args:
+    Attributes:
         weights: the file that the graphs call their weights.
-
-    Raises ExportError when one differs by more than the tolerance.
+        frame: uint8 [1,side,side,3].
+        prefix: the picture's vectors, float32 [1,n,D].
+        before, after: logits behind all tokens but the last, and behind the last; float32 [1,vocabulary].
     """
+
+    row: Model
+    weights: Path
+    frame: NDArray[np.uint8]
+    tokens: list[int]
+    prefix: NDArray[np.float32]
+    before: NDArray[np.float32]
+    after: NDArray[np.float32]
+
+    def of(self, name: str, graphs: Graphs) -> Difference:
+        """Of one of the graphs. Raises ExportError when it differs by more than the tolerance."""
+        recipe = self.row.recipe_as(Captioning)
+        if name == "vision":
+            found = run(graphs[name], self.weights, {"frame": self.frame})["prefix"]
+            result = difference_of(found, self.prefix, VALUES)
+        else:
+            read = run(graphs["prefill"], self.weights, prompt_of(recipe, self.prefix, self.tokens[:-1]))
+            result = difference_of(read["logits"], self.before, LOGITS)
+        if name == "step":
+            after = run(graphs[name], self.weights, next_of(recipe, read, self.tokens[-1]))
+            result = difference_of(after["logits"], self.after[:, None], LOGITS)
+        check_difference(result, self.row)
+        return result
+
+
+def expected_of(row: Model, weights: Path, checkpoint: Checkpoint) -> Expected:
+    """Run the library's network layer by layer."""
     recipe = row.recipe_as(Captioning)
-    side, start = recipe.vision.side, recipe.decoder.start
+    side = recipe.vision.side
     frame = np.random.default_rng(7).integers(0, 256, (1, side, side, 3), dtype=np.uint8)
-    tokens = [start, 5, 9]
-    prefix, *expected = library_results(recipe, checkpoint, frame, tokens)
-    found = run(graphs["vision"], weights, {"frame": frame})["prefix"]
-    results = {"vision": difference_of(found, prefix, VALUES)}
-    before = run(graphs["prefill"], weights, prompt_of(recipe, prefix, tokens[:-1]))
-    results["prefill"] = difference_of(before["logits"], expected[0], LOGITS)
-    after = run(graphs["step"], weights, next_of(recipe, before, tokens[-1]))
-    results["step"] = difference_of(after["logits"], expected[1][:, None], LOGITS)
-    for difference in results.values():
-        check_difference(difference, row)
-    return results
+    tokens = [recipe.decoder.start, 5, 9]
+    return Expected(row, weights, frame, tokens, *library_results(recipe, checkpoint, frame, tokens))
 
 
 def prompt_of(recipe: Captioning, prefix: NDArray[np.float32], tokens: list[int]) -> Arrays:

@@ -3,10 +3,10 @@
 import os
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trt_anime import paths
 from trt_anime.export.catalogue import Model
 from trt_anime.export.checkpoints import Record
 from trt_anime.export.recipes.caption import Captioning
@@ -23,7 +23,7 @@ def settings(row: Model) -> dict[str, object]:
 
 
 def graphs_of(row: Model, checkpoint: Path, record: Record, *, compare: bool) -> "Iterator[Made]":
-    """The graphs, checked node by node, and how far each is from the library if that is to be compared.
+    """The graphs, checked node by node; see `graphs.Maker`.
 
     Matrices stay in the type of the checkpoint. Raises CheckpointError, ExportError, OutputError.
     """
@@ -31,9 +31,10 @@ def graphs_of(row: Model, checkpoint: Path, record: Record, *, compare: bool) ->
     from trt_anime.export.caption.storage import WeightFile
     from trt_anime.export.caption.weights import Checkpoint
     from trt_anime.export.check import Made, check_nodes
+    from trt_anime.export.external import folder_aside
 
     opened = Checkpoint(checkpoint, row.name)
-    file = WeightFile(opened, f".{row.name}.weights.partial", matrices=opened.dtype)
+    file = WeightFile(opened, f"{row.name}.weights", matrices=opened.dtype)
     graphs = caption_graphs(
         row.recipe_as(Captioning),
         file,
@@ -43,18 +44,16 @@ def graphs_of(row: Model, checkpoint: Path, record: Record, *, compare: bool) ->
     )
     for graph in graphs.values():
         check_nodes(graph, row)
-    weights = file.write(paths.graphs())
-    try:
-        differences = {}
-        if compare:
-            from trt_anime.export.caption.check import compare_with_library
+    aside = folder_aside()
+    assert aside is not None
+    weights = file.write(aside)
+    expected = None
+    if compare:
+        from trt_anime.export.caption.check import expected_of
 
-            differences = dict(compare_with_library(graphs, weights, row, opened))
-        for name in row.graphs:
-            yield Made(graphs[name], differences.get(name), weights)
-    except BaseException:
-        weights.unlink(missing_ok=True)
-        raise
+        expected = expected_of(row, weights, opened)
+    for name in row.graphs:
+        yield Made(graphs[name], partial(expected.of, name) if expected else None, weights)
 
 
 def half_graph(

@@ -24,7 +24,7 @@ class Checkpoint:
     """Tensors of a `.safetensors` file, or of all the shards of which it is one.
 
     A `.safetensors.index.json` beside a file says which shards there are. A file of PyTorch (`.bin`) is
-    taken, too; no code in it is run. Files are mapped: a tensor takes memory while one looks at it.
+    taken, too; no code in it is run. A tensor takes memory while one has it.
 
     Attributes:
         path: the file that was opened.
@@ -117,16 +117,21 @@ class _Safetensors:
             file: Any = safe_open(path, framework="numpy")
         except (SafetensorError, OSError) as error:
             raise CheckpointError(f"{path}: not a readable .safetensors file ({error}); {_CURE}") from error
-        self._file, self.names = file, tuple(file.keys())
+        self._path, self.names = path, tuple(file.keys())
+        slices = {name: file.get_slice(name) for name in self.names}
+        self._shapes = {name: tuple(found.get_shape()) for name, found in slices.items()}
+        self._kinds = {name: str(found.get_dtype()) for name, found in slices.items()}
 
     def shape(self, name: str) -> tuple[int, ...]:
-        return tuple(self._file.get_slice(name).get_shape())
+        return self._shapes[name]
 
     def kind(self, name: str) -> str:
-        return str(self._file.get_slice(name).get_dtype())
+        return self._kinds[name]
 
     def read(self, name: str) -> Array:
-        array: Array = self._file.get_tensor(name)
+        opening: Any = safe_open(self._path, framework="numpy")
+        with opening as file:  # anew: what was looked at would stay in memory while the file is mapped
+            array: Array = file.get_tensor(name)
         return array
 
 

@@ -1,19 +1,27 @@
 """Do the two graphs compute what transformers computes?"""
 
-from typing import Any
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
-import onnx
 import torch
 from numpy.typing import NDArray
 from transformers import GroundingDinoForObjectDetection
 
 from trt_anime.export.catalogue import Model
-from trt_anime.export.check import Difference, Tolerance, check_difference, difference_of, session_of
+from trt_anime.export.check import (
+    Arrays,
+    Comparison,
+    Difference,
+    Graphs,
+    Tolerance,
+    Values,
+    check_difference,
+    difference_of,
+    run,
+)
 from trt_anime.export.detect.reference import Found, found_by_transformers
 from trt_anime.export.recipes.detect import Detection
-
-Arrays = dict[str, NDArray[Any]]
 
 # "[CLS] fire . black smoke . [SEP]" in the vocabulary of BERT, uncased.
 EXAMPLE_IDS = (101, 2543, 1012, 2304, 5610, 1012, 102)
@@ -31,12 +39,6 @@ def padded_ids(ids: tuple[int, ...], context: int) -> NDArray[np.int64]:
     return result
 
 
-def prompt_of(graph: onnx.ModelProto, ids: tuple[int, ...], context: int) -> Arrays:
-    """What the graph `prompt` makes of token ids."""
-    outputs: Any = session_of(graph).run(list(PROMPT), {"ids": padded_ids(ids, context)})
-    return dict(zip(PROMPT, outputs, strict=True))
-
-
 def example() -> NDArray[np.uint8]:
     """uint8 [1,H,W,3]: stripes on a noisy gradient, 4:3, so that a part of the canvas stays empty."""
     height, width = 240, 320
@@ -50,28 +52,33 @@ def example() -> NDArray[np.uint8]:
     return frame[None]
 
 
-def compare_prompt(graph: onnx.ModelProto, model: Model, expected: Found) -> Difference:
-    """Of the features. Raises ExportError when it is more than the tolerance."""
-    found = prompt_of(graph, EXAMPLE_IDS, model.recipe_as(Detection).context)["features"]
-    wanted = expected.features.numpy()
-    result = difference_of(found[:, : wanted.shape[1]], wanted, FEATURES)
-    check_difference(result, model)
-    return result
+def comparisons_of(
+    network: GroundingDinoForObjectDetection, model: Model
+) -> dict[str, Callable[[Graphs], Difference]]:
+    """Of both graphs by name, on what transformers makes of the example."""
+    rule = model.recipe_as(Detection)
+    expected = found_by_transformers(network, rule, torch.from_numpy(example()), EXAMPLE_IDS)
+    ids = {"ids": padded_ids(EXAMPLE_IDS, rule.context)}
+    features = {"features": expected.features.numpy()}
+    return {
+        "prompt": Comparison(model, "prompt", lambda _: ids, features, features_apart),
+        "detect": partial(compare_detect, ids=ids, model=model, expected=expected),
+    }
 
 
-def compare_detect(graph: onnx.ModelProto, prompt: Arrays, model: Model, expected: Found) -> Difference:
-    """Of boxes and tokens. Raises ExportError when it is more than the tolerance."""
+def features_apart(found: Values, expected: Values) -> Difference:
+    """Of the prompt's tokens; what stands behind them means nothing."""
+    return difference_of(found[:, : expected.shape[1]], expected, FEATURES)
+
+
+def compare_detect(graphs: Graphs, *, ids: Arrays, model: Model, expected: Found) -> Difference:
+    """Of boxes and tokens together. Raises ExportError when it is more than the tolerance."""
     frames = example()
-    outputs: Any = session_of(graph).run(["boxes", "tokens"], {"frame": frames, **prompt})
+    prompt = dict(zip(PROMPT, run(graphs["prompt"], ids, PROMPT), strict=True))
+    boxes, tokens = run(graphs["detect"], {"frame": frames, **prompt}, ["boxes", "tokens"])
     scale = np.array(frames.shape[1:3] * 2, np.float32)[[1, 0, 3, 2]]
-    found = np.concatenate([outputs[0] / scale, outputs[1]], axis=2)
+    found = np.concatenate([boxes / scale, tokens], axis=2)
     wanted = np.concatenate([expected.boxes.numpy() / scale, expected.tokens.numpy()], axis=2)
     result = difference_of(found, wanted, BOXES)
     check_difference(result, model)
     return result
-
-
-def expected_of(network: GroundingDinoForObjectDetection, model: Model) -> Found:
-    """What transformers makes of the example."""
-    rule = model.recipe_as(Detection)
-    return found_by_transformers(network, rule, torch.from_numpy(example()), EXAMPLE_IDS)

@@ -26,13 +26,7 @@ def graphs_of(row: Model, checkpoint: Path, record: Record, *, compare: bool) ->
     require_torch()
     require_transformers()
     from trt_anime.export.check import Made
-    from trt_anime.export.detect.check import (
-        EXAMPLE_IDS,
-        compare_detect,
-        compare_prompt,
-        expected_of,
-        prompt_of,
-    )
+    from trt_anime.export.detect.check import comparisons_of
     from trt_anime.export.detect.compose import Origin, detect_graph, prompt_graph
     from trt_anime.export.detect.configurations import configuration
     from trt_anime.export.detect.loading import network_from_checkpoint
@@ -43,17 +37,10 @@ def graphs_of(row: Model, checkpoint: Path, record: Record, *, compare: bool) ->
     network = network_from_checkpoint(row, checkpoint, config)
     widths = Widths.of(config)
     origin = Origin(checkpoint_sha256=record.sha256, licence=record.licence)
-    expected = expected_of(network, row) if compare else None
+    compared = comparisons_of(network, row) if compare else {}
 
     text = prompt_graph(onnx_from_text(network, rule, row.name), row, widths, origin)
-    yield Made(text, compare_prompt(text, row, expected) if expected else None)
+    yield Made(text, compared.get("prompt"))
 
     traced = onnx_from_vision(network, rule, row.name)
-    del network  # all of its weights are in the graphs
-    picture = detect_graph(traced, row, widths, origin)
-    del traced
-    if expected is None:
-        yield Made(picture, None)
-    else:
-        prompt = prompt_of(text, EXAMPLE_IDS, rule.context)
-        yield Made(picture, compare_detect(picture, prompt, row, expected))
+    yield Made(detect_graph(traced, row, widths, origin), compared.get("detect"))

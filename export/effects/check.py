@@ -3,10 +3,9 @@
 from typing import Any
 
 import numpy as np
-import onnx
 
 from trt_anime.export.catalogue import Model
-from trt_anime.export.check import Difference, Tolerance, check_difference, difference_of, run
+from trt_anime.export.check import Comparison, Difference, Tolerance, Values, difference_of
 from trt_anime.export.embed.check import example_frames, example_ids
 from trt_anime.export.recipes.effects import Effects
 
@@ -14,11 +13,8 @@ from trt_anime.export.recipes.effects import Effects
 SHARES = Tolerance(p99=1e-4, maximum=5e-4, unit="of the largest value")
 
 
-def compare_heat(graph: onnx.ModelProto, model: Model, library: Any) -> Difference:
-    """Run `effects` and the library on two frames and three prompts. Needs torch.
-
-    Raises ExportError when they differ by more than the tolerance.
-    """
+def comparisons_of(model: Model, library: Any) -> dict[str, Comparison]:
+    """By graph: `prompt` on rows of random ids, `effects` on two frames and these prompts. Needs torch."""
     import torch
 
     from trt_anime.export.effects.reference import heat_of, prompts_of
@@ -27,23 +23,16 @@ def compare_heat(graph: onnx.ModelProto, model: Model, library: Any) -> Differen
     ids = example_ids(recipe.context, library.config.text_config.eos_token_id)
     prompts = prompts_of(library, torch.from_numpy(ids))
     with torch.no_grad():
-        expected = heat_of(library, torch.from_numpy(frames), prompts, recipe.picture).round().numpy()
-    found = run(graph, {"frame": frames, "prompts": prompts.numpy()}).astype(np.float32)
-    result = difference_of(found, expected)
-    check_difference(result, model)
-    return result
+        heat = heat_of(library, torch.from_numpy(frames), prompts, recipe.picture).round().numpy()
+    vectors = {"prompts": prompts.numpy()}
+    seen = {"frame": frames, **vectors}
+    return {
+        "prompt": Comparison(model, "prompt", lambda _: {"ids": ids}, vectors, shares_of),
+        "effects": Comparison(model, "effects", lambda _: seen, {"heat": heat}, difference_of),
+    }
 
 
-def compare_prompts(graph: onnx.ModelProto, model: Model, library: Any) -> Difference:
-    """Run `prompt` and the library on rows of random ids. Raises as `compare_heat`."""
-    import torch
-
-    from trt_anime.export.effects.reference import prompts_of
-
-    ids = example_ids(model.recipe_as(Effects).context, library.config.text_config.eos_token_id)
-    expected = prompts_of(library, torch.from_numpy(ids)).numpy()
+def shares_of(found: Values, expected: Values) -> Difference:
+    """Compare two sets of prompts in shares of the largest value."""
     largest = np.abs(expected).max()
-    found = run(graph, {"ids": ids}).astype(np.float32)
-    result = difference_of(found / largest, expected / largest, SHARES)
-    check_difference(result, model)
-    return result
+    return difference_of(found / largest, expected / largest, SHARES)

@@ -25,16 +25,17 @@ def graphs_of(row: Model, checkpoint: Path, record: Record, *, compare: bool) ->
     refuse_onnx(row, checkpoint)
     require_torch()
     from trt_anime.export.check import Made, check_nodes
-    from trt_anime.export.effects.check import compare_heat, compare_prompts
+    from trt_anime.export.effects.check import comparisons_of
     from trt_anime.export.effects.compose import effects_stage, prompt_stage
     from trt_anime.export.effects.published import CLIPSEG, clipseg_from_checkpoint
     from trt_anime.export.effects.pytorch import onnx_of_heat, onnx_of_prompt
 
     library = clipseg_from_checkpoint(CLIPSEG[row.architecture], checkpoint)
+    compared = comparisons_of(row, library) if compare else {}
     sha256, licence = record.sha256, record.licence
     prompt = prompt_stage(onnx_of_prompt(library, row), row, checkpoint_sha256=sha256, licence=licence)
     check_nodes(prompt, row)
-    yield Made(prompt, compare_prompts(prompt, row, library) if compare else None)
+    yield Made(prompt, compared.get("prompt"))
     effects = effects_stage(onnx_of_heat(library, row), row, checkpoint_sha256=sha256, licence=licence)
     check_nodes(effects, row)
-    yield Made(effects, compare_heat(effects, row, library) if compare else None)
+    yield Made(effects, compared.get("effects"))

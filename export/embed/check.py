@@ -1,30 +1,21 @@
 """Do the graphs compute what the library computes?"""
 
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
-import onnx
 from numpy.typing import NDArray
 
 from trt_anime.export.catalogue import Model
-from trt_anime.export.check import Difference, Tolerance, Values, check_difference, difference_of, run
+from trt_anime.export.check import Comparison, Tolerance, difference_of
 from trt_anime.export.recipes.embed import Embedding
 
 # FP16 rounds a component by up to 2e-4; a pixel that two resizes round to neighbouring levels adds to it.
 COMPONENTS = Tolerance(p99=5e-4, maximum=2e-3, unit="of 1")
 
 
-@dataclass(frozen=True, eq=False)
-class Reference:
-    """What a graph is given, and what the library makes of it: float32 [B,D]."""
-
-    feeds: dict[str, Any]
-    vectors: Values
-
-
-def reference_of(name: str, model: Model, library: Any) -> Reference:
-    """Of the graph `embed` two frames, of `embed_text` rows of random ids. Needs torch."""
+def comparison_of(name: str, model: Model, library: Any) -> Comparison:
+    """Of the graph `embed` on two frames, of `embed_text` on rows of random ids. Needs torch."""
     import torch
 
     from trt_anime.export.embed.pytorch import end_of
@@ -33,19 +24,14 @@ def reference_of(name: str, model: Model, library: Any) -> Reference:
     recipe = model.recipe_as(Embedding)
     with torch.no_grad():
         if name == "embed_text":
-            ids = example_ids(recipe.context or 0, end_of(library))
-            return Reference({"ids": ids}, text_vectors(library, torch.from_numpy(ids)).numpy())
-        frames = example_frames()
-        image = prepared(torch.from_numpy(frames), recipe.picture)
-        return Reference({"frame": frames}, picture_vectors(library, image).numpy())
-
-
-def compare_with_library(graph: onnx.ModelProto, model: Model, expected: Reference) -> Difference:
-    """Run a graph on what the library was given. Raises ExportError beyond the tolerance."""
-    found = run(graph, expected.feeds).astype(np.float32)
-    result = difference_of(found, expected.vectors, COMPONENTS)
-    check_difference(result, model)
-    return result
+            example: dict[str, NDArray[Any]] = {"ids": example_ids(recipe.context or 0, end_of(library))}
+            vectors = text_vectors(library, torch.from_numpy(example["ids"]))
+        else:
+            example = {"frame": example_frames()}
+            image = prepared(torch.from_numpy(example["frame"]), recipe.picture)
+            vectors = picture_vectors(library, image)
+    measure = partial(difference_of, tolerance=COMPONENTS)
+    return Comparison(model, name, lambda _: example, {"embedding": vectors.numpy()}, measure)
 
 
 def example_frames() -> NDArray[np.uint8]:

@@ -25,12 +25,12 @@ def graphs_of(row: Model, checkpoint: Path, record: Record, *, compare: bool) ->
     refuse_onnx(row, checkpoint)
     require_torch()
     from trt_anime.export.check import Made, check_nodes
-    from trt_anime.export.embed.check import compare_with_library, reference_of
+    from trt_anime.export.embed.check import comparison_of
     from trt_anime.export.embed.compose import STAGES
     from trt_anime.export.embed.pytorch import NETWORKS
 
     library = _library(row, checkpoint)
-    expected = {name: reference_of(name, row, library) for name in row.graphs} if compare else {}
+    compared = {name: comparison_of(name, row, library) for name in row.graphs} if compare else {}
     for name in row.graphs:
         network = NETWORKS[name](library, row)
         if name == row.graphs[-1]:
@@ -38,7 +38,7 @@ def graphs_of(row: Model, checkpoint: Path, record: Record, *, compare: bool) ->
         graph = STAGES[name](network, row, checkpoint_sha256=record.sha256, licence=record.licence)
         del network
         check_nodes(graph, row)
-        yield Made(graph, compare_with_library(graph, row, expected[name]) if compare else None)
+        yield Made(graph, compared.get(name))
         del graph
 
 

@@ -4,10 +4,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
-import onnx
 
 from trt_anime.export.catalogue import Model
-from trt_anime.export.check import Difference, Frames, check_difference, difference_of, run
+from trt_anime.export.check import Comparison, Frames, difference_of
 from trt_anime.export.recipes.inpaint import Inpainting
 
 if TYPE_CHECKING:
@@ -16,20 +15,11 @@ if TYPE_CHECKING:
 _HEIGHT, _WIDTH = 403, 517  # no whole number of tiles
 
 
-def difference(found: Frames, expected: Frames) -> Difference:
-    """Compare two plates, uint8 [B,H,W,3]."""
-    return difference_of(found.astype(np.float32), expected.astype(np.float32))
-
-
-def compare_with_torch(
-    graph: onnx.ModelProto, model: Model, network: "Callable[[torch.Tensor], torch.Tensor]"
-) -> Difference:
-    """Run the graph and the PyTorch reference on two test frames with holes.
+def comparison_of(model: Model, network: "Callable[[torch.Tensor], torch.Tensor]") -> Comparison:
+    """Run the PyTorch reference on two test frames with holes. Needs torch.
 
     Args:
         network: float32 [B,4,h,w] -> [B,3,h,w], as in `InpaintReference`.
-
-    Raises ExportError when they differ by more than the tolerance. Needs torch.
     """
     import torch
 
@@ -38,10 +28,9 @@ def compare_with_torch(
     frames, holes = example()
     with torch.no_grad():
         reference = InpaintReference(network, model.recipe_as(Inpainting))
-        expected = reference(torch.from_numpy(frames), torch.from_numpy(holes)).numpy()
-    result = difference(run(graph, {"frame": frames, "hole": holes}), expected)
-    check_difference(result, model)
-    return result
+        plate = reference(torch.from_numpy(frames), torch.from_numpy(holes)).numpy()
+    feeds = {"frame": frames, "hole": holes}
+    return Comparison(model, "inpaint", lambda _: feeds, {"plate": plate}, difference_of)
 
 
 def example() -> tuple[Frames, Frames]:

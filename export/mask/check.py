@@ -1,21 +1,18 @@
 """Do the two graphs compute what PyTorch computes?"""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import onnx
-from numpy.typing import NDArray
 
 from trt_anime.export.catalogue import Model
 from trt_anime.export.check import (
+    Arrays,
+    Comparison,
     Difference,
     Frames,
     Tolerance,
     Values,
     difference_of,
-    session_of,
-    worst_of,
 )
 from trt_anime.export.recipes.mask import Masking
 
@@ -28,47 +25,14 @@ DEVIATIONS = Tolerance(p99=2e-3, maximum=2e-2, unit="standard deviations")
 _HEIGHT, _WIDTH = 403, 517
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """What PyTorch makes of the example, to hold the graphs against.
-
-    Attributes:
-        frame: uint8 [1,H,W,3].
-        boxes: float32 [1,N,4].
-        maps: of the image graph, by name.
-        mask: uint8 [1,N,H,W].
-    """
-
-    frame: Frames
-    boxes: Values
-    maps: dict[str, Values]
-    mask: Frames
-
-    def of_image_graph(self, graph: onnx.ModelProto, model: Model) -> Difference:
-        """The worst of the maps. Raises ExportError when it differs by more than the tolerance."""
-        found: Any = session_of(graph).run(list(self.maps), {"frame": self.frame})
-        return worst_of(
-            [map_difference(one, other) for one, other in zip(found, self.maps.values(), strict=True)],
-            model,
-        )
-
-    def of_mask_graph(self, graph: onnx.ModelProto, model: Model) -> Difference:
-        """Of the masks. Raises ExportError when they differ by more than the tolerance."""
-        feeds: dict[str, NDArray[Any]] = {"boxes": self.boxes, **self.maps}
-        feeds["size"] = np.array(self.frame.shape[1:3], np.int64)
-        found: Any = session_of(graph).run(["mask"], feeds)
-        mask: Frames = found[0]
-        return worst_of([difference_of(mask.astype(np.float32), self.mask.astype(np.float32))], model)
-
-
 def map_difference(found: Values, expected: Values) -> Difference:
     """Compare two maps in standard deviations of the expected one."""
     unit = max(float(expected.std()), 1e-9)
     return difference_of(found / unit, expected / unit, DEVIATIONS)
 
 
-def comparison_with_torch(networks: "MaskNetworks", model: Model) -> Comparison:
-    """Run the PyTorch reference on the example. Needs torch."""
+def comparisons_of(networks: "MaskNetworks", model: Model) -> dict[str, Comparison]:
+    """Of both graphs by name, ``mask`` on the reference's own maps. Needs torch."""
     import torch
 
     from trt_anime.export.mask.reference import MaskReference
@@ -79,7 +43,12 @@ def comparison_with_torch(networks: "MaskNetworks", model: Model) -> Comparison:
         maps = reference.image(torch.from_numpy(frame))
         mask, _ = reference.mask(maps, torch.from_numpy(boxes), (_HEIGHT, _WIDTH))
     named = {name: value.numpy() for name, value in zip(networks.maps, maps, strict=True)}
-    return Comparison(frame, boxes, named, mask.numpy())
+    size = np.array([_HEIGHT, _WIDTH], np.int64)
+    asked: Arrays = {"boxes": boxes, "size": size, **named}
+    return {
+        "image": Comparison(model, "image", lambda _: {"frame": frame}, named, map_difference),
+        "mask": Comparison(model, "mask", lambda _: asked, {"mask": mask.numpy()}, difference_of),
+    }
 
 
 def example() -> tuple[Frames, Values]:

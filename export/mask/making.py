@@ -25,13 +25,13 @@ def graphs_of(row: Model, checkpoint: Path, record: Record, *, compare: bool) ->
     refuse_onnx(row, checkpoint)
     require_torch()
     from trt_anime.export.check import Made, check_nodes
-    from trt_anime.export.mask.check import comparison_with_torch
+    from trt_anime.export.mask.check import comparisons_of
     from trt_anime.export.mask.compose import image_graph, mask_graph
     from trt_anime.export.mask.networks import onnx_of_decoder, onnx_of_encoder, without_weights
     from trt_anime.export.mask.published import networks_from_checkpoint
 
     networks = networks_from_checkpoint(row, checkpoint)
-    expected = comparison_with_torch(networks, row) if compare else None
+    compared = comparisons_of(networks, row) if compare else {}
     origin = {"checkpoint_sha256": record.sha256, "licence": record.licence}
 
     encoder, decoder = onnx_of_encoder(networks), onnx_of_decoder(networks)
@@ -39,7 +39,7 @@ def graphs_of(row: Model, checkpoint: Path, record: Record, *, compare: bool) ->
     graph = image_graph(encoder, networks, row, **origin)
     del encoder
     check_nodes(graph, row)
-    yield Made(graph, expected.of_image_graph(graph, row) if expected else None)
+    yield Made(graph, compared.get("image"))
     graph = mask_graph(decoder, networks, row, **origin)
     check_nodes(graph, row)
-    yield Made(graph, expected.of_mask_graph(graph, row) if expected else None)
+    yield Made(graph, compared.get("mask"))

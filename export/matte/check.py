@@ -3,10 +3,9 @@
 from collections.abc import Callable
 
 import numpy as np
-import onnx
 
 from trt_anime.export.catalogue import Model
-from trt_anime.export.check import Difference, Frames, Values, check_difference, difference_of, run
+from trt_anime.export.check import Comparison, Difference, Frames, Values, difference_of
 from trt_anime.export.recipes.matte import Preprocess
 
 _HEIGHT, _WIDTH = 403, 517  # no whole number of tiles, and more of them than are always refined
@@ -23,13 +22,11 @@ def _premultiplied(rgba: Frames) -> Values:
     return result
 
 
-def compare_with_torch(graph: onnx.ModelProto, model: Model, network: Callable[..., object]) -> Difference:
-    """Run the graph and the PyTorch reference on two test frames.
+def comparison_of(model: Model, network: Callable[..., object]) -> Comparison:
+    """Run the PyTorch reference on two test frames. Needs torch.
 
     Args:
         network: a torch module, float32 [B,3,h,w] -> [B,1,h,w], as in `MatteReference`.
-
-    Raises ExportError when they differ by more than the tolerance. Needs torch.
     """
     import torch
 
@@ -38,9 +35,7 @@ def compare_with_torch(graph: onnx.ModelProto, model: Model, network: Callable[.
     frames = example_frames()
     with torch.no_grad():
         expected = MatteReference(network, model.recipe_as(Preprocess))(torch.from_numpy(frames)).numpy()  # type: ignore[arg-type]
-    result = difference(run(graph, {"frame": frames}), expected)
-    check_difference(result, model)
-    return result
+    return Comparison(model, "matte", lambda _: {"frame": frames}, {"rgba": expected}, difference)
 
 
 def example_frames() -> Frames:

@@ -25,13 +25,14 @@ def settings(row: Model) -> dict[str, object]:
 def graphs_of(row: Model, checkpoint: Path, record: Record, *, compare: bool) -> "Iterator[Made]":
     """The one stage graph; see `graphs.Maker`."""
     from trt_anime.export.check import Made, check_nodes
-    from trt_anime.export.matte.check import compare_with_torch
+    from trt_anime.export.matte.check import comparison_of
     from trt_anime.export.matte.compose import matte_graph
 
     network, twin = _network(row, checkpoint)
+    compared = comparison_of(row, twin()) if compare else None
     graph = matte_graph(network, row, checkpoint_sha256=record.sha256, licence=record.licence)
     check_nodes(graph, row)
-    yield Made(graph, compare_with_torch(graph, row, twin()) if compare else None)
+    yield Made(graph, compared)
 
 
 def _network(row: Model, checkpoint: Path) -> "tuple[onnx.ModelProto, Callable[[], Callable[..., object]]]":

@@ -1,5 +1,6 @@
 """Networks that the `transformers` package has, made the way that the exporter takes them."""
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -45,10 +46,19 @@ def require_transformers() -> Any:
     except ImportError:
         raise MissingError("This needs transformers: pip install 'trt-anime[export]'") from None
     found = version("transformers")
-    major, minor = (int(number) for number in found.split(".")[:2])
-    if not OLDEST <= (major, minor) < NEXT:
+    if not OLDEST <= _release(found) < NEXT:
         raise MissingError(
-            f"transformers {found} is installed, its networks are read as of {OLDEST[0]}.{OLDEST[1]} to "
-            f"{NEXT[0]}.{NEXT[1]}: pip install 'trt-anime[export]'"
+            f"transformers {found} is installed, and its networks are read in {_words(OLDEST)} or later,"
+            f" below {_words(NEXT)}: pip install 'trt-anime[export]'"
         )
     return transformers
+
+
+def _release(found: str) -> tuple[int, int]:
+    """Major and minor number; of what has none, (0, 0). A release to come, ``6.0.dev0``, counts as it."""
+    numbers = re.match(r"(\d+)(?:\.(\d+))?", found)
+    return (int(numbers[1]), int(numbers[2] or 0)) if numbers else (0, 0)
+
+
+def _words(release: tuple[int, int]) -> str:
+    return f"{release[0]}.{release[1]}"

@@ -1,13 +1,10 @@
 """Does the segment graph compute what PyTorch computes?"""
 
-from typing import Any
-
 import numpy as np
-import onnx
 import torch
 
 from trt_anime.export.catalogue import Model
-from trt_anime.export.check import Difference, Frames, Tolerance, check_difference, difference_of, run
+from trt_anime.export.check import Arrays, Comparison, Difference, Frames, Tolerance, difference_of
 from trt_anime.export.recipes.segment import Segmentation
 from trt_anime.export.segment.reference import Network, SegmentReference
 
@@ -18,19 +15,19 @@ _HEIGHT, _WIDTH = 270, 482
 WINNERS = Tolerance(p99=0.0, maximum=1.0, unit="(1: another winner)")
 
 
-def compare_with_torch(graph: onnx.ModelProto, model: Model, network: Network) -> Difference:
-    """Run the graph and the PyTorch reference on two test frames, all that has a name being sure enough.
-
-    Raises ExportError when more than one pixel in a hundred has another winner.
-    """
+def comparison_of(model: Model, network: Network) -> Comparison:
+    """Run the PyTorch reference on two test frames, all that has a name being sure enough."""
     frames, rule = example(), model.recipe_as(Segmentation)
-    feeds: dict[str, Any] = {"frame": frames, "threshold": np.zeros(len(frames), np.float32)}
+    feeds: Arrays = {"frame": frames, "threshold": np.zeros(len(frames), np.float32)}
     with torch.no_grad():
-        expected = SegmentReference(network, rule)(torch.from_numpy(frames), 0.0).numpy()
-    apart = (run(graph, feeds) != expected).astype(np.float32)
-    result = difference_of(apart, np.zeros_like(apart), WINNERS)
-    check_difference(result, model)
-    return result
+        index = SegmentReference(network, rule)(torch.from_numpy(frames), 0.0).numpy()
+    return Comparison(model, "segment", lambda _: feeds, {"index": index}, winners_apart)
+
+
+def winners_apart(found: Frames, expected: Frames) -> Difference:
+    """Which pixels have another winner; more than one in a hundred is too many."""
+    apart = (found != expected).astype(np.float32)
+    return difference_of(apart, np.zeros_like(apart), WINNERS)
 
 
 def example() -> Frames:

@@ -26,7 +26,7 @@ def graphs_of(row: Model, checkpoint: Path, record: Record, *, compare: bool) ->
     require_torch()
     require_transformers()
     from trt_anime.export.check import Made, check_nodes
-    from trt_anime.export.segment.check import compare_with_torch
+    from trt_anime.export.segment.check import comparison_of
     from trt_anime.export.segment.checkpoint import load_weights
     from trt_anime.export.segment.compose import segment_graph
     from trt_anime.export.segment.network import network_for, onnx_from_network
@@ -36,7 +36,8 @@ def graphs_of(row: Model, checkpoint: Path, record: Record, *, compare: bool) ->
     with no_random_weights():
         network = network_for(config_for(rule))
     load_weights(network, checkpoint)
+    compared = comparison_of(row, network) if compare else None
     exported = onnx_from_network(network, rule.network_size, name=row.name)
     graph = segment_graph(exported, row, checkpoint_sha256=record.sha256, licence=record.licence)
     check_nodes(graph, row)
-    yield Made(graph, compare_with_torch(graph, row, network) if compare else None)
+    yield Made(graph, compared)

@@ -1,52 +1,52 @@
 """Do the graphs compute what PyTorch computes?"""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-import onnx
 import torch
 from torch import Tensor, nn
 
 from trt_anime.export.catalogue import Model
-from trt_anime.export.check import (
-    Difference,
-    Tolerance,
-    Values,
-    difference_of,
-    session_of,
-    worst_of,
-)
+from trt_anime.export.check import Comparison, Difference, Tolerance, Values, difference_of
 
 # Another order of operators moves the sixth digit. Attention over noise, whose scores are large, moves the
 # fourth: by 9e-4 at most, and by 4e-4 for a percent of AOT's values at full size.
 RELATIVE = Tolerance(p99=1e-3, maximum=4e-3, unit="of an output's largest value")
 
 
-def compare_with_torch(
-    graph: onnx.ModelProto, module: nn.Module, like: Mapping[str, Tensor], model: Model
-) -> Difference:
-    """Run both on seeded noise and return the worst difference of an output.
+def comparison_of(
+    graph: str, module: nn.Module, like: Mapping[str, Tensor], outputs: Sequence[str], model: Model
+) -> Comparison:
+    """Run `module` on seeded noise. Of the difference, the worst output's counts.
 
-    Outputs that are whole numbers are labels, between which there are no distances; they are left out.
+    Outputs that are whole numbers are labels, between which there are no distances; they are left out. The
+    noise is made anew for the graph: for all graphs of a model at once, it would be large.
 
     Args:
         module: takes the inputs in order.
         like: inputs of the shapes and types that the graph takes, by its names.
-
-    Raises ExportError when they differ by more than the tolerance.
+        outputs: their names in the graph, in the module's order.
     """
-    generator = torch.Generator().manual_seed(7)
-    inputs = {name: _noise(tensor, generator) for name, tensor in like.items()}
     with torch.inference_mode():
-        expected = module(*inputs.values())
-    expected = expected if isinstance(expected, tuple | list) else (expected,)
-    found = session_of(graph).run(None, {name: tensor.numpy() for name, tensor in inputs.items()})
-    results = [
-        _difference(np.asarray(one), other.numpy())
-        for one, other in zip(found, expected, strict=True)
-        if other.is_floating_point()
-    ]
-    return worst_of(results, model)
+        found = module(*_inputs(like).values())
+    found = found if isinstance(found, tuple | list) else (found,)
+    expected = {
+        name: tensor.numpy()
+        for name, tensor in zip(outputs, found, strict=True)
+        if tensor.is_floating_point()
+    }
+    return Comparison(
+        model,
+        graph,
+        lambda _: {name: tensor.numpy() for name, tensor in _inputs(like).items()},
+        expected,
+        share_of_largest,
+    )
+
+
+def _inputs(like: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    generator = torch.Generator().manual_seed(7)
+    return {name: _noise(tensor, generator) for name, tensor in like.items()}
 
 
 def _noise(tensor: Tensor, generator: torch.Generator) -> Tensor:
@@ -59,6 +59,7 @@ def _noise(tensor: Tensor, generator: torch.Generator) -> Tensor:
     return torch.randn(tensor.shape, generator=generator)
 
 
-def _difference(found: Values, expected: Values) -> Difference:
+def share_of_largest(found: Values, expected: Values) -> Difference:
+    """Compare two outputs in shares of the largest value."""
     largest = max(np.abs(expected).max(), np.float32(1e-12))
     return difference_of(found / largest, expected / largest, RELATIVE)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,9 +13,10 @@ from trt_anime.export.temporal.aot_shape import AotShape
 from trt_anime.export.temporal.xmem.sizes import MemoryProfile
 
 if TYPE_CHECKING:
+    import onnx
     from torch import nn
 
-    from trt_anime.export.check import Made
+    from trt_anime.export.check import Comparison, Difference, Graphs, Made
 
 
 def settings(row: Model) -> dict[str, object]:
@@ -56,33 +58,43 @@ def _network(row: Model, checkpoint: Path) -> "nn.Module":
 def _xmem(row: Model, network: "nn.Module", record: Record, compare: bool) -> "Iterator[Made]":
     from trt_anime.export.check import Made, check_nodes
     from trt_anime.export.networks.xmem.network import XMem
-    from trt_anime.export.temporal.check import compare_with_torch
+    from trt_anime.export.temporal.check import comparison_of
     from trt_anime.export.temporal.xmem.compose import xmem_graphs
     from trt_anime.export.temporal.xmem.networks import onnx_from_xmem, parts_of
 
     assert isinstance(network, XMem)
-    networks = onnx_from_xmem(network)
-    differences = {
-        part.name: compare_with_torch(getattr(networks, part.name), part.module, part.examples, row)
+    compared = {
+        part.name: comparison_of(part.name, part.module, part.examples, part.outputs, row)
         for part in (parts_of(network) if compare else ())
     }
+    networks = onnx_from_xmem(network)
     graphs = xmem_graphs(networks, _profile(row), checkpoint_sha256=record.sha256, licence=record.licence)
     for name in row.graphs:
         check_nodes(graphs[name], row)
-        yield Made(graphs[name], differences.get(name))
+        comparison = compared.get(name)
+        alone = partial(_alone, comparison, getattr(networks, name)) if comparison else None
+        yield Made(graphs[name], alone)
+
+
+def _alone(comparison: "Comparison", network: "onnx.ModelProto", graphs: "Graphs") -> "Difference":
+    """Of the network that a graph was made of."""
+    return comparison({comparison.graph: network})
 
 
 def _aot(row: Model, network: "nn.Module", record: Record, compare: bool) -> "Iterator[Made]":
     from trt_anime.export.check import Made
     from trt_anime.export.networks.aot.network import ObjectTracker
     from trt_anime.export.temporal.aot_onnx import aot_graphs, steps_of
-    from trt_anime.export.temporal.check import compare_with_torch
+    from trt_anime.export.temporal.check import comparison_of
 
     assert isinstance(network, ObjectTracker)
     shape = _shape(row)
+    compared = {
+        name: comparison_of(name, step.module, step.inputs, step.outputs, row)
+        for name, step in (steps_of(network, shape) if compare else {}).items()
+    }
     graphs = aot_graphs(
         network, shape, model=row.name, checkpoint_sha256=record.sha256, licence=record.licence
     )
-    for name, step in steps_of(network, shape).items():
-        difference = compare_with_torch(graphs[name], step.module, step.inputs, row) if compare else None
-        yield Made(graphs[name], difference)
+    for name, graph in graphs.items():
+        yield Made(graph, compared.get(name))

@@ -50,6 +50,12 @@ class ClipTagger:
         return found
 
 
+def texts_of(group: Group) -> list[str]:
+    """What the network reads: of each phrase, and last of the neutral one, all templates."""
+    phrases = [*group.tags.values(), group.neutral]
+    return [template.format(phrase) for phrase in phrases for template in group.templates]
+
+
 def scores_of(cosines: Vectors, *, several: bool) -> Vectors:
     """float32 [N,T], 0..1, from cosines [N,T+1], of which the last is that of the neutral phrase.
 
@@ -68,10 +74,8 @@ def scores_of(cosines: Vectors, *, several: bool) -> Vectors:
 
 def _vectors_of(group: Group, encoder: TextEncoder) -> Vectors:
     """float32 [T+1,D]: of each tag, and last of the neutral phrase, the mean over the templates."""
-    phrases = [*group.tags.values(), group.neutral]
-    texts = [template.format(phrase) for phrase in phrases for template in group.templates]
-    vectors = encoder.vectors(texts)
-    return unit(vectors.reshape(len(phrases), len(group.templates), -1).mean(axis=1))
+    vectors = encoder.vectors(texts_of(group))
+    return unit(vectors.reshape(len(group.tags) + 1, len(group.templates), -1).mean(axis=1))
 
 
 def _over(group: Group, scores: Sequence[np.float32] | Vectors) -> list[Tag]:

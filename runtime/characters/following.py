@@ -20,6 +20,8 @@ from trt_anime.runtime.characters.planes import (
     solid,
 )
 from trt_anime.runtime.characters.propagation import Followed, Propagator
+from trt_anime.runtime.characters.propagators.crowded import CrowdedPropagator
+from trt_anime.runtime.results.layers import OTHERS
 
 FORGOTTEN_AFTER = 2  # key frames in a row that see nothing of a character whom motion still carries
 HALF = 0.5  # of a character's pixels: one who loses them, or doubles them, may be mistaken for another
@@ -57,7 +59,7 @@ class KeySchedule:
 class Known(NamedTuple):
     """The frame before the first one, for a shot that goes on where another was parted.
 
-    frame: uint8 [H,W,3]. ids: uint8 [H,W]. highest: the highest id that is in use.
+    frame: uint8 [H,W,3]. ids: uint8 [H,W]. highest: the highest id that is in use, `OTHERS` apart.
     """
 
     frame: Frame
@@ -74,12 +76,14 @@ class Tracked:
         ids: uint8 [H,W], the character at each pixel, 0 for none.
         key: what was found, where this is a key frame; numbered by segment, not by character.
         sure: the propagator's, 0..1; 1 where there was nothing to propagate.
+        others: of a key frame, how many characters have no id of their own.
     """
 
     index: int
     ids: Ids
     key: Found | None
     sure: float
+    others: int = 0
 
 
 def track_shot(
@@ -94,7 +98,8 @@ def track_shot(
     """Follow the characters of one shot; nothing is kept but the frame before.
 
     Ids are 1, 2, and so on in the order of appearance, larger ones first; that of one who has left the
-    picture isn't given to another. Those whom the propagator has no room for are left out.
+    picture isn't given to another. When 254 are given, all others have the id `OTHERS` together. Those whom
+    the propagator has no room for are followed by motion, see `CrowdedPropagator`.
 
     Args:
         frames: the fresh frames of a shot: index, uint8 [H,W,3] RGB, and alpha uint8 [H,W] or None.
@@ -115,11 +120,11 @@ class _Following:
     def __init__(
         self, segmenter: Segmenter, propagator: Propagator, schedule: KeySchedule, describe: Describer
     ) -> None:
-        self._segmenter, self._propagator = segmenter, propagator
+        self._segmenter, self._propagator = segmenter, CrowdedPropagator(propagator)
         self._schedule, self._describe = schedule, describe
         self._people: dict[int, Remembered] = {}
         self._missed: dict[int, int] = {}
-        self._highest = 0
+        self._highest = self._others = 0
         self._since_key: int | None = None  # None: there was none
         self._apart = schedule.every  # frames from the last key frame to the next
         self._unexplained = 0.0  # when the last key frame had said what it could
@@ -146,7 +151,7 @@ class _Following:
         ids = self._settled(frame, matte, found, moved.ids)
         self._since_key = 0
         self._unexplained = 0.0 if matte is None else unexplained(ids, matte)
-        return Tracked(index, ids, found, moved.sure)
+        return Tracked(index, ids, found, moved.sure, self._others)
 
     def _is_due(self, moved: Followed, matte: Matte | None) -> bool:
         since, schedule = self._since_key, self._schedule
@@ -176,8 +181,9 @@ class _Following:
             segment.id: self._describe(frame, (found.ids == segment.id).astype(np.uint8))
             for segment in found.characters
         }
-        free = range(self._highest + 1, self._propagator.most + 1)
+        free = range(self._highest + 1, OTHERS)
         matched = match(found, moved, known=self._people, looks=looks, free=free)
+        self._others = matched.others
         self._highest = max((self._highest, *matched.new))
         schedule = self._schedule
         self._apart = schedule.rest if matched.new else min(schedule.every, 2 * self._apart)
@@ -202,7 +208,7 @@ class _Following:
 
     def _remember(self, frame: Frame, ids: Ids) -> None:
         least = SMALLEST * ids.size
-        for number in np.flatnonzero(pixels_of(ids)[1:]) + 1:
+        for number in np.flatnonzero(pixels_of(ids)[1:OTHERS]) + 1:
             shape = (ids == number).astype(np.uint8)
             pixels = cv2.countNonZero(shape)
             before = self._people.get(int(number))

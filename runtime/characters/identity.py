@@ -10,9 +10,9 @@ from scipy.optimize import linear_sum_assignment
 from trt_anime.runtime.characters.found import CHARACTER, Frame, Ids
 from trt_anime.runtime.characters.looks import Describer, Look, colour_layout
 from trt_anime.runtime.characters.planes import pixels_of
-from trt_anime.runtime.results.layers import Track
+from trt_anime.runtime.results.layers import OTHERS, Track
 
-MOST_IDS = 255
+LABEL_OF_OTHERS = "others"
 VIEWS = 8  # looks that are kept of a character in a shot, and of a person
 LEAST = 0.01  # of the frame: who is smaller is not looked at, unless nothing else is known
 
@@ -106,22 +106,26 @@ class People:
         """By id, ascending."""
         return tuple(self._people[number].track for number in sorted(self._people))
 
+    @property
+    def highest(self) -> int:
+        """The highest id that a character has for itself; 0 without any."""
+        return max(self._people.keys() - {OTHERS}, default=0)
+
     def settle(self, shot: int, found: Mapping[int, Presence]) -> dict[int, int]:
         """The ids of a shot's characters over the whole clip, by their ids in the shot.
 
-        Where 255 are taken, the rest gets 0.
+        Where 254 are taken, the rest gets `OTHERS`, which isn't recognised as anybody.
         """
-        numbers = sorted(found)
+        if OTHERS in found:
+            self._note(OTHERS, shot, found[OTHERS], 1.0)
+        numbers = sorted(found.keys() - {OTHERS})
         same = self._recognised([found[number] for number in numbers])
-        ids = {}
+        ids = {OTHERS: OTHERS}
         for place, number in enumerate(numbers):
             known, sure = same.get(place, (0, 1.0))
-            ids[number] = known or max(self._people, default=0) + 1
-            if ids[number] > MOST_IDS:
-                ids[number] = 0
-                continue
+            ids[number] = known or min(self.highest + 1, OTHERS)
             self._note(ids[number], shot, found[number], sure)
-        return ids
+        return {number: ids[number] for number in sorted(found)}
 
     def go_on(self, shot: int, found: Mapping[int, Presence]) -> None:
         """Characters of a shot that goes on where another was parted, by ids that they have already."""
@@ -130,7 +134,7 @@ class People:
 
     def _recognised(self, found: list[Presence]) -> dict[int, tuple[int, float]]:
         """By place in `found`: who it is, and how alike they are."""
-        names = sorted(self._people)
+        names = sorted(self._people.keys() - {OTHERS})
         if not names or not found:
             return {}
         alike = np.array(
@@ -148,17 +152,22 @@ class People:
     def _note(self, number: int, shot: int, there: Presence, sure: float) -> None:
         person = self._people.get(number)
         if person is None:
-            track = Track(number, there.label, (shot,), there.frames, there.first, there.last, {shot: 1.0})
+            label = LABEL_OF_OTHERS if number == OTHERS else there.label
+            track = Track(number, label, (shot,), there.frames, there.first, there.last, {shot: 1.0})
             self._people[number] = _Person(track, there.views)
             return
         old = person.track
+        first, last = min(old.first, there.first), max(old.last, there.last)
+        frames = old.frames + there.frames
+        if number == OTHERS:  # several show in one frame
+            frames = min(frames, last + 1 - first)
         person.track = Track(
             old.id,
             old.label,
-            (*old.shots, shot),
-            old.frames + there.frames,
-            min(old.first, there.first),
-            max(old.last, there.last),
+            old.shots if shot in old.shots else (*old.shots, shot),
+            frames,
+            first,
+            last,
             old.sure | {shot: sure},
         )
         # The first views stay, so that a chain of likenesses doesn't wander off.

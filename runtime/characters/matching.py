@@ -10,6 +10,7 @@ from scipy.optimize import linear_sum_assignment
 from trt_anime.runtime.characters.found import SMALLEST, Found, FoundSegment, Ids
 from trt_anime.runtime.characters.looks import Look, likeness
 from trt_anime.runtime.characters.planes import nearest, reduction
+from trt_anime.runtime.results.layers import OTHERS
 
 TOUCH = 0.1  # IoU, at least, of a segment with a character that is where it was
 SAME = 0.9  # likeness of one who has come back to where he was not
@@ -31,10 +32,12 @@ class Matched:
     """Attributes:
     ids: by segment, the character that it is; 0 for nobody.
     new: of these, the ids that were given just now.
+    others: segments that share the id `OTHERS`, as no other was free.
     """
 
     ids: dict[int, int]
     new: tuple[int, ...]
+    others: int = 0
 
 
 def overlaps(found: Found, tracked: Ids) -> NDArray[np.int64]:
@@ -65,7 +68,7 @@ def match(
         tracked: uint8 [H,W], where the characters are by what was followed.
         known: by id, all characters of the shot.
         looks: by segment, of those that are characters.
-        free: ids for new ones.
+        free: ids for new ones, below `OTHERS`, which all get for whom there is none.
     """
     counts = overlaps(found, tracked)
     segments = [segment for segment in found.characters if segment.id in looks]
@@ -78,10 +81,10 @@ def match(
             continue
         ids[segment.id] = _owner(segment, segments, ids, counts)
         if not ids[segment.id] and segment.pixels >= least:
-            ids[segment.id] = next(fresh, 0)
-            if ids[segment.id]:
+            ids[segment.id] = next(fresh, OTHERS)
+            if ids[segment.id] != OTHERS:
                 new.append(ids[segment.id])
-    return Matched(ids, tuple(new))
+    return Matched(ids, tuple(new), sum(number == OTHERS for number in ids.values()))
 
 
 def painted(found: Found, tracked: Ids, matched: Matched) -> Ids:

@@ -30,7 +30,7 @@ class Propagator(Protocol):
 
     @property
     def most(self) -> int:
-        """How many characters it can follow in one shot."""
+        """How many characters it can follow from one `start` to the next."""
         ...
 
     def start(self, frame: Frame, ids: Ids, matte: Matte | None = None) -> None:

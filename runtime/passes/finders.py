@@ -12,7 +12,7 @@ from trt_anime.runtime.characters.found import Box
 from trt_anime.runtime.characters.prompted import BoxMasks
 from trt_anime.runtime.detections.boxes import detections
 from trt_anime.runtime.detections.prompts import prompt_from_phrases
-from trt_anime.runtime.effects import EffectPrompt, Heat, filled_up, prompt_heat
+from trt_anime.runtime.effects import EffectPrompt, Heat, in_runs, prompt_heat
 from trt_anime.runtime.media.frames import Pixels
 from trt_anime.runtime.passes.choices import Effects
 from trt_anime.runtime.passes.networks import Network, Networks
@@ -64,7 +64,10 @@ def box_masks(networks: Networks, model: str, *, stage: str) -> Iterator[BoxMask
 
 
 class ClipSeg:
-    """Heat by CLIPSeg; the prompts' vectors are kept from run to run."""
+    """Heat by CLIPSeg; the prompts' vectors are kept from run to run.
+
+    More prompts than an engine takes are found in as many runs of it as that needs.
+    """
 
     def __init__(
         self, text: Network, picture: Network, words: Tokenizer, prompts: Sequence[EffectPrompt]
@@ -79,12 +82,13 @@ class ClipSeg:
             [prompt.text for prompt in prompts], graph_sha256=text.session.origin.sha256, encode=encode
         )
         wanted = next(item for item in picture.session.inputs if item.name == "prompts").shape[0]
-        self._vectors = filled_up(vectors, wanted if isinstance(wanted, int) else None)
+        self._runs = in_runs(vectors, wanted if isinstance(wanted, int) else None)
 
     def heat(self, index: int, rgb: Pixels) -> dict[str, Heat]:
         """See `Finder.heat`."""
-        planes = self._picture({"frame": rgb[None], "prompts": self._vectors})["heat"][0]
-        return prompt_heat(planes, self._prompts)
+        frame = rgb[None]
+        planes = [self._picture({"frame": frame, "prompts": some})["heat"][0] for some in self._runs]
+        return prompt_heat(planes[0] if len(planes) == 1 else np.concatenate(planes), self._prompts)
 
 
 class GroundedSam:

@@ -10,9 +10,11 @@ from trt_anime.runtime.delivery.look_first import write_previews
 from trt_anime.runtime.delivery.video import FORMATS as PACKED
 from trt_anime.runtime.delivery.video import pack, work_of
 from trt_anime.runtime.passes import check, effects
+from trt_anime.runtime.passes.choices import NONE
 from trt_anime.runtime.passes.context import Context
 from trt_anime.runtime.passes.record import ChainRecord
 from trt_anime.runtime.passes.segment import TABLE
+from trt_anime.runtime.passes.track import hints
 from trt_anime.runtime.results import places
 from trt_anime.runtime.results.reader import Results
 
@@ -40,6 +42,11 @@ def finish(context: Context, record: ChainRecord, track: Track) -> None:
     prepare(context, record)
     if "2b" in context.stages:
         for sentence in effects.hints(context.facts("effects")):
+            context.notify(sentence)
+    if "3" in context.stages:
+        tracking = context.choices.tracking
+        follower = tracking.method if tracking.model == NONE else tracking.model
+        for sentence in hints(context.facts("track"), follower):
             context.notify(sentence)
     results = Results.open(context.folder, made_up=context.options.device == "null")
     threads = context.options.cores

@@ -26,6 +26,7 @@ from trt_anime.runtime.passes.lanes import Lanes, Track
 from trt_anime.runtime.passes.look import look
 from trt_anime.runtime.passes.networks import FilesOf, Networks, Notify
 from trt_anime.runtime.passes.progress import READ, Progress
+from trt_anime.runtime.passes.prompts import check_prompts
 from trt_anime.runtime.passes.record import ChainRecord
 from trt_anime.runtime.passes.sources import NETWORKS
 from trt_anime.runtime.passes.table import MATTE, PASSES, Pass
@@ -80,6 +81,7 @@ def process_chain(
     elif tools is NETWORKS:
         require_models(choices, options.stages, weights)
         require_models(choices, options.stages, files)
+        check_prompts(choices, options.stages, files)
     output.prepare(options.output, needed_bytes=clip.width * clip.height * 16)
     record = ChainRecord(
         input=input_facts(clip),

@@ -18,11 +18,12 @@ from trt_anime.runtime.characters.following import KeySchedule, Known, Tracked, 
 from trt_anime.runtime.characters.found import Frame
 from trt_anime.runtime.characters.identity import People, Presence, Presences, relabelled
 from trt_anime.runtime.characters.looks import Look
+from trt_anime.runtime.characters.planes import pixels_of
 from trt_anime.runtime.characters.propagation import Propagator
 from trt_anime.runtime.passes.context import Context, Made, OfShot
 from trt_anime.runtime.passes.segment import Item, KeyFrames, Segment, items
 from trt_anime.runtime.results import places
-from trt_anime.runtime.results.layers import write_tracks
+from trt_anime.runtime.results.layers import OTHERS, write_tracks
 from trt_anime.runtime.results.planes import read_plane, write_frame
 from trt_anime.runtime.results.shots import Shot
 from trt_anime.runtime.streams import Writers
@@ -33,6 +34,46 @@ def opened(context: Context) -> Iterator[OfShot]:
     """Raises what the tools `segmenter` and `propagator` raise."""
     with context.tools.segmenter(context) as segment, context.tools.propagator(context) as propagator:
         yield _Film(context, segment, propagator).track
+
+
+def hints(facts: Mapping[int, Mapping[str, Any]], follower: str) -> list[str]:
+    """A sentence for each shot with more characters than can be followed alike, or than there are ids for.
+
+    facts: of this pass, by shot number. follower: who has not enough room.
+    """
+    found = []
+    for shot, made in sorted(facts.items()):
+        if "crowd" in made:
+            found.append(
+                f"shot {shot}: {made['crowd']} characters at once, and {follower} follows {made['room']};"
+                " the others are followed by the motion of the picture alone. With `stage3.method` sam or"
+                f" flow, up to {OTHERS - 1} are followed alike"
+            )
+        if "others" in made:
+            found.append(
+                f"shot {shot}: characters without an id of their own: {made['others']}, as all"
+                f" {OTHERS - 1} of a clip are given; they share the id {OTHERS} and its layer. Process the"
+                " clip in parts for ids of their own"
+            )
+    return found
+
+
+class _Crowd:
+    """How many characters key frames of a shot show. room: for how many the propagator has room."""
+
+    def __init__(self, room: int) -> None:
+        self._room, self._most, self._others = room, 0, 0
+
+    def note(self, one: Tracked) -> None:
+        if one.key is not None:
+            self._most = max(self._most, int(np.count_nonzero(pixels_of(one.ids)[1:])))
+            self._others = max(self._others, one.others)
+
+    def facts(self, table: Mapping[int, int]) -> dict[str, int]:
+        """What `hints` tells of; table: the clip's ids by the shot's."""
+        others = self._others + sum(OTHERS == new != old for old, new in table.items())
+        crowd = {"crowd": self._most, "room": self._room} if self._most > self._room else {}
+        return crowd | ({"others": others} if others else {})
 
 
 class _Film:
@@ -48,10 +89,11 @@ class _Film:
         people = self._people_before(shot)
         before = context.facts("segment").get(shot.number, {}).get("segments", {})
         frames = KeyFrames(context, self._segment, before)
-        presences = Presences()
+        presences, crowd = Presences(), _Crowd(self._propagator.most)
         drafts = context.folder / places.WORK / "3"
         for frame, one in self._followed(shot, frames, people):
             presences.note(one.index, len(shot.shown_at(one.index)), frame, one.ids)
+            crowd.note(one)
             write_frame(drafts, [one.index], one.ids)
         found = {number: _lasting(presence) for number, presence in presences.found.items()}
         known = [track.id for track in people.tracks] if shot.continues else []
@@ -62,7 +104,8 @@ class _Film:
         files += [context.folder / places.SEGMENTS / places.frame_name(int(key)) for key in frames.facts]
         rows = {str(number): _facts(presence) for number, presence in found.items()}
         ids = sorted({number for number in table.values() if number})
-        return Made(files, {"segments": frames.facts, "people": rows, "known": known, "ids": ids})
+        facts = {"segments": frames.facts, "people": rows, "known": known, "ids": ids}
+        return Made(files, facts | crowd.facts(table))
 
     def _followed(self, shot: Shot, frames: KeyFrames, people: People) -> Iterator[tuple[Frame, Tracked]]:
         """Each fresh frame with its characters, numbered as in this shot."""
@@ -89,7 +132,7 @@ class _Film:
             return None
         before = self._context.before(shot)
         ids = read_plane(self._folder / places.frame_name(shot.start - 1))
-        return Known(before, ids, max((track.id for track in people.tracks), default=0))
+        return Known(before, ids, people.highest)
 
     def _named(self, shot: Shot, table: Mapping[int, int]) -> list[Path]:
         """The drafts with the clip's ids for the shot's, for all frames that show them."""

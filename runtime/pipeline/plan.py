@@ -9,6 +9,8 @@ from trt_anime.runtime.pipeline.chain import FRAME, Chain
 
 # One slot is filled while another is computed.
 LEAST_DEPTH = 2
+# More would only take memory: one slot is filled and one is written while each lane computes one.
+SLOTS_BESIDE_LANES = 2
 # A plan leaves this share of what is free to everybody else.
 SPARE = 0.2
 

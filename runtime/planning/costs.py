@@ -1,6 +1,6 @@
 """What a run of a stage graph costs: operations and bytes, the same on every machine."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -35,9 +35,10 @@ class Cost:
     Attributes:
         model: catalogue name.
         graph: name of the stage graph.
-        height: rows of the frame, 16:9.
+        height: rows of the frame, 16:9; 0 where the graph sees none.
         weights_bytes: in FP32.
         peak_bytes: the most that a run held at once besides, in FP32.
+        network: (height, width) that the network sees; None where it depends on the frame.
     """
 
     model: str
@@ -46,6 +47,12 @@ class Cost:
     works: tuple[Work, ...]
     weights_bytes: float
     peak_bytes: float
+    network: tuple[int, int] | None = None
+
+    @property
+    def pixels(self) -> float:
+        """Of the frame."""
+        return self.height * self.height * 16 / 9
 
     @property
     def flops(self) -> float:
@@ -61,8 +68,9 @@ def costs_from_lines(lines: Iterable[str]) -> list[Cost]:
     found: list[Cost] = []
     for line in filter(None, map(str.strip, lines)):
         head, *works = line.split(" | ")
-        model, graph, height, weights, peak = head.split()
-        found.append(Cost(model, graph, int(height), tuple(map(_work, works)), _mega(weights), _mega(peak)))
+        model, graph, height, weights, peak, *size = head.split()
+        figures = tuple(map(_work, works)), _mega(weights), _mega(peak)
+        found.append(Cost(model, graph, int(height), *figures, _network(size)))
     return found
 
 
@@ -72,7 +80,7 @@ def lines_of(costs: Iterable[Cost]) -> list[str]:
         " | ".join(
             [
                 f"{cost.model} {cost.graph} {cost.height} {_millions(cost.weights_bytes)}"
-                f" {_millions(cost.peak_bytes)}",
+                f" {_millions(cost.peak_bytes)}{_words(cost.network)}",
                 *(
                     f"{work.kind} {work.count} {_millions(work.flops)} {_millions(work.size_bytes)}"
                     for work in cost.works
@@ -96,9 +104,34 @@ def find(costs: Iterable[Cost], model: str, graph: str) -> list[Cost]:
     return sorted(found, key=lambda cost: cost.height)
 
 
+def at_pixels(costs: Sequence[Cost], values: Sequence[float], pixels: float) -> float:
+    """A figure at another frame's size: on the line through both ends of what was counted.
+
+    Args:
+        costs: of one graph, lowest frame first.
+        values: the figure of each.
+    """
+    low, high = costs[0].pixels, costs[-1].pixels
+    if low == high:
+        return values[0]
+    share = (pixels - low) / (high - low)
+    return max(values[0] + share * (values[-1] - values[0]), 0.1 * values[0])
+
+
 def _work(words: str) -> Work:
     kind, count, flops, size_bytes = words.split()
     return Work(_KINDS[kind], int(count), _mega(flops), _mega(size_bytes))
+
+
+def _network(words: list[str]) -> tuple[int, int] | None:
+    if not words:
+        return None
+    height, width = map(int, words[0].split("x"))
+    return height, width
+
+
+def _words(network: tuple[int, int] | None) -> str:
+    return f" {network[0]}x{network[1]}" if network else ""
 
 
 def _mega(word: str) -> float:

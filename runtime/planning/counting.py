@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trt_anime.errors import EngineError
+from trt_anime.errors import EngineError, InputError
+from trt_anime.runtime.operations import is_product, operations
 from trt_anime.runtime.planning.costs import Cost, Kind, Work
 from trt_anime.runtime.sessions import ort
-from trt_anime.stage import SIZE
+from trt_anime.stage import SIZE, StageInfo
 
 # An operator that holds less than this computes sizes, not pixels, and engines do it when they are built.
 _LEAST_BYTES = 4096
@@ -75,7 +76,8 @@ def counted(path: Path, inputs: Mapping[str, NDArray[Any]], *, model: str, graph
         MissingError: ONNX Runtime isn't here.
         EngineError: it refuses the graph or the inputs.
     """
-    events = [event for event in _profiled(path, inputs) if _is_operator(event)]
+    profiled, network = _profiled(path, inputs)
+    events = [event for event in profiled if _is_operator(event)]
     height = (
         inputs["frame"].shape[1] if "frame" in inputs else int(inputs[SIZE][0]) if SIZE in inputs else 0
     )
@@ -86,6 +88,7 @@ def counted(path: Path, inputs: Mapping[str, NDArray[Any]], *, model: str, graph
         tuple(works_of(operators_of(events))),
         weights_bytes=sum(float(event["args"]["parameter_size"]) for event in events),
         peak_bytes=max(float(event["args"]["mem_in_use_peak"]) for event in events),
+        network=network,
     )
 
 
@@ -107,27 +110,10 @@ def works_of(operators: Iterable[Operator]) -> list[Work]:
 
 def flops_of(operator: Operator) -> float:
     """Multiplications and additions, two for each product that is summed; 1 for each element elsewhere."""
-    shapes = [shape for _, shape in operator.inputs]
-    [out, *_] = [shape for _, shape in operator.outputs] or [()]
-    match operator.kind:
-        case "Conv":
-            return 2.0 * math.prod(out) * math.prod(shapes[1][1:])
-        case "ConvTranspose":
-            return 2.0 * math.prod(shapes[0]) * math.prod(shapes[1][1:])
-        case "MatMul":
-            return 2.0 * math.prod(out) * shapes[0][-1]
-        case "Gemm":
-            return 2.0 * math.prod(out) * math.prod(shapes[0]) / max(out[0], 1)
-        case "Attention":  # q k^T, then the weighted v, each of the same size
-            return 4.0 * math.prod(shapes[0]) * shapes[1][-2]
-        case "Einsum":  # every index once: exact where all are summed or kept by one pair
-            return 2.0 * math.prod(out) * max(shapes[0][-1], 1)
-        case _:
-            return float(math.prod(out))
-
-
-def is_math(kind: str) -> bool:
-    return kind in ("Conv", "ConvTranspose", "MatMul", "Gemm", "Attention", "Einsum")
+    inputs, outputs = ([shape for _, shape in side] for side in (operator.inputs, operator.outputs))
+    if is_product(operator.kind):
+        return float(operations(operator.kind, inputs, outputs[:1]) or 0)
+    return float(math.prod(outputs[0])) if outputs else 1.0
 
 
 def operators_of(events: Iterable[Mapping[str, Any]]) -> Iterator[Operator]:
@@ -143,7 +129,7 @@ def _is_operator(event: Mapping[str, Any]) -> bool:
 
 
 def _kind(kind: str) -> Kind:
-    return "math" if is_math(kind) else "fused" if kind in _FUSED else "moved"
+    return "math" if is_product(kind) else "fused" if kind in _FUSED else "moved"
 
 
 def _shapes(listed: Iterable[Mapping[str, Sequence[int]]]) -> Shapes:
@@ -154,7 +140,10 @@ def _bytes(kind: str, shape: Sequence[int]) -> float:
     return float(math.prod(shape)) * _WIDTH.get(kind, 4)
 
 
-def _profiled(path: Path, inputs: Mapping[str, NDArray[Any]]) -> list[dict[str, Any]]:
+def _profiled(
+    path: Path, inputs: Mapping[str, NDArray[Any]]
+) -> tuple[list[dict[str, Any]], tuple[int, int] | None]:
+    """Events, and the network's own size."""
     module = ort.onnxruntime(extra="cpu")
     options = module.SessionOptions()
     # As it is written: what is fused differs from library to library.
@@ -172,7 +161,14 @@ def _profiled(path: Path, inputs: Mapping[str, NDArray[Any]]) -> list[dict[str, 
                 f"{path}: can't be counted; ONNX Runtime says: {ort.reason(error)}"
             ) from error
         events: list[dict[str, Any]] = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
-    return events
+    return events, _network_size(session.get_modelmeta().custom_metadata_map, path)
+
+
+def _network_size(metadata: Mapping[str, str], path: Path) -> tuple[int, int] | None:
+    try:
+        return StageInfo.from_metadata(metadata, source=path).network_size
+    except InputError:  # any graph can be counted
+        return None
 
 
 def example_inputs(

@@ -13,19 +13,19 @@ from typing import Literal
 
 from trt_anime.errors import InputError, MissingError
 from trt_anime.runtime.planning.ceilings import Ceiling, Precision, same_card
-from trt_anime.runtime.planning.costs import Cost, find
+from trt_anime.runtime.planning.costs import Cost, at_pixels, find
 from trt_anime.runtime.planning.host import CORE_S_PER_MEGAPIXEL
 from trt_anime.runtime.planning.loads import ASSUMED, Load
+from trt_anime.runtime.planning.memory import PIPELINE, WIDTH, line_bytes, whole_bytes
 from trt_anime.runtime.planning.profiles import Profile
 
-# Bytes of a number, as a share of FP32's. Pictures go through graphs in FP32 around the network.
-_WIDTH: dict[str, float] = {"fp32": 1.0, "fp16": 0.5, "int8": 0.25}
 WHOLE_STAGE = "whole stage"
-# Of the driver, its context and the libraries.
-_CONTEXT_BYTES = 6e8
-# Frames under way at once, each with its inputs and layers on the device.
-_SLOTS = 3
-_LAYERS_BYTES = 3 + 3 * 4  # a pixel's: RGB in, three RGBA layers out
+# Frames' longer side over the shorter, where graphs were counted; others by their pixels.
+_SHAPE = 16 / 9
+RESERVED = (
+    "stage 2a's memory is what the run's memory plan sets aside for ONNX Runtime; an engine says itself"
+    " what it needs, as a rule less"
+)
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,8 @@ class Line:
     Attributes:
         every: frames from one run to the next.
         run_s: seconds a run.
-        memory_bytes: of its weights and of a run; None where it was measured and memory wasn't.
+        memory_bytes: of its weights, of a run and of what goes in and out; None where it was measured and
+            memory wasn't.
         basis: ``predicted``, or ``measured`` by the profile.
     """
 
@@ -56,12 +57,14 @@ class Forecast:
     """The whole chain.
 
     Attributes:
+        width, height: of a frame.
         gpus: how many the goal needs; 0: its memory is too small for the chain.
-        uncounted: stage, model and graph of what would run too, but is in no figure.
+        uncounted: stage, model and graph of what would run too, but is in no figure: it takes more.
         notes: sentences that belong to the figures.
     """
 
     gpu: str
+    width: int
     height: int
     precision: str
     goal_fps: float
@@ -83,7 +86,7 @@ class Forecast:
     @property
     def host_core_s(self) -> float:
         """Seconds a frame of one core like those that it was measured on, whatever GPU there is."""
-        return CORE_S_PER_MEGAPIXEL * _pixels(self.height) / 1e6
+        return CORE_S_PER_MEGAPIXEL * self.width * self.height / 1e6
 
     @property
     def basis(self) -> str:
@@ -96,6 +99,7 @@ def forecast(
     costs: Iterable[Cost],
     ceiling: Ceiling,
     *,
+    width: int,
     height: int,
     precision: Precision,
     fps: float,
@@ -104,7 +108,7 @@ def forecast(
     """Put it together.
 
     Args:
-        height: rows of the frames, 16:9.
+        width, height: of the frames. Graphs were counted at 16:9; of other shapes pixels count.
         fps: the goal.
         profile: of this GPU; its stages stand in place of predicted ones.
 
@@ -112,8 +116,10 @@ def forecast(
         InputError: the profile is of another GPU or size.
         MissingError: no graph was counted.
     """
-    known, notes = list(costs), _notes(ceiling)
-    measured = _fitting(profile, ceiling, height) if profile else {}
+    known, notes, pixels = list(costs), _notes(ceiling), float(width * height)
+    if abs(max(width, height) / min(width, height) / _SHAPE - 1) > 0.02:
+        notes.append("graphs were counted for frames of 16:9; these are taken by their pixels")
+    measured = _fitting(profile, ceiling, (width, height)) if profile else {}
     lines = [
         Line(stage, WHOLE_STAGE, 1.0, seconds, None, "measured")
         for stage, seconds in measured.items()
@@ -123,7 +129,7 @@ def forecast(
     for load in loads:
         if load.stage not in measured:
             try:
-                lines.append(_graph_line(load, known, ceiling, height, precision, profile))
+                lines.append(_graph_line(load, known, ceiling, pixels, precision, profile))
             except MissingError:
                 if len(loads) == 1:
                     raise
@@ -132,11 +138,14 @@ def forecast(
         notes.append(f"not counted: {', '.join(uncounted)}; the chain takes longer, and more memory")
     if profile:
         notes += _profile_notes(profile, lines, precision)
-    memory = _memory([line for line in lines if line.memory_bytes is not None], height)
+    if any(load.graph == PIPELINE for load in loads):
+        notes.append(RESERVED)
+    memory = whole_bytes([line.memory_bytes or 0.0 for line in lines])
     frame_s = sum(line.frame_s for line in lines)
     fits = ceiling.memory_bytes is None or memory <= ceiling.memory_bytes
     return Forecast(
         ceiling.name,
+        width,
         height,
         precision,
         fps,
@@ -148,18 +157,13 @@ def forecast(
     )
 
 
-def run_s(costs: Sequence[Cost], ceiling: Ceiling, *, height: int, precision: Precision) -> float:
+def run_s(costs: Sequence[Cost], ceiling: Ceiling, *, pixels: float, precision: Precision) -> float:
     """Seconds of a run at a frame size: on the line through two that were counted.
 
     Args:
         costs: of one graph, lowest frame first.
     """
-    times = [_seconds(cost, ceiling, precision) for cost in costs]
-    if len(times) == 1:
-        return times[0]
-    (low, high), (fast, slow) = (costs[0].height, costs[-1].height), (times[0], times[-1])
-    share = (height**2 - low**2) / (high**2 - low**2)
-    return max(fast + share * (slow - fast), 0.1 * fast)
+    return at_pixels(costs, [_seconds(cost, ceiling, precision) for cost in costs], pixels)
 
 
 def _seconds(cost: Cost, ceiling: Ceiling, precision: Precision) -> float:
@@ -167,7 +171,7 @@ def _seconds(cost: Cost, ceiling: Ceiling, precision: Precision) -> float:
     for work in cost.works:
         if work.kind == "fused" and ceiling.fuses:
             continue
-        width = 1.0 if work.kind == "moved" else _WIDTH[precision]
+        width = 1.0 if work.kind == "moved" else WIDTH[precision]
         bytes_s = work.size_bytes * width / (ceiling.bytes_per_s * ceiling.copy_share)
         rate = ceiling.flops_per_s[precision] if work.kind == "math" else math.inf
         math_s = work.flops / (rate * ceiling.math_share)
@@ -179,48 +183,36 @@ def _graph_line(
     load: Load,
     costs: Sequence[Cost],
     ceiling: Ceiling,
-    height: int,
+    pixels: float,
     precision: Precision,
     profile: Profile | None,
 ) -> Line:
     """Measured where the profile has the graph, else predicted. Raises MissingError: neither can be."""
     run_s = profile.graph_s.get(f"{load.stage} {load.model} {load.graph}") if profile else None
     if run_s is None:
-        return _line(load, find(costs, load.model, load.graph), ceiling, height, precision)
+        return _line(load, find(costs, load.model, load.graph), ceiling, pixels, precision)
     try:
-        memory = _line(load, find(costs, load.model, load.graph), ceiling, height, precision).memory_bytes
+        counted = find(costs, load.model, load.graph)
+        memory = line_bytes(load, counted, pixels=pixels, precision=precision)
     except MissingError:
         memory = None
     return Line(load.stage, f"{load.model} {load.graph}", load.every, run_s, memory, "measured")
 
 
-def _line(load: Load, costs: Sequence[Cost], ceiling: Ceiling, height: int, precision: Precision) -> Line:
-    seconds = run_s(costs, ceiling, height=height, precision=precision)
-    nearest = min(costs, key=lambda cost: abs(cost.height - height))
-    grown = (height / nearest.height) ** 2 if nearest.height and len(costs) > 1 else 1.0
-    memory = nearest.weights_bytes * _WIDTH[precision] + nearest.peak_bytes * max(grown, 1.0)
+def _line(load: Load, costs: Sequence[Cost], ceiling: Ceiling, pixels: float, precision: Precision) -> Line:
+    seconds = run_s(costs, ceiling, pixels=pixels, precision=precision)
+    memory = line_bytes(load, costs, pixels=pixels, precision=precision)
     return Line(load.stage, f"{load.model} {load.graph}", load.every, seconds, memory, "predicted")
 
 
-def _memory(lines: Sequence[Line], height: int) -> float:
-    """Weights and scratch of all, as if no two shared any, and the slots."""
-    scratch = sum(line.memory_bytes or 0.0 for line in lines)
-    return _CONTEXT_BYTES + scratch + _SLOTS * _pixels(height) * _LAYERS_BYTES
-
-
-def _pixels(height: int) -> float:
-    return height * height * 16 / 9
-
-
-def _fitting(profile: Profile, ceiling: Ceiling, height: int) -> dict[str, float]:
+def _fitting(profile: Profile, ceiling: Ceiling, size: tuple[int, int]) -> dict[str, float]:
     if not same_card(profile.gpu, ceiling.name):
         raise InputError(
             f"{profile.source}: is of {profile.gpu}, not of {ceiling.name}; give a profile of that GPU"
         )
-    if profile.height not in (None, height):
-        raise InputError(
-            f"{profile.source}: holds for frames of {profile.height} rows, not {height}; ask for that size"
-        )
+    if profile.size not in (None, size):
+        held, asked = (f"{width}x{height}" for width, height in (profile.size or size, size))
+        raise InputError(f"{profile.source}: holds for frames of {held}, not {asked}; ask for that size")
     return profile.stage_s
 
 
@@ -238,7 +230,7 @@ def _profile_notes(profile: Profile, lines: Sequence[Line], precision: str) -> l
     if not used:
         return [f"{profile.source}: has none of these stages, so nothing of it is used"]
     notes = [f"measured: stages {', '.join(used)}, by {profile.source}, of {profile.gpu}"]
-    if profile.height is None:
+    if profile.size is None:
         notes.append("the file doesn't say the frame's size that its times hold for")
     other = sorted({profile.precision[stage] for stage in used if stage in profile.precision} - {precision})
     if other:

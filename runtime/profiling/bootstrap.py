@@ -1,8 +1,12 @@
-"""How sure a ratio of two means is: a bootstrap over runs, and over blocks of frames within each.
+"""How sure a ratio of two means is: by how runs differ, and by how frames within a run do.
 
-Blocks, since neighbouring frames are alike (Künsch, "The jackknife and the bootstrap for general stationary
-observations", Annals of Statistics 17, 1989). With few runs the spread between them comes out too small by
-sqrt((n - 1) / n), which is made good.
+A few runs say little of how much runs differ by themselves: their spread is far off as often as not.
+Student's t ("The probable error of a mean", Biometrika 6, 1908) is as wide as that makes it, on logarithms,
+where a machine that is a tenth slower is so in short work and in long. Both sides are taken to vary alike.
+
+Runs that agree by luck are not believed: the interval is never narrower than a bootstrap over blocks of
+frames within each run has it. Blocks, since neighbouring frames are alike (Künsch, "The jackknife and the
+bootstrap for general stationary observations", Annals of Statistics 17, 1989).
 """
 
 from collections.abc import Sequence
@@ -13,7 +17,7 @@ from numpy.typing import NDArray
 
 _TRIMMED = 0.05  # of the samples at each end: one hiccup of the machine isn't the program's
 _ROUNDS = 2000
-_MOST = np.log(1000.0)  # more than that, either way, is not worth telling apart
+_MOST = 1000.0  # an interval that reaches so far says nothing
 _SEED = 20261126
 
 
@@ -23,13 +27,18 @@ class Change:
 
     Attributes:
         low, high: ends of the interval.
-        runs: the smaller number of runs; with one, the interval knows nothing of how runs differ.
+        degrees: of freedom: runs of both, less two. With none, nothing tells how runs differ by themselves.
     """
 
     ratio: float
     low: float
     high: float
-    runs: int
+    degrees: int
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the interval says anything."""
+        return max(self.high, 1 / self.low) < 0.999 * _MOST
 
 
 def change(
@@ -37,16 +46,23 @@ def change(
 ) -> Change | None:
     """Ratio of the trimmed means of two sets of runs, each a list of samples in time's order.
 
-    None where either has no samples, or takes no time.
+    None where either has no samples, or a run took no time.
     """
     first, second = ([np.asarray(run, np.float64) for run in runs if len(run)] for runs in (before, after))
-    if not first or not second or _centre(first) <= 0:
+    means = [np.array([trimmed_mean(run) for run in runs]) for runs in (first, second)]
+    if not first or not second or min(one.min() for one in means) <= 0:
         return None
-    rng = np.random.default_rng(_SEED)
-    ratio = _centre(second) / _centre(first)
-    drawn = np.clip(np.log(_drawn(second, rng)) - np.log(_drawn(first, rng)), -_MOST, _MOST)
-    low, high = np.quantile(drawn, ((1 - level) / 2, (1 + level) / 2))
-    return Change(ratio, float(np.exp(low)), float(np.exp(high)), min(len(first), len(second)))
+    logs = [np.log(one) for one in means]
+    shift = float(logs[1].mean() - logs[0].mean())
+    between = _half_width(logs, level)
+    low, high = shift - between, shift + between
+    if max(map(len, (*first, *second))) > 1:
+        rng = np.random.default_rng(_SEED)
+        drawn = _drawn(second, rng) - _drawn(first, rng)
+        within = np.quantile(drawn, ((1 - level) / 2, (1 + level) / 2))
+        low, high = min(low, within[0]), max(high, within[1])
+    ends = np.exp(np.clip((low, high), -np.log(_MOST), np.log(_MOST)))
+    return Change(float(np.exp(shift)), float(ends[0]), float(ends[1]), len(first) + len(second) - 2)
 
 
 def trimmed_mean(values: NDArray[np.float64]) -> float:
@@ -56,23 +72,23 @@ def trimmed_mean(values: NDArray[np.float64]) -> float:
     return float(ordered[cut : len(values) - cut].mean())
 
 
-def _centre(runs: Sequence[NDArray[np.float64]]) -> float:
-    return float(np.mean([trimmed_mean(run) for run in runs]))
+def _half_width(logs: Sequence[NDArray[np.float64]], level: float) -> float:
+    """Of the interval of a difference of two means, by how runs differ; endless with one run each."""
+    from scipy.special import stdtrit
+
+    degrees = sum(map(len, logs)) - 2
+    if not degrees:
+        return float("inf")
+    variance = sum(float(((one - one.mean()) ** 2).sum()) for one in logs) / degrees
+    error = np.sqrt(variance * sum(1 / len(one) for one in logs))
+    return float(stdtrit(degrees, (1 + level) / 2) * error)
 
 
 def _drawn(runs: Sequence[NDArray[np.float64]], rng: np.random.Generator) -> NDArray[np.float64]:
-    """Centres of resampled runs; never 0."""
-    count = len(runs)
-    # For each run its centre in many resamplings of its blocks: [runs, rounds].
-    within = np.stack([_resampled(run, rng) for run in runs])
-    whole = np.array([trimmed_mean(run) for run in runs])
-    picked = rng.integers(0, count, (_ROUNDS, count))
-    between = whole[picked].mean(1) - whole.mean()
-    if count > 1:
-        between *= np.sqrt(count / (count - 1))
-    noise = (within[picked, np.arange(_ROUNDS)[:, None]] - whole[picked]).mean(1)
-    drawn: NDArray[np.float64] = np.maximum(whole.mean() + between + noise, np.finfo(np.float64).tiny)
-    return drawn
+    """Logarithms of means of runs whose frames are drawn anew: [rounds]."""
+    drawn = np.stack([_resampled(run, rng) for run in runs])
+    logs: NDArray[np.float64] = np.log(np.maximum(drawn, np.finfo(np.float64).tiny)).mean(0)
+    return logs
 
 
 def _resampled(run: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:

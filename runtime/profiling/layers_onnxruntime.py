@@ -1,4 +1,8 @@
-"""Layers as ONNX Runtime's own profile tells them."""
+"""Layers as ONNX Runtime's own profile tells them.
+
+Weights that it packs before the run have no shape in the profile. So times are those of a session as the
+stage has it, and shapes those of one more run in a session that packs none: its nodes are the same.
+"""
 
 import json
 import tempfile
@@ -12,7 +16,7 @@ from numpy.typing import NDArray
 
 from trt_anime.errors import EngineError
 from trt_anime.runtime.devices.api import Shape
-from trt_anime.runtime.profiling.costs import operations
+from trt_anime.runtime.operations import operations
 from trt_anime.runtime.profiling.layers import REPEATS, WARM_UP, Layer, medians, part_of
 from trt_anime.runtime.sessions import ort
 
@@ -38,26 +42,31 @@ class OnnxRuntimeTimer:
 
     def layers(self, inputs: Mapping[str, NDArray[Any]]) -> list[Layer]:
         """See `LayerTimer.layers`."""
-        with tempfile.TemporaryDirectory() as folder:
-            events = self._events(inputs, Path(folder))
-        makers = _makers(self._graph)
-        return medians([[_layer(event, makers) for event in run] for run in _runs(events)[WARM_UP:]])
+        runs = _runs(self._events(inputs, runs=WARM_UP + REPEATS))[WARM_UP:]
+        [shown] = _runs(self._events(inputs, runs=1, packed=False))
+        makers, shapes = _makers(self._graph), {event["name"]: event["args"] for event in shown}
+        return medians([[_layer(event, makers, shapes) for event in run] for run in runs])
 
-    def _events(self, inputs: Mapping[str, NDArray[Any]], folder: Path) -> list[dict[str, Any]]:
+    def _events(
+        self, inputs: Mapping[str, NDArray[Any]], *, runs: int, packed: bool = True
+    ) -> list[dict[str, Any]]:
         module = ort.onnxruntime(extra="cpu")
         options = module.SessionOptions()
         options.graph_optimization_level = module.GraphOptimizationLevel.ORT_ENABLE_ALL
         options.intra_op_num_threads, options.inter_op_num_threads = self._threads, 1
         options.enable_profiling = True
-        options.profile_file_prefix = str(folder / "profile")
-        try:
-            session = module.InferenceSession(str(self._graph), options, providers=[ort.CPU])
-            for _ in range(WARM_UP + REPEATS):
-                session.run(None, dict(inputs))
-            path = Path(session.end_profiling())
-        except Exception as error:  # ONNX Runtime's classes share no base but Exception
-            raise EngineError(f"{self._graph}: ONNX Runtime failed ({ort.reason(error)})") from error
-        events: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+        if not packed:
+            options.add_session_config_entry("session.disable_prepacking", "1")
+        with tempfile.TemporaryDirectory() as folder:
+            options.profile_file_prefix = str(Path(folder) / "profile")
+            try:
+                session = module.InferenceSession(str(self._graph), options, providers=[ort.CPU])
+                for _ in range(runs):
+                    session.run(None, dict(inputs))
+                path = Path(session.end_profiling())
+            except Exception as error:  # ONNX Runtime's classes share no base but Exception
+                raise EngineError(f"{self._graph}: ONNX Runtime failed ({ort.reason(error)})") from error
+            events: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
         return events
 
 
@@ -106,11 +115,13 @@ def _own_name(name: str, kind: str, makers: Mapping[str, _Maker]) -> str:
     return name
 
 
-def _layer(event: dict[str, Any], makers: Mapping[str, _Maker]) -> Layer:
-    told = event["args"]
+def _layer(
+    event: dict[str, Any], makers: Mapping[str, _Maker], shapes: Mapping[str, dict[str, Any]]
+) -> Layer:
+    told = shapes.get(event["name"], event["args"])
     name = _own_name(event["name"].removesuffix(_TIMED), told["op_name"], makers)
     inputs, outputs = (_typed(told.get(f"{side}_type_shape", [])) for side in ("input", "output"))
-    shapes = [[shape for _, shape in side] for side in (inputs, outputs)]
+    sizes = [[shape for _, shape in side] for side in (inputs, outputs)]
     return Layer(
         name=name,
         kind=told["op_name"],
@@ -118,7 +129,7 @@ def _layer(event: dict[str, Any], makers: Mapping[str, _Maker]) -> Layer:
         ms=event["dur"] / 1000,
         inputs=tuple(_words(*one) for one in inputs),
         outputs=tuple(_words(*one) for one in outputs),
-        operations=operations(told["op_name"], *shapes) if outputs else None,
+        operations=operations(told["op_name"], *sizes) if outputs else None,
         bytes=sum(_size(*one) for one in (*inputs, *outputs)) if outputs else None,
     )
 

@@ -1,9 +1,11 @@
 """How far from the machine's limits: operations and bytes of each part against measured ceilings."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from trt_anime.runtime.operations import is_product
 from trt_anime.runtime.profiling.ceilings import GPU, Ceiling
 from trt_anime.runtime.profiling.layers import Layer
 
@@ -36,7 +38,9 @@ def roofline(
 ) -> dict[str, Any]:
     """Roofs for `threads`, and points: each stage or network, and of the first its parts and larger layers.
 
-    `reached` is the share of what the roof over a point allows.
+    `reached` is the share of what the roof over a point allows. Products of whole numbers are held against
+    the rate of INT8, all else against that of FP32, in which ONNX Runtime computes on a CPU; a point with
+    both, against what their shares allow together.
 
     Args:
         threads: of one run; 0: the GPU's roofs.
@@ -71,44 +75,59 @@ def _groups(stage: str, layers: Sequence[Layer]) -> list[tuple[str, str, list[La
 
 @dataclass(frozen=True)
 class _Sum:
+    """Attributes: operations by precision."""
+
     name: str
     level: str
     seconds: float
-    operations: float
+    operations: Mapping[str, float]
     bytes: float
-    precision: str = "fp32"
 
 
 def _whole(one: Whole) -> _Sum:
-    return _Sum(f"stage {one.stage}", "stage", one.ms / 1000, one.operations, one.bytes, one.precision)
+    return _Sum(f"stage {one.stage}", "stage", one.ms / 1000, {one.precision: one.operations}, one.bytes)
 
 
 def _summed(name: str, level: str, layers: Sequence[Layer]) -> _Sum:
-    return _Sum(
-        name,
-        level,
-        sum(layer.ms for layer in layers) / 1000,
-        sum(layer.operations or 0 for layer in layers),
-        sum(layer.bytes or 0 for layer in layers),
-    )
+    operations: Counter[str] = Counter()
+    for layer in layers:
+        operations[_precision(layer)] += layer.operations or 0
+    seconds = sum(layer.ms for layer in layers) / 1000
+    return _Sum(name, level, seconds, operations, sum(layer.bytes or 0 for layer in layers))
+
+
+def _precision(layer: Layer) -> str:
+    """That a layer computes in on the CPU, by what comes in."""
+    whole = any(words.startswith(("int8", "uint8")) for words in layer.inputs)
+    return "int8" if whole and is_product(layer.kind) else "fp32"
 
 
 def _point(one: _Sum, roofs: Sequence[Any]) -> dict[str, Any] | None:
-    if not (one.seconds and one.operations and one.bytes):
+    operations = sum(one.operations.values())
+    if not (one.seconds and operations and one.bytes):
         return None
-    intensity, rate = one.operations / one.bytes, one.operations / one.seconds
+    intensity, rate = operations / one.bytes, operations / one.seconds
     memory = max((float(roof["rate"]) for roof in roofs if roof["unit"] == "bytes/s"), default=0.0)
-    limit = min(intensity * memory, _product_rate(one.precision, roofs) or intensity * memory)
+    limit = min(intensity * memory, _mixed_rate(one.operations, roofs) or intensity * memory)
     return {
         "name": one.name,
         "level": one.level,
+        "precision": max(one.operations, key=lambda name: one.operations[name]),
         "ms": round(one.seconds * 1000, 4),
-        "operations": round(one.operations),
+        "operations": round(operations),
         "bytes": round(one.bytes),
         "intensity": round(intensity, 4),
         "rate": round(rate),
         "reached": round(rate / limit, 4) if limit else None,
     }
+
+
+def _mixed_rate(operations: Mapping[str, float], roofs: Sequence[Any]) -> float:
+    """Of all one after the other, each at its own precision's rate; 0 where one of these is not known."""
+    rates = {name: _product_rate(name, roofs) for name, count in operations.items() if count}
+    if not all(rates.values()):
+        return 0.0
+    return sum(operations.values()) / sum(operations[name] / rate for name, rate in rates.items())
 
 
 def _product_rate(precision: str, roofs: Sequence[Any]) -> float:

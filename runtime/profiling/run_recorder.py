@@ -2,6 +2,7 @@
 
 import threading
 import time
+from contextlib import ExitStack
 
 from trt_anime.runtime.closing import Closing
 from trt_anime.runtime.devices.api import Device, Event
@@ -9,7 +10,8 @@ from trt_anime.runtime.devices.host_clock import clock_of
 from trt_anime.runtime.pipeline.batches import Batch
 from trt_anime.runtime.pipeline.chain import FRAME, Node
 from trt_anime.runtime.pipeline.plan import Plan
-from trt_anime.runtime.profiling.process_memory import Sampler
+from trt_anime.runtime.profiling.looking import Looking
+from trt_anime.runtime.profiling.process_memory import Memory
 from trt_anime.runtime.profiling.spans import (
     COPY_IN,
     COPY_OUT,
@@ -27,13 +29,17 @@ class RunRecorder(Closing):
 
     Host work is timed where it is done, device work by the events that order it anyway, brought to the
     host's clock through one more event at the beginning. A `with` block ends its thread.
+
+    Args:
+        looks: whether it looks at the process meanwhile; not where somebody else does.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, looks: bool = True) -> None:
         self.recording = Recording()
         self._acquired_s: dict[int, float] = {}
         self._batches = 0
-        self._sampler: Sampler | None = None
+        self._looks = looks
+        self._open = ExitStack()
 
     def begin(self, device: Device, plan: Plan) -> None:
         self._device, self._plan = device, plan
@@ -48,7 +54,9 @@ class RunRecorder(Closing):
             COPY_OUT: sum(values[name].size_bytes for name in plan.chain.results.values()),
         }
         self._zero, self._zero_s = clock_of(device)
-        self._sampler = Sampler(found.samples)
+        if self._looks:
+            memory = self._open.enter_context(Memory(found.samples))
+            self._open.enter_context(Looking(memory.look))
 
     def did(self, what: str, start_s: float, *, frame: int, layers: str = "") -> None:
         end_s = time.perf_counter()
@@ -79,9 +87,7 @@ class RunRecorder(Closing):
 
     def close(self) -> None:
         """End the thread; again is harmless."""
-        if self._sampler is not None:
-            self._sampler.stop()
-            self._sampler = None
+        self._open.close()
 
     def _on_device(
         self, what: str, track: str, began: Event, ended: Event, frame: int, layers: str = ""

@@ -12,6 +12,7 @@ from trt_anime.files import write_text
 LAYERS = "layers.json"
 TRACKS = "tracks.json"
 SCHEMA = 1
+OTHERS = 255  # the id of all for whom none of their own is left, together
 
 Blend = Literal["over", "add"]
 
@@ -67,8 +68,8 @@ class Track:
     """A character over the clip.
 
     Attributes:
-        id: 1..255, as in the maps of ids.
-        label: what it is, such as ``character`` or a class of the segmentation.
+        id: 1..255, as in the maps of ids; `OTHERS` isn't one character.
+        label: what it is, such as ``character`` or a class of the segmentation; of `OTHERS`, ``others``.
         shots: numbers of the shots it is in.
         frames: in how many frames it shows.
         first, last: frames.

@@ -36,12 +36,20 @@ def most_runs(run_bytes: int, *, free_bytes: int) -> int:
 def run_bytes(info: StageInfo, inputs: Mapping[str, Shape]) -> int:
     """Memory that one run takes by itself, estimated from the size of its first input's frames."""
     batch, height, width = next(iter(inputs.values()))[:3]
-    frame = height * width
-    free = min(frame, _MOST_PIXELS_OF_FREE) * _BYTES_PER_PIXEL_OF_FREE
-    return batch * max(network_bytes(info) or free, frame * _BYTES_PER_FRAME_PIXEL)
+    return batch * frame_bytes(info.network_size, height * width)
+
+
+def frame_bytes(network: tuple[int, int] | None, pixels: int) -> int:
+    """Of a run on one frame of so many pixels; `network`: its own size, None where it takes any."""
+    free = min(pixels, _MOST_PIXELS_OF_FREE) * _BYTES_PER_PIXEL_OF_FREE
+    return max(_network_bytes(network) or free, pixels * _BYTES_PER_FRAME_PIXEL)
 
 
 def network_bytes(info: StageInfo) -> int:
     """The part of `run_bytes` that is known before any frame is; 0 where nothing is."""
-    height, width = info.network_size or (0, 0)
+    return _network_bytes(info.network_size)
+
+
+def _network_bytes(network: tuple[int, int] | None) -> int:
+    height, width = network or (0, 0)
     return height * width * _BYTES_PER_PIXEL_OF_FIXED

@@ -11,6 +11,7 @@ from trt_anime.engines.ranking import best
 from trt_anime.engines.store import Entry, Refused
 from trt_anime.errors import MissingError
 from trt_anime.files import sha256_of
+from trt_anime.runtime.sessions.onnx_file import own_size
 
 
 def engine_for(
@@ -20,12 +21,25 @@ def engine_for(
 
     Args:
         capability: the GPU's compute capability, such as 89.
-        size: (height, width) of the frames.
+        size: (height, width) of the clip's frames. A graph that is for frames of one size, or sees none,
+            has the same engine for every clip.
         precision: None takes the fastest there is, by what was measured: see `ranking.best`.
 
     Raises:
         MissingError: there is none; it says what the nearest one lacks, and how to build one.
     """
+    try:
+        return _engine_for(graph, capability, size=size, batch=batch, precision=precision)
+    except MissingError:
+        own = own_size(graph, size)  # reads the file, so not before it matters
+        if own == size:
+            raise
+    return _engine_for(graph, capability, size=own, batch=batch, precision=precision)
+
+
+def _engine_for(
+    graph: Path, capability: int, *, size: tuple[int, int] | None, batch: int, precision: str | None
+) -> Entry:
     machine = Machine(system_here(), (Gpu("this GPU", capability),), None, {})
     made = list(_made_of(graph, machine, size=size, batch=batch))
     needed = {flavour_of(found.manifest.recipe) for found in made if found.manifest}
@@ -41,15 +55,14 @@ def engine_for(
     fitting = [entry for entry in good if precision in (None, entry.manifest.recipe.precision)]
     if fitting:
         return best(fitting)
-    height, width = size
-    options = f"--gpu sm{capability} --size {width}x{height} --max-batch {batch}"
+    options = f"--gpu sm{capability}{f' --size {size[1]}x{size[0]}' if size else ''} --max-batch {batch}"
     options += f" --precision {precision}" if precision else ""
     lack = _lack(graph, precision, has_others=bool(good), bad=bad)
     raise MissingError(f"{lack}; run `trt-anime engines build --graph {graph} {options}`")
 
 
 def _made_of(
-    graph: Path, machine: Machine, *, size: tuple[int, int], batch: int
+    graph: Path, machine: Machine, *, size: tuple[int, int] | None, batch: int
 ) -> Iterator[Entry | Refused]:
     """Engines of this graph, and what is refused although, whole, it might serve here."""
     digest = sha256_of(graph)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trt_anime.errors import InputError
+from trt_anime.framing import framing_of
 from trt_anime.runtime.sessions.api import Binding
 from trt_anime.runtime.sessions.bindings import ANY
 from trt_anime.stage import StageInfo
@@ -49,6 +50,20 @@ def description(path: Path) -> Description:
         nodes=tuple((node.name, node.op_type) for node in graph.node),
         shape_nodes=_shape_nodes(graph.node, constants),
     )
+
+
+def own_size(path: Path, size: tuple[int, int]) -> tuple[int, int] | None:
+    """(height, width) of the frames that a graph takes of a clip whose frames are `size`.
+
+    None where it sees no frames; `size` where the file can't be read, which a session tells better.
+    """
+    import onnx
+
+    try:
+        framing = framing_of(onnx.load(path, load_external_data=False).graph)
+    except Exception:  # protobuf's own, too
+        return size
+    return size if framing.is_free else framing.size
 
 
 def no_file(path: Path) -> InputError:

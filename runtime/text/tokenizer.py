@@ -107,6 +107,10 @@ class Tokenizer:
             mask[number, : len(row)] = 1
         return Tokens(ids, mask)
 
+    def count(self, text: str) -> int:
+        """How many tokens a text has, those at its ends included; it may be longer than the context."""
+        return len(self._backend.encode(text).ids)
+
     def decode(self, ids: Iterable[int]) -> str:
         """The text of one row of ids, without the tokens around it and without padding."""
         return self._backend.decode([int(number) for number in ids], skip_special_tokens=True).strip()

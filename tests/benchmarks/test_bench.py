@@ -1,7 +1,7 @@
 """The one table: its document is its findings, and the quick run really measures."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
@@ -41,6 +41,13 @@ def test_the_document_has_each_pair_once_with_its_spread() -> None:
     assert "Left out: polygraphy (needs Polygraphy)." in text
     assert "- 720p, chain, against sequential PyTorch: max 1." in text
     assert "not quiet" not in text and "not quiet" in document(whole(others=0.4))
+
+
+def test_the_document_says_what_is_not_plain_of_the_stages_that_were_measured() -> None:
+    followed = replace(PAIR, name="720p, stage 3 xmem", floor=None)
+    assert "## Sequential PyTorch" in document(whole()) and "Stage 3 follows" not in document(whole())
+    text = document(Bench(WHERE, [followed, PAIR]))
+    assert "Stage 3 follows two characters" in text and "Captions are" not in text
 
 
 def test_findings_come_back_from_json_as_they_were() -> None:

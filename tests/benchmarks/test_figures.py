@@ -90,11 +90,18 @@ def test_int8() -> None:
 
 
 def test_costs() -> None:
-    content = Cost("cpu", (1.01, 1.02, 1.03), (1.0, 1.0, 1.0), own=0.002).content()
-    assert line("cpu", content).startswith("cpu: +2.00% (3 pairs from +1.00% to +3.00%, mean within +0.")
+    content = Cost("cpu", (1.01, 1.01, 1.01), (1.0, 1.0, 1.0), own=0.002).content()
+    same = "(3 rounds from +1.00% to +1.00%, mean within +1.00% and +1.00%)"
+    assert line("cpu", content).startswith(
+        f"cpu: under 2%: +1.00% {same} of a run's time, +0.00% (3 rounds"
+    )
     assert line("cpu", content).endswith("0.20% of CPU time in the recorder's own functions")
-    words = FIGURES["profile-cost"](lambda name: {"devices": {"cpu": content}})
-    assert words == "+2.00 % of a run's time (3 pairs, +1.00 to +3.00 %)"
+    record = {"devices": {"cpu": content, "chain": content}, "others": 0.01}
+    said = "+1.0 % of a run's time (mean between +1.0 and +1.0 %)"
+    quiet = FIGURES["profile-cost"](lambda name: record)
+    assert quiet == f"stage 2a {said}; all stages without networks {said}"
+    busy = FIGURES["profile-cost"](lambda name: record | {"others": 0.4})
+    assert busy == f"{quiet} (**the machine was not quiet**)"
 
 
 def spread(middle: float) -> dict[str, float]:

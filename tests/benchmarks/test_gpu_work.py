@@ -12,6 +12,7 @@ from benchmarks import sequential
 from benchmarks.gpu import (
     endurance,
     part_baseline,
+    part_graphs,
     part_layers,
     part_parity,
     part_profile,
@@ -21,12 +22,14 @@ from benchmarks.gpu import (
 from benchmarks.gpu.deadline import Deadline
 from benchmarks.gpu.findings import Seen, StepError
 from benchmarks.gpu.line import Frames, Layers, Line, Work
+from benchmarks.gpu.models import MODEL
 from benchmarks.gpu.pipeline import CopySession
 from benchmarks.gpu.running import Context
 from benchmarks.gpu.session import small_graph
 from benchmarks.pairs import Pair
+from trt_anime.engines import machine
 from trt_anime.errors import EngineError, MissingError
-from trt_anime.export import graphs
+from trt_anime.export import checkpoints, graphs
 from trt_anime.runtime.devices.api import Memory
 from trt_anime.runtime.devices.host import HostDevice
 from trt_anime.runtime.pipeline.chain import Node
@@ -96,9 +99,12 @@ def test_sweep_tells_no_speed_where_a_batch_gives_other_layers(
     context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = part_sweep._expected
-    monkeypatch.setattr(
-        part_sweep, "_expected", lambda *given: [one ^ np.uint8(64) for one in real(*given)]
-    )
+
+    def other(*given: Any) -> Any:
+        layers, words = real(*given)
+        return [one ^ np.uint8(64) for one in layers], words
+
+    monkeypatch.setattr(part_sweep, "_expected", other)
     with pytest.raises(StepError, match=r"frame 0 differs by .* no speed is told"):
         part_sweep.steps(context)[1].run()
 
@@ -125,7 +131,10 @@ def test_parity_of_a_graph_and_its_absence(context: Context, monkeypatch: pytest
         step.run()
 
 
-def test_parity_asks_every_library_for_every_graph(context: Context) -> None:
+def test_parity_asks_every_library_for_every_graph(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "flavours_here", lambda names: dict.fromkeys(names, "11.4"))
     context.rehearsal = False
     names = [step.name for step in part_parity.steps(context)]
     assert names == [f"small by {name}" for name in ("ONNX Runtime CUDA", "TensorRT", "TensorRT-RTX")]
@@ -137,7 +146,7 @@ def test_profile_keeps_its_report(context: Context) -> None:
     assert table.head == part_profile.HEAD and len(table.rows[0]) == len(table.head)
     assert "onnxruntime" not in table.title and "CPUExecutionProvider" in table.words
     report = context.folder / "profile-180p"
-    assert sorted(path.name for path in report.iterdir()) == ["profile.json", "report.html"]
+    assert sorted(path.name for path in report.iterdir()) == ["profile.json", "report.html", "trace.json"]
 
 
 def test_layers_are_told_by_library_and_by_part(context: Context) -> None:
@@ -196,7 +205,7 @@ def pair() -> Pair:
 
 def test_baseline_names_stages_without_weights(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
-    monkeypatch.setattr(part_baseline, "stages_here", lambda context: ["2a", "1"])
+    monkeypatch.setattr(part_baseline, "models_here", lambda context: ["u2netp", "mobile-sam", "xmem"])
 
     def pairs(**given: Any) -> list[Pair]:
         asked.append(given)
@@ -205,10 +214,36 @@ def test_baseline_names_stages_without_weights(context: Context, monkeypatch: py
     monkeypatch.setattr(sequential, "sequential_pairs", pairs)
     context.rehearsal = False
     seen: Seen = part_baseline._paired(context, "1080p", 12, 3)
-    assert (asked[0]["device"], asked[0]["stages"], asked[0]["size"]) == ("cuda", ["2a", "1"], "1080p")
+    assert (asked[0]["device"], asked[0]["stages"], asked[0]["size"]) == (
+        "cuda",
+        ["u2netp", "mobile-sam", "xmem"],
+        "1080p",
+    )
     assert "2.00 (2.00\N{EN DASH}2.00) times as fast" in seen.words
-    assert seen.words.endswith("without stages 4, 2c, 2b, whose weights or graphs aren't here")
+    assert seen.words.endswith(
+        "without stages 4 dinov2-s, 2c lama, 2b clipseg, 4 blip-base, 1 mask2former-tiny, whose weights or"
+        " graphs aren't here"
+    )
     assert seen.tables[0].rows[0][0] == "180p, chain of 2a"
+
+
+def test_the_part_graphs_brings_every_network_of_the_chain() -> None:
+    """It names them itself, as it needs no PyTorch."""
+    from benchmarks.chain.stages import CHAIN
+
+    assert {row.model: row.name for row in CHAIN.values()} == part_graphs.MODELS
+    assert next(iter(part_graphs.MODELS)) == MODEL  # a rehearsal's
+
+
+def test_baseline_takes_every_network_that_is_here(
+    context: Context, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    lacking = {"lama", "clipseg"}
+    monkeypatch.setattr(checkpoints, "find", lambda row: None if row.name == "lama" else tmp_path)
+    monkeypatch.setattr(graphs, "existing", lambda row: None if row.name == "clipseg" else {})
+    assert part_baseline.models_here(context) == ["u2netp"]  # a rehearsal
+    context.rehearsal = False
+    assert set(part_baseline.models_here(context)) == {*part_graphs.MODELS} - lacking
 
 
 def test_baseline_needs_the_mattes_graph(
@@ -216,4 +251,4 @@ def test_baseline_needs_the_mattes_graph(
 ) -> None:
     monkeypatch.setenv("TRT_ANIME_HOME", str(tmp_path / "empty"))
     with pytest.raises(MissingError, match="run `make gpu-check PARTS=graphs`"):
-        part_baseline.stages_here(context)
+        part_baseline.models_here(context)

@@ -1,7 +1,6 @@
 """The table of models is what was found, and nothing else."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +8,10 @@ import pytest
 
 from benchmarks.model_export import checkpoint_bytes
 from benchmarks.model_proof import nearly
-from benchmarks.model_rows import SHORTENED, add_shortened
 from benchmarks.model_weights import bring_weights
 from benchmarks.models import FINDINGS, MODELS, TABLE, merged
 from benchmarks.models_table import document, folded
 from tests.caption.small import row as small
-from trt_anime.export import catalogue
 from trt_anime.export.caption.synthetic import published_shapes
 from trt_anime.export.caption.weights import Checkpoint
 from trt_anime.export.catalogue import CATALOGUE
@@ -143,11 +140,11 @@ def test_the_table_is_made_of_the_findings() -> None:
     """Edited by hand, or not written again after the findings changed, it fails."""
     findings = json.loads(FINDINGS.read_text(encoding="utf-8"))
     assert TABLE.read_text(encoding="utf-8") == document(findings)
-    assert findings.keys() <= {*CATALOGUE, SHORTENED}
+    assert findings.keys() <= CATALOGUE.keys()
 
 
 def test_the_models_are_in_the_catalogue() -> None:
-    assert set(MODELS) <= {*CATALOGUE, SHORTENED}
+    assert set(MODELS) <= CATALOGUE.keys()
 
 
 def test_random_weights_are_in_as_many_files_as_the_published_ones(
@@ -163,14 +160,3 @@ def test_random_weights_are_in_as_many_files_as_the_published_ones(
     weights = Checkpoint(path, row.name)
     assert set(weights.names) == set(published_shapes(row.recipe_as(Captioning)))
     assert bring_weights(row) == path
-
-
-def test_the_shortened_row_has_the_published_widths(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catalogue, "CATALOGUE", dict(CATALOGUE))
-    add_shortened()
-    recipe = catalogue.get(SHORTENED).recipe_as(Captioning)
-    whole = catalogue.get("blip2-opt-2.7b").recipe_as(Captioning)
-    assert (recipe.vision.layers, recipe.decoder.layers) == (4, 4)
-    assert replace(recipe.vision, layers=39) == whole.vision
-    assert replace(recipe.decoder, layers=32) == whole.decoder
-    assert SHORTENED not in CATALOGUE

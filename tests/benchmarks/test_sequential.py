@@ -1,6 +1,8 @@
 """The sequential baseline: its weights, what is compared before it is timed, how ours goes over frames."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,16 +14,21 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks import sequential
-from benchmarks.chain import torch_way
+from benchmarks.chain import our_way, torch_matte, torch_way
+from benchmarks.chain.measuring import Both
+from benchmarks.chain.our_stages import Runner
 from benchmarks.chain.our_way import Lane, OurChain
 from benchmarks.chain.parity import compared, decoders_agree
-from benchmarks.chain.stages import CHAIN, Arrays, ChainStage, Given, pictures
+from benchmarks.chain.stages import CHAIN, Arrays, ChainStage, Given, halves, pictures, values_of
+from benchmarks.chain.torch_way import TorchChain
+from benchmarks.footage import make_footage
 from trt_anime.errors import CheckpointError, EngineError
 from trt_anime.export import catalogue
 from trt_anime.export.networks import create
 
 FRAME: NDArray[np.uint8] = np.random.default_rng(3).integers(0, 256, (12, 20, 3), np.uint8)
-ROWS = [CHAIN["2a"], CHAIN["2c"]]
+MATTE, FOLLOW, DESCRIBE = CHAIN["u2netp"], CHAIN["xmem"], CHAIN["blip-base"]
+ROWS = [MATTE, CHAIN["lama"]]
 NO_PROMPTS = np.zeros((2, 0), np.float32)
 
 
@@ -73,6 +80,62 @@ def test_no_speed_is_told_where_results_differ(
     assert out == "error: stage 2a differs\n"
 
 
+def test_numbers_of_something_are_the_same_or_not() -> None:
+    """Between the characters 1 and 2 it is as far as between 1 and 200."""
+
+    def one(row: ChainStage, given: Given) -> Arrays:
+        return layer_of(row, given) if row is MATTE else {"ids": np.ones((1, 40, 50), np.uint8)}
+
+    def other(row: ChainStage, given: Given) -> Arrays:
+        found = one(row, given)
+        if row is FOLLOW:
+            found["ids"].flat[: 3 if "ids" in given else 10] = 200  # the second frame is the worse one
+        return found
+
+    found = compared([MATTE, FOLLOW], [FRAME, FRAME], NO_PROMPTS, ours=other, theirs=one)["3 xmem"]
+    assert found.maximum == 1 and found.mean == pytest.approx(0.005)
+
+
+def test_one_pixel_of_a_hundred_may_be_somebody_else_and_no_token_another() -> None:
+    def ours(row: ChainStage, given: Given) -> Arrays:
+        if row is FOLLOW:
+            return {"ids": (np.arange(1000).reshape(1, 20, 50) < 11).astype(np.uint8)}
+        return layer_of(row, given) if row is MATTE else {"tokens": np.array([7, 8], np.int32)}
+
+    def theirs(row: ChainStage, given: Given) -> Arrays:
+        found = ours(row, given)
+        return found if row is MATTE else {name: array * 0 for name, array in found.items()}
+
+    for row in (FOLLOW, DESCRIBE):
+        with pytest.raises(EngineError, match=f"stage {row.title} differs by max 1"):
+            compared([MATTE, row], [FRAME], NO_PROMPTS, ours=ours, theirs=theirs)
+
+
+def test_only_the_first_frame_is_described_and_only_there_characters_are_given() -> None:
+    asked: list[tuple[str, bool]] = []
+
+    def noted(row: ChainStage, given: Given) -> Arrays:
+        if row is MATTE:
+            return layer_of(row, given)
+        asked.append((row.model, "ids" in given))
+        return {row.output: np.zeros(4, np.int32)}
+
+    compared([MATTE, FOLLOW, DESCRIBE], [FRAME] * 2, NO_PROMPTS, ours=layer_of_any, theirs=noted)
+    assert asked == [("xmem", True), ("blip-base", False), ("xmem", False)]
+
+
+def layer_of_any(row: ChainStage, given: Given) -> Arrays:
+    return layer_of(row, given) if row is MATTE else {row.output: np.zeros(4, np.int32)}
+
+
+def test_a_mattes_halves_are_two_characters() -> None:
+    alpha = np.zeros((1, 4, 10), np.uint8)
+    alpha[0, 1:3, 2:8] = 255
+    ids = halves(alpha)
+    assert ids[0, 1].tolist() == [0, 0, 1, 1, 1, 2, 2, 2, 0, 0] and not ids[0, 0].any()
+    assert halves(alpha * 0)[0, 0].tolist() == [1] * 5 + [2] * 5  # nobody is there: there must be somebody
+
+
 def test_decoders_must_give_as_many_frames_and_nearly_the_same() -> None:
     clip = Path("clip.mp4")
     near = np.clip(FRAME.astype(int) + 2, 0, 255).astype(np.uint8)
@@ -84,8 +147,6 @@ def test_decoders_must_give_as_many_frames_and_nearly_the_same() -> None:
 
 
 def test_opencv_reads_every_frame(tmp_path: Path) -> None:
-    from benchmarks.footage import make_footage
-
     footage = make_footage(tmp_path, frames=3, height=90)
     frames = list(torch_way.decoded(footage.clip))
     expected = cv2.imread(str(sorted(footage.png.iterdir())[2]))
@@ -97,13 +158,20 @@ def test_pictures_are_rgba_layers_of_what_ran() -> None:
     heat = np.stack([FRAME[..., 0], FRAME[..., 1]])[None]
     values = {
         "frame": FRAME[None],
-        "rgba": layer_of(CHAIN["2a"], {"frame": FRAME[None]})["rgba"],
+        "rgba": layer_of(MATTE, {"frame": FRAME[None]})["rgba"],
         "heat": heat,
     }
     found = pictures(values)
     assert list(found) == ["character", "effects"]
     assert all(layer.shape == (12, 20, 4) and layer.dtype == np.uint8 for layer in found.values())
     assert np.array_equal(found["effects"][..., 3], FRAME[..., :2].max(2))
+
+
+def test_maps_are_written_as_they_are() -> None:
+    plane = FRAME[..., 0]
+    values = {"frame": FRAME[None], "rgba": layer_of(MATTE, {"frame": FRAME[None]})["rgba"]}
+    found = pictures({**values, "ids": plane[None]})
+    assert list(found) == ["character", "tracks"] and np.array_equal(found["tracks"], plane)
 
 
 class FakeLane:
@@ -117,8 +185,8 @@ class FakeLane:
         return {"rgba": inputs["frame"] + 1}
 
 
-def chain_of(lanes: Sequence[FakeLane]) -> OurChain:
-    chain = OurChain({}, cast(Any, None), lanes=len(lanes), threads=2)
+def chain_of(lanes: Sequence[FakeLane], runners: Mapping[str, Runner] | None = None) -> OurChain:
+    chain = OurChain({}, runners or {}, cast(Any, None), lanes=len(lanes), threads=2)
     chain.lanes = cast(list[Lane], list(lanes))
     return chain
 
@@ -126,9 +194,137 @@ def chain_of(lanes: Sequence[FakeLane]) -> OurChain:
 def test_results_come_in_the_order_of_the_frames_and_lanes_share_them() -> None:
     lanes = [FakeLane(), FakeLane()]
     items: list[Arrays] = [{"frame": np.full((1, 2, 2, 3), number, np.uint8)} for number in range(20)]
-    found = chain_of(lanes).over(items, [CHAIN["2a"]])
+    found = chain_of(lanes).over(items, [MATTE])
     assert [int(values["rgba"][0, 0, 0, 0]) for values in found] == list(range(1, 21))
     assert sorted(lanes[0].frames + lanes[1].frames) == list(range(20))
+
+
+class FakeRunner:
+    """Notes frames in the order in which they come, and counts them if they are to be followed."""
+
+    def __init__(self, output: str) -> None:
+        self.output, self.frames, self.starts = output, [], 0  # type: tuple[str, list[int], int]
+        self.closed = False
+
+    def __call__(self, inputs: Given) -> Arrays:
+        self.frames.append(int(inputs["frame"][0, 0, 0, 0]))
+        self.starts += "ids" in inputs
+        return {self.output: np.full((1, 2, 2), self.frames[-1], np.uint8)}
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class UnevenLane(FakeLane):
+    """Takes longer for one frame than for the next."""
+
+    def run(self, row: ChainStage, inputs: Given) -> Arrays:
+        found = super().run(row, inputs)
+        time.sleep(0.004 * (int(inputs["frame"][0, 0, 0, 0]) % 2))
+        return {"rgba": np.repeat(found["rgba"], 2, axis=-1)[..., :4]}
+
+
+def test_a_stage_that_remembers_gets_frames_in_order_and_the_captioner_one() -> None:
+    follow, describe = FakeRunner("ids"), FakeRunner("tokens")
+    lanes = [UnevenLane(), UnevenLane()]
+    chain = chain_of(lanes, {"xmem": follow, "blip-base": describe})
+    items = [values_of(np.full((2, 2, 3), number, np.uint8), number, NO_PROMPTS) for number in range(12)]
+    found = chain.over(items, [MATTE, FOLLOW, DESCRIBE])
+    assert follow.frames == list(range(12)) and follow.starts == 1 and describe.frames == [0]
+    assert [int(values["ids"][0, 0, 0]) for values in found] == list(range(12))
+    assert ["tokens" in values for values in found] == [True] + [False] * 11
+    assert sorted(lanes[0].frames + lanes[1].frames) == list(range(12))
+
+
+def test_an_error_of_a_stage_beside_the_others_comes_out() -> None:
+    class Broken(FakeRunner):
+        def __call__(self, inputs: Given) -> Arrays:
+            raise EngineError("broken")
+
+    items = [values_of(FRAME, number, NO_PROMPTS) for number in range(9)]
+    with pytest.raises(EngineError, match="broken"):
+        chain_of([UnevenLane(), UnevenLane()], {"xmem": Broken("ids")}).over(items, [MATTE, FOLLOW])
+
+
+class FakeTorch:
+    """PyTorch's side without networks."""
+
+    prompts = NO_PROMPTS
+
+    def __init__(self) -> None:
+        self.ran: list[str] = []
+
+    def run(self, row: ChainStage, inputs: Given) -> Arrays:
+        self.ran.append(row.model)
+        return {row.output: inputs["frame"][..., 0]} if row is not MATTE else layer_of(row, inputs)
+
+
+def test_each_stage_has_a_row_and_the_whole_chain_a_floor(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A network that another stands in for is measured by itself alone."""
+    whole: list[list[str]] = []
+
+    class Lane(FakeLane):
+        def run(self, row: ChainStage, inputs: Given) -> Arrays:
+            return layer_of(row, inputs) if row is MATTE else {row.output: inputs["frame"][..., 0]}
+
+    class Fixed(FakeRunner):
+        def __call__(self, inputs: Given) -> Arrays:
+            return {self.output: inputs["frame"][..., 0]}
+
+    @contextmanager
+    def opened(rows: Sequence[ChainStage], *, device: str, threads: int) -> Iterator[OurChain]:
+        chain = chain_of([Lane(), Lane()], {"xmem": Fixed("ids"), "blip-base": Fixed("tokens")})
+        clip = chain.clip
+
+        def noted(rows: Sequence[ChainStage], *rest: Any) -> int:
+            whole.append([row.model for row in rows])
+            return clip(rows, *rest)
+
+        monkeypatch.setattr(chain, "clip", noted)
+        yield chain
+
+    monkeypatch.setattr(our_way.OurChain, "open", opened)
+    monkeypatch.setattr(torch_way, "TorchChain", lambda rows, **options: FakeTorch())
+    models = ["u2netp", "mask2former-tiny", "xmem", "blip-base"]
+    pairs = sequential.sequential_pairs(stages=models, size="180p", frames=2, rounds=2, threads=2)
+    assert [(pair.name, pair.unit, pair.floor) for pair in pairs] == [
+        ("180p, stage 2a u2netp", "frame", None),
+        ("180p, stage 1 mask2former-tiny", "frame", None),
+        ("180p, stage 3 xmem", "frame", None),
+        ("180p, stage 4 blip-base", "caption", None),
+        ("180p, chain of 2a, 3, 4", "frame", 1.6),
+    ]
+    assert all(len(pair.ours) == len(pair.theirs) == 2 for pair in pairs)
+    assert whole == [["u2netp", "xmem", "blip-base"]] * 3  # once to warm up
+    assert "stage 3 xmem: max 0" in capsys.readouterr().out
+
+
+def test_stages_are_asked_for_by_number_too() -> None:
+    assert {row.name for row in CHAIN.values()} == set(sequential.NAMES)
+
+
+def test_both_ways_write_every_picture_of_every_frame_and_are_timed_in_turns(tmp_path: Path) -> None:
+    class Copying(FakeLane):
+        def run(self, row: ChainStage, inputs: Given) -> Arrays:
+            return layer_of(row, inputs)
+
+    class Follower(FakeRunner):
+        def __call__(self, inputs: Given) -> Arrays:
+            return {"ids": inputs["frame"][..., 0]}
+
+    footage, theirs = make_footage(tmp_path / "in", frames=3, height=90), FakeTorch()
+    ours = chain_of([cast(FakeLane, Copying())], {"xmem": Follower("ids"), "blip-base": Follower("tokens")})
+    rows = [MATTE, FOLLOW, DESCRIBE]
+    both = Both(ours, cast(TorchChain, theirs), rows, footage, tmp_path)
+    assert len(both.chain(2).ours) == 2
+    for way in ("ours", "theirs"):
+        for folder in ("character", "tracks"):
+            assert len(list((tmp_path / way / folder).glob("*.png"))) == 3
+    assert theirs.ran == [*("u2netp", "xmem", "blip-base"), *("u2netp", "xmem") * 2] * 2
+    theirs.ran.clear()
+    assert len(both.stage(DESCRIBE, 2).theirs) == 2 and theirs.ran == ["blip-base"] * 2
 
 
 def test_an_error_of_a_stage_comes_out() -> None:
@@ -138,13 +334,13 @@ def test_an_error_of_a_stage_comes_out() -> None:
 
     items: list[Arrays] = [{"frame": FRAME[None]}] * 9
     with pytest.raises(EngineError, match="broken"):
-        chain_of([Broken(), Broken()]).over(items, [CHAIN["2a"]])
+        chain_of([Broken(), Broken()]).over(items, [MATTE])
 
 
 def folded(network: torch.nn.Module, path: Path, *, drop: int = 0) -> Path:
     """The network's convolutions as a published file has them."""
     nodes, values = [], []
-    for number, module in enumerate(torch_way.convolutions_in_order(network)):
+    for number, module in enumerate(torch_matte.convolutions_in_order(network)):
         assert module.bias is not None
         for name, tensor in (("w", module.weight), ("b", module.bias)):
             values.append(onnx.numpy_helper.from_array(tensor.detach().numpy(), f"{name}{number}"))
@@ -164,6 +360,6 @@ def test_a_published_onnx_file_fills_the_network_in_pytorch(tmp_path: Path) -> N
     file = folded(source, tmp_path / "u2netp.onnx")
     picture = torch.rand(1, 3, 64, 64)
     with torch.inference_mode():
-        assert torch.equal(torch_way.matte_network(row, file)(picture), source(picture)[0])
+        assert torch.equal(torch_matte.matte_network(row, file)(picture), source(picture)[0])
     with pytest.raises(CheckpointError, match="has 118 convolutions, but u2netp has 119"):
-        torch_way.matte_network(row, folded(source, tmp_path / "less.onnx", drop=1))
+        torch_matte.matte_network(row, folded(source, tmp_path / "less.onnx", drop=1))

@@ -11,6 +11,7 @@ from tests.caption.small import NAMES, RECIPES, row
 from trt_anime import paths, typed
 from trt_anime.cli.calibrate.work import Work
 from trt_anime.engines.builder import pinned
+from trt_anime.engines.targets import Target
 from trt_anime.errors import EngineError
 from trt_anime.export import catalogue, checkpoints, graphs
 from trt_anime.export.caption.compose import caption_graphs
@@ -56,8 +57,8 @@ def test_all_three_are_typed_near_enough_to_fp32(found: list[Path]) -> None:
         assert record.shares["float16"] > 0.1
         model = onnx.load(graph.graph, load_external_data=False)
         assert weight_files(model, graph.graph) == [graph.weights]
-        fixed = pinned(graph.graph, record.graph_sha256, 96, 160)
-        assert fixed.beside == graph.graph and not fixed.refused[75]
+        fixed = pinned(graph.graph, record.graph_sha256, 96, 160, "rtx")
+        assert fixed.beside == graph.graph and not fixed.refused[Target("rtx", 75)]
         assert work(found).typed(source, "fp16", "tensorrt").record == record
     assert not [path for path in paths.typed().iterdir() if path.name.startswith(".")]
 

@@ -28,7 +28,8 @@ def test_every_figure_says_what_it_rests_on(capsys: Capture) -> None:
 
 def test_a_whole_chain_is_told_with_the_processors_work(capsys: Capture) -> None:
     words = ("--gpu", "l4", "--resolution", "1080p")
-    assert "s of a core a frame besides" in told(*words, capsys=capsys)
+    out = told(*words, capsys=capsys)
+    assert "s of a core a frame besides" in out and "measured with the preset fast only" in out
     assert "besides" not in told(*words, "--models", "u2netp", capsys=capsys)
     small, large = (
         json.loads(told("--gpu", "l4", "--resolution", size, "--json", capsys=capsys))["host_core_s"]
@@ -48,6 +49,29 @@ def test_a_faster_goal_needs_more_gpus_and_a_larger_frame_more_time(capsys: Capt
     assert slow["basis"] == "predicted" and slow["fps"] == pytest.approx(1 / slow["frame_s"])
 
 
+def test_what_is_not_counted_makes_figures_bounds(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    from trt_anime.runtime.planning import known
+
+    words = ("--gpu", "l4", "--models", "u2netp,migan")
+    assert "at least" not in told(*words, capsys=capsys)
+    counted = tuple(cost for cost in known.COSTS if cost.model != "migan")
+    monkeypatch.setattr(known, "COSTS", counted)
+    out = told(*words, capsys=capsys)
+    assert "at least 1 GPU for 25 FPS: a graph that is not counted, named below" in out
+    assert "at most" in out and "note: not counted: 2c migan inpaint" in out
+
+
+def test_a_portrait_stays_one(capsys: Capture) -> None:
+    words = ("--gpu", "l4", "--json", "--resolution")
+    tall, wide, rows = (json.loads(told(*words, size, capsys=capsys)) for size in _SIZES)
+    assert (tall["width"], tall["height"], wide["width"]) == (1080, 1920, 2560)
+    assert (rows["width"], rows["height"]) == (1920, 1080)
+    assert tall["frame_s"] == pytest.approx(rows["frame_s"]) and wide["frame_s"] > rows["frame_s"]
+
+
+_SIZES = ("1080x1920", "2560x1080", "1080p")
+
+
 def test_a_profile_is_used_and_named(tmp_path: Path, capsys: Capture) -> None:
     path = tmp_path / "l4.json"
     path.write_text(json.dumps({"schema": 1, "gpu": "NVIDIA L4", "seconds_per_run": {"2a": 0.02}}))
@@ -61,6 +85,7 @@ def test_a_profile_is_used_and_named(tmp_path: Path, capsys: Capture) -> None:
     [
         (["--gpu", "voodoo2"], "--gpu voodoo2: no such card"),
         (["--gpu", "l4", "--resolution", "huge"], "--resolution huge: is no size"),
+        (["--gpu", "l4", "--resolution", "20000x64"], "--resolution 20000x64: is no size"),
         (["--gpu", "l4", "--precision", "fp4"], "--precision fp4: the planner knows fp32, fp16, int8"),
         (["--gpu", "l4", "--preset", "best"], "--preset best: no such preset"),
     ],

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable
 from html.parser import HTMLParser
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,20 @@ import numpy as np
 import pytest
 
 from tests.calibration.toys import bright_matte
+from tests.cli.drawn import Texts, drawn
 from tests.runtime.media import picture, write_clip
 from trt_anime.cli import choosing, main
+from trt_anime.cli.profiling.summary import chain_lines
 from trt_anime.errors import MissingError
 from trt_anime.runtime.passes.networks import ModelFiles
+from trt_anime.runtime.profiling.profiled import Profile
+from trt_anime.runtime.profiling.report.page import page
+from trt_anime.runtime.profiling.spans import Recording, Span
 
 Run = Callable[..., tuple[int, str, str]]
 
 FRAMES = 30
+SPAN = Span("decode", "feed", 0.0, 1.0, 0)
 
 
 @pytest.fixture
@@ -175,6 +182,86 @@ def test_the_report_loads_nothing_and_holds_its_data(kind: str, request: pytest.
     assert len(text.encode()) < 1_500_000
     assert set(re.findall(r'\$\("([\w-]+)"\)', script)) <= page.ids
     assert "film &amp; &lt;b&gt;.mp4 · trt-anime profile</title>" in text
+
+
+@pytest.fixture(scope="module")
+def told(made_chain: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Texts, dict[str, Any]]:
+    """The report of two stages as a browser draws it, and its profile: 2a's figures unlike the run's."""
+    folder, facts = tmp_path_factory.mktemp("drawn"), facts_of(made_chain)
+    facts["cpu_cores_busy"], facts["machine"]["usable_cores"] = 1.0, 4
+    facts["pipeline"] |= {"cpu_cores_busy": 3.0, "overlap": 2.75, "device_idle": 0.125, "steady_fps": 31.5}
+    facts["memory"] |= {"resident_peak_bytes": 1_940_000_000, "device_bytes": 711_000_000}
+    facts["pipeline"]["memory"] |= {"resident_peak_bytes": 830_000_000, "resident_at_start_bytes": 9**9}
+    facts["passes"][2] |= {"device_bytes": 617_000_000, "pinned_bytes": 23_000_000}
+    (folder / "report.html").write_text(page(Profile(facts, Recording(spans=[SPAN]))), encoding="utf-8")
+    return drawn(folder / "report.html", folder), facts
+
+
+def test_stage_2a_s_sections_show_its_own_figures(told: tuple[Texts, dict[str, Any]]) -> None:
+    texts, facts = told
+    assert re.search(r"CPU cores . 4 75 %$", texts.of["resources"])
+    assert "peaked at 830 MB, 443 MB above its start" in texts.of["memory-note"]
+    assert "CPU 1.00 of 4 cores" in texts.of["tiles"] and "Memory 1.94 GB" in texts.of["tiles"]
+    latency = texts.of["latency"]
+    own = latency.partition("Stage 2a frame by frame")[2]
+    names = [row["name"] for row in facts["pipeline"]["figures"]]
+    assert {"decode", "encode character", "queue before stage 2a", "slot"} <= set(names)
+    assert all(f" {name} " in own for name in names)
+    assert "network toy matte (matte)" in latency.partition("Stage 2a frame by frame")[0]
+    distributions = facts["pipeline"]["runs"][0]["samples_ms"]
+    assert set(names) <= set(distributions)
+
+
+def test_what_goes_on_at_once_and_memory_of_passes_are_shown(told: tuple[Texts, dict[str, Any]]) -> None:
+    texts, facts = told
+    for words in ("Stage 2a overlap 2.75", "Stage 2a idle 13 %", "Stage 2a steady 31.50 FPS"):
+        assert words in texts.of["tiles"]
+    idle = 1 - sum(row["network_s"] for row in facts["passes"]) / facts["elapsed_s"]
+    assert f"device idle {100 * idle:.0f} %" in texts.of["tiles"] and "711 MB device" in texts.of["tiles"]
+    assert "617 MB 23 MB" in texts.of["pass-table"]
+    lines = "\n".join(chain_lines(facts))
+    assert "stage 2a frame by frame, 31.50 FPS at steady state; device idle 12%, overlap 2.75" in lines
+    assert "memory: 1940 MB of the process at most, 711 MB on the device" in lines
+    assert re.search(r"^segment .* 617 +23", lines, re.MULTILINE)
+    assert re.search(r"^queue before stage 2a +\d", lines, re.MULTILINE)
+
+
+def test_layers_are_those_of_one_run_and_the_footer_is_true_anywhere(
+    told: tuple[Texts, dict[str, Any]],
+) -> None:
+    texts, facts = told
+    count = len(facts["pipeline"]["layers"][0]["layers"])
+    assert texts.of["layer-note"].startswith(f"{count} layers take ")
+    assert "one run of 2a" in texts.of["layer-note"] and "nets" in texts.hidden
+    assert "beside" not in texts.of["footer"]
+
+
+def test_labels_of_a_roofline_stand_apart(made_chain: Path, tmp_path: Path) -> None:
+    """Two networks that reach nearly the same, one of them where the memory roof has its words."""
+    facts = facts_of(made_chain)
+    point = {"level": "stage", "precision": "fp32", "ms": 1.0, "operations": 1, "bytes": 1, "reached": 0.5}
+    names = ["stage 2a", "stage 1 mobile-sam image", "stage 2c migan inpaint", "stage 3 mobile-sam image"]
+    facts["pipeline"]["roofline"] = {
+        "threads": 1,
+        "roofs": [
+            {"name": "copy", "unit": "bytes/s", "rate": 2e10},
+            {"name": "matmul fp32", "unit": "operations/s", "rate": 2e11},
+        ],
+        "points": [
+            point | {"name": name, "intensity": at, "rate": rate}
+            for name, at, rate in zip(
+                names, (1.0, 2.0, 2.1, 2.0), (2.2e10, 1e11, 1e11, 1.01e11), strict=True
+            )
+        ],
+    }
+    (tmp_path / "report.html").write_text(page(Profile(facts, Recording(spans=[SPAN]))), encoding="utf-8")
+    found = drawn(tmp_path / "report.html", tmp_path).labels
+    boxes = {
+        text: (x - 3 * len(text), y - 6, x + 3 * len(text), y + 6) for text, x, y in found if text in names
+    }
+    assert len(boxes) == len(names)
+    for one, other in combinations(boxes.values(), 2):
+        assert one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]
 
 
 def test_a_profile_against_itself_is_noise(made: Path, run: Run) -> None:

@@ -10,6 +10,7 @@ from onnxruntime import InferenceSession
 from transformers import GroundingDinoForObjectDetection
 
 from tests.detect.pieces import ARCHITECTURE, NAME, lively_network, small_row
+from tests.letting_go import no_network_beside_sessions
 from tests.torch_threads import one_thread as one_thread
 from trt_anime.export import checkpoints, graphs
 from trt_anime.export.catalogue import CATALOGUE
@@ -48,7 +49,8 @@ def small(architecture: None, tmp_path_factory: pytest.TempPathFactory) -> Small
         patch.setenv("TRT_ANIME_HOME", str(folder / "home"))
         published(network, folder / "mine.safetensors")
         checkpoint = checkpoints.import_file(CATALOGUE[NAME], folder / "mine.safetensors")
-        exported = graphs.export(NAME)
+        with no_network_beside_sessions():
+            exported = graphs.export(NAME)
     models = [onnx.load(graph.path) for graph in exported.graphs]
     prompt, detect = models
     return Small(network, checkpoint, exported, prompt, detect, session_of(prompt), session_of(detect))

@@ -15,7 +15,7 @@ from trt_anime.engines.manifest import Precision
 from trt_anime.engines.specialise import specialised
 from trt_anime.export.check import session_of
 from trt_anime.export.effects.compose import ENGINE_PROMPTS
-from trt_anime.runtime.effects import filled_up
+from trt_anime.runtime.effects import in_runs
 
 pytest.importorskip("tensorrt_rtx")
 
@@ -50,7 +50,7 @@ def test_an_engine_takes_a_fixed_number_of_prompts(clipseg: Small) -> None:
     }
     frames = pictures(96, 160)
     prompts = clipseg.run("prompt", ids=rows_of_ids()[:3])
-    padded = filled_up(prompts, ENGINE_PROMPTS)
+    (padded,) = in_runs(prompts, ENGINE_PROMPTS)
     heat = arrays(session_of(fixed), {"frame": frames, "prompts": padded})[0][:, :3].astype(int)
     assert np.abs(heat - clipseg.run("effects", frame=frames, prompts=prompts)).max() <= 1
 

@@ -12,6 +12,7 @@ import onnxruntime as ort
 import pytest
 from numpy.typing import NDArray
 
+from tests.letting_go import no_network_beside_sessions
 from tests.matte.pieces import drawings
 from trt_anime.export import checkpoints, graphs
 from trt_anime.export.catalogue import get
@@ -91,7 +92,8 @@ def exported(
         library = new(small)
         write(library, file, seed=4)
         checkpoint = checkpoints.import_file(row, file)
-        made = graphs.export(name).graphs
+        with no_network_beside_sessions():
+            made = graphs.export(name).graphs
         library.load_state_dict(_weights(library, seed=4))
         models = {graph.name: onnx.load(graph.path) for graph in made}
         return Small(

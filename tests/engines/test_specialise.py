@@ -53,3 +53,47 @@ def test_size_of_another_name() -> None:
     model.graph.input[0].type.tensor_type.shape.dim[1].dim_param = "rows"
     with pytest.raises(EngineError, match="'frame' has no fixed size"):
         specialised(model, height=64, width=96)
+
+
+def test_outputs_that_nobody_reads() -> None:
+    """One of a list, or of a dead node, isn't optional; one that only a branch reads is read."""
+    model = stage_graph()
+    relu = next(node for node in model.graph.node if node.op_type == "Relu")
+    source = relu.input[0]
+    out = onnx.helper.make_tensor_value_info
+    branches = [
+        onnx.helper.make_graph(
+            [onnx.helper.make_node("Cast", [name], [f"from {name}"], to=onnx.TensorProto.FLOAT)],
+            name,
+            [],
+            [out(f"from {name}", onnx.TensorProto.FLOAT, None)],
+        )
+        for name in ("indices", "pooled")
+    ]
+    model.graph.node.extend(
+        [
+            onnx.helper.make_node("Split", [source], ["first", "rest"], axis=1, num_outputs=2),
+            onnx.helper.make_node("Unique", [source], ["values", "where", "back", "counts"]),
+            onnx.helper.make_node("MaxPool", [source], ["pooled", "indices"], kernel_shape=[3, 3]),
+            onnx.helper.make_node("ReduceMax", ["first"], ["brightest"], keepdims=0),
+            onnx.helper.make_node("Cast", ["brightest"], ["bright"], to=onnx.TensorProto.BOOL),
+            onnx.helper.make_node(
+                "If", ["bright"], ["chosen"], then_branch=branches[0], else_branch=branches[1]
+            ),
+        ]
+    )
+    model.graph.output.append(out("chosen", onnx.TensorProto.FLOAT, ["batch", 8, 14, 14]))
+    fixed = specialised(model, height=64, width=96)
+    assert {len(node.output) for node in fixed.graph.node if node.op_type == "MaxPool"} == {1, 2}
+
+
+@pytest.mark.parametrize(("kind", "domain"), [("Frobnicate", ""), ("BiasGelu", "com.microsoft")])
+def test_operators_that_onnx_has_not(kind: str, domain: str) -> None:
+    """Nothing is known of what they give. Whoever builds is told of them before."""
+    model = stage_graph()
+    relu = next(node for node in model.graph.node if node.op_type == "Relu")
+    relu.op_type, relu.domain = kind, domain
+    if domain:
+        model.opset_import.append(onnx.helper.make_opsetid(domain, 1))
+    with pytest.raises(EngineError, match="'rgba' has no fixed size"):
+        specialised(model, height=64, width=96)

@@ -43,7 +43,7 @@ def built(path: Path) -> Built:
 
 def test_the_size_is_pinned_without_the_weights(tmp_path: Path) -> None:
     path = saved_apart(toy(), tmp_path / "apart")
-    fixed = pinned(path, sha256_of(path), 64, 96)
+    fixed = pinned(path, sha256_of(path), 64, 96, "rtx")
     assert fixed.beside == path
     model = onnx.load_from_string(fixed.graph)
     assert weight_files(model, path) == [path.with_name(_WEIGHTS)]
@@ -59,7 +59,7 @@ def test_the_size_is_pinned_without_the_weights(tmp_path: Path) -> None:
 
 def test_graphs_in_one_file_are_given_whole(tmp_path: Path) -> None:
     path = saved(toy(), tmp_path)
-    assert pinned(path, sha256_of(path), 64, 96).beside is None
+    assert pinned(path, sha256_of(path), 64, 96, "rtx").beside is None
 
 
 def test_the_engine_is_the_same_but_for_numbers_in_names(home: Path, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from trt_anime.files import (
     temporary_folder,
     write_bytes,
     write_checked,
+    write_copy,
     write_text,
 )
 
@@ -52,6 +53,35 @@ with replacing(Path(sys.argv[1])) as temporary:
 
 def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("linked", [True, False])
+def test_a_copy_takes_the_place_of_what_was_there_in_one_step(tmp_path: Path, linked: bool) -> None:
+    source, path = tmp_path / "source", tmp_path / "a/copy"
+    source.write_bytes(b"new" * 1000)
+    write_bytes(path, b"old")
+    before = path.open("rb")
+    for _ in range(2):  # once more, onto itself where it is a link
+        write_copy(path, source, linked=linked)
+    with before:
+        assert before.read() == b"old"
+    assert path.read_bytes() == source.read_bytes()
+    assert path.samefile(source) == linked
+    assert names(path.parent) == ["copy"]
+
+
+def test_a_copy_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(source: Path, target: Path) -> None:
+        target.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    (tmp_path / "source").write_bytes(b"new")
+    write_bytes(tmp_path / "copy", b"old")
+    monkeypatch.setattr(shutil, "copyfile", full)
+    with pytest.raises(OutputError, match="copy: can't be written"):
+        write_copy(tmp_path / "copy", tmp_path / "source")
+    assert (tmp_path / "copy").read_bytes() == b"old"
+    assert names(tmp_path) == ["copy", "source"]
 
 
 def test_writes_into_new_folders(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tests.inpaint.pieces import RULES, Frames, expected, graph_for, pictures, run, session_for
 from tests.matte.pieces import drawings, session_of
-from trt_anime.export.inpaint.check import difference
+from trt_anime.export.check import difference_of
 from trt_anime.export.inpaint.options import HoleOptions
 from trt_anime.limits import sm75_needs_fp16, unbuildable
 
@@ -37,7 +37,7 @@ def test_graph_equals_reference(rule: str, size: tuple[int, int]) -> None:
     frames, holes = pictures(1 if size[0] > 400 else 3, *size)
     plate = run(session(rule), frames, holes)
     assert plate.dtype == np.uint8 and plate.shape == frames.shape
-    result = difference(plate, expected(RULES[rule], frames, holes))
+    result = difference_of(plate, expected(RULES[rule], frames, holes))
     assert result.passed and result.maximum <= 1, result
 
 
@@ -49,7 +49,7 @@ def test_graph_equals_reference(rule: str, size: tuple[int, int]) -> None:
 def test_other_options(options: HoleOptions) -> None:
     frames, holes = pictures(2, 97, 130)
     plate = run(session_for("stretch", options), frames, holes)
-    result = difference(plate, expected(RULES["stretch"], frames, holes, options=options))
+    result = difference_of(plate, expected(RULES["stretch"], frames, holes, options=options))
     assert result.passed and result.maximum <= 1, result
 
 

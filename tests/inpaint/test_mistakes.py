@@ -8,8 +8,8 @@ import pytest
 from tests.inpaint.pieces import RULES, Frames, expected, pictures, run, session_for
 from tests.planting import plant
 from trt_anime.export import geometry
+from trt_anime.export.check import difference_of
 from trt_anime.export.inpaint import compose, finish, prepare
-from trt_anime.export.inpaint.check import difference
 
 _CROP = "op.slice(op.round(mixed), integers(0, 0), size, integers(2, 3))"
 _LOW_CROP = "op.slice(op.round(mixed), op.sub(integers(0, 0), size), integers(9999, 9999), integers(2, 3))"
@@ -80,7 +80,7 @@ def wanted(rule: str) -> Frames:
 
 
 def passed(rule: str) -> bool:
-    return difference(run(session_for(rule), *example()), wanted(rule)).passed
+    return difference_of(run(session_for(rule), *example()), wanted(rule)).passed
 
 
 @pytest.mark.parametrize("rule", RULES)

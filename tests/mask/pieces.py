@@ -1,5 +1,6 @@
 """What the mask tests are made of: each network in small, with weights, and the stage graphs of it."""
 
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,12 +16,13 @@ import onnxruntime as ort
 import torch
 from numpy.typing import NDArray
 
+from tests.letting_go import no_network_beside_sessions
 from tests.matte.pieces import drawings, session_of
 from tests.onnx_sessions import arrays
-from trt_anime.export.catalogue import Model, get
+from trt_anime.export import checkpoints, graphs
+from trt_anime.export.catalogue import CATALOGUE, Model, get
 from trt_anime.export.check import Difference
-from trt_anime.export.checkpoints import Record
-from trt_anime.export.mask import making, published
+from trt_anime.export.mask import published
 from trt_anime.export.mask.networks import MaskNetworks
 from trt_anime.export.mask.synthetic import synthetic_checkpoint
 from trt_anime.export.networks.mobile_sam.decoder import DecoderShape
@@ -112,21 +114,18 @@ def small(model: str) -> Small:
     row = small_row(model)
     folder = Path(tempfile.mkdtemp())
     path = folder / ("weights.pt" if model == "mobile-sam" else "weights.safetensors")
-    record = Record(
-        model=model,
-        format="pth",
-        source="import",
-        published=False,
-        sha256="0" * 64,
-        size_bytes=1,
-        licence="Apache-2.0",
-        date="2026-11-25T20:00:00+00:00",
-    )
-    with small_networks():
+    with (
+        small_networks(),
+        mock.patch.dict(CATALOGUE, {model: row}),
+        mock.patch.dict(os.environ, {"TRT_ANIME_HOME": str(folder / "home")}),
+    ):
         synthetic_checkpoint(row, path, seed=1)
+        checkpoints.import_file(row, path)
+        with no_network_beside_sessions():
+            made = graphs.export(model).graphs
         networks = published.networks_from_checkpoint(row, path)
-        image, mask = making.graphs_of(row, path, record, compare=True)
-    return Small(row, path, networks, image.graph, mask.graph, (image.difference, mask.difference))
+    image, mask = (onnx.load(graph.path) for graph in made)
+    return Small(row, path, networks, image, mask, tuple(graph.difference for graph in made))
 
 
 @cache

@@ -10,6 +10,7 @@ import onnx
 import pytest
 import torch
 
+from tests.letting_go import no_network_beside_sessions
 from tests.matte.official import official_like, saved
 from tests.matte.pieces import network_for
 from trt_anime.cli import main
@@ -133,6 +134,17 @@ def test_export_of_all_that_is_here(
     assert captured.err.endswith("error: 1 of 2 models were not exported, reason above\n")
 
 
+def test_all_and_others_by_name(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    imported(tmp_path)
+    with pytest.raises(SystemExit) as left:
+        main(["export", "u2netp", "all"])
+    assert not left.value.code
+    assert capsys.readouterr().out.count("u2netp: ") == 1
+    with pytest.raises(SystemExit):
+        main(["export", "all", "u2nety"])
+    assert "u2nety" in capsys.readouterr().err.splitlines()[-1]
+
+
 def test_a_failed_comparison_leaves_nothing(
     tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -175,7 +187,8 @@ def test_pth_door(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(pytorch, "network_from_checkpoint", network)
     checkpoint = _pth(tmp_path)
-    made = graphs.export("u2netp", door="pth")
+    with no_network_beside_sessions():
+        made = graphs.export("u2netp", door="pth")
     assert made.checkpoint == checkpoint
     (difference,) = (graph.difference for graph in made.graphs)
     assert difference is not None and difference.passed

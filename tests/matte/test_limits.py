@@ -23,6 +23,7 @@ def one_node(
     kind: str,
     inputs: dict[str, int | np.ndarray],
     outputs: int | tuple[int, ...] = FLOAT,
+    opset: int = 20,
     **attributes: Any,
 ) -> onnx.ModelProto:
     """A model of one node: inputs by element type, or constants by value."""
@@ -37,7 +38,7 @@ def one_node(
         [helper.make_tensor_value_info(n, t, None) for n, t in zip(names, results, strict=True)],
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=10)
 
 
 def top_k(k: int) -> onnx.ModelProto:
@@ -72,7 +73,7 @@ OTHERS = {
         "reduction while scattering",
     ),
     "precision of a softmax": (
-        one_node("Attention", {"q": FLOAT, "k": FLOAT, "v": FLOAT}, softmax_precision=1),
+        one_node("Attention", {"q": FLOAT, "k": FLOAT, "v": FLOAT}, opset=23, softmax_precision=1),
         "its softmax can't be given a precision",
     ),
 }

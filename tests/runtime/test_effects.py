@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from trt_anime.errors import InputError
-from trt_anime.runtime.effects import EffectPrompt, Heat, effect_heat, filled_up
+from trt_anime.runtime.effects import EffectPrompt, Heat, effect_heat, in_runs
 
 
 def planes(*rows: list[int]) -> Heat:
@@ -64,11 +64,13 @@ def test_a_prompt_says_something() -> None:
         EffectPrompt(text="  ")
 
 
-def test_prompts_are_filled_up_for_an_engine() -> None:
-    prompts = np.ones((3, 5), np.float32)
-    assert filled_up(prompts, None) is prompts
-    filled = filled_up(prompts, 8)
-    assert filled.shape == (8, 5) and filled.dtype == np.float32
-    assert filled[:3].all() and not filled[3:].any()
-    with pytest.raises(InputError, match="there are 3 effect prompts, the engine takes 2 at once"):
-        filled_up(prompts, 2)
+@pytest.mark.parametrize(("count", "runs"), [(1, 1), (3, 1), (8, 1), (9, 2), (16, 2), (17, 3)])
+def test_prompts_are_dealt_out_to_the_runs_of_an_engine(count: int, runs: int) -> None:
+    prompts = np.arange(1, 5 * count + 1, dtype=np.float32).reshape(count, 5)
+    assert in_runs(prompts, None)[0] is prompts
+    dealt = in_runs(prompts, 8)
+    assert [some.shape for some in dealt] == [(8, 5)] * runs
+    assert {some.dtype for some in dealt} == {np.dtype(np.float32)}
+    together = np.concatenate(dealt)
+    np.testing.assert_array_equal(together[:count], prompts)
+    assert not together[count:].any()

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tests.matte.pieces import drawings
 from tests.segment.pieces import CLASSES, graph_for, network, row, rule_for
 from trt_anime.export.check import check_nodes, difference_of, session_of
-from trt_anime.export.segment.check import WINNERS, compare_with_torch
+from trt_anime.export.segment.check import WINNERS, comparison_of
 from trt_anime.export.segment.reference import SegmentReference
 from trt_anime.stage import COORDINATES, NETWORK, StageInfo
 
@@ -68,7 +68,7 @@ def test_comparison_with_torch() -> None:
     rule = rule_for("panoptic", CLASSES)
     model, graph = row(rule), graph_for(rule)
     check_nodes(graph, model)
-    assert compare_with_torch(graph, model, network()).mean < 1e-3
+    assert comparison_of(model, network())({"segment": graph}).mean < 1e-3
 
 
 def test_another_winner_in_one_pixel_of_fifty_is_a_mistake() -> None:

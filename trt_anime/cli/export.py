@@ -40,7 +40,8 @@ def export(
     from trt_anime.errors import TrtAnimeError
     from trt_anime.export import catalogue, graphs
 
-    names = models_here(ALL) if models == [ALL] else models
+    here = models_here(ALL) if ALL in models else []
+    names = list(dict.fromkeys([*(name for name in models if name != ALL), *here]))
     for name in names:
         catalogue.get(name)  # a slip of the pen shows before the first download
     failed: list[TrtAnimeError] = []
@@ -60,19 +61,40 @@ def export(
 
 
 def _show(name: str, made: "Exported", output: Path | None) -> None:
-    from trt_anime.files import write_bytes
+    from trt_anime.files import write_copy
 
+    if output:  # before their graphs, which may share one: a graph that is there can be used
+        for weights in {graph.weights for graph in made.graphs if graph.weights}:
+            write_copy(output / weights.name, weights, linked=True)
     for graph in made.graphs:
         path = graph.path
         if output:
             path = output / f"{graph.name}-{name}.onnx"
-            write_bytes(path, graph.path.read_bytes())
+            write_copy(path, graph.path)
         print(f"{name}: {path} ({path.stat().st_size / 1e6:.1f} MB) from {made.checkpoint.name}")
-        print("  nodes: all can be built by TensorRT-RTX")
+        print(f"  nodes: {_buildable(graph.path)}")
         print(f"  against PyTorch: {graph.difference or _why_not_compared()}")
+
+
+def _buildable(path: Path) -> str:
+    """For which GPU types TensorRT-RTX builds a graph as it is, in FP32, and why not for the others."""
+    from trt_anime.engines.builder import onnx_from_file
+    from trt_anime.engines.lint import refused_by_targets
+    from trt_anime.engines.targets import targets_of
+
+    found = refused_by_targets(onnx_from_file(path), targets_of("rtx"))
+    if not any(found.values()):
+        return "all can be built by TensorRT-RTX, for every GPU type"
+    words = [
+        f"{target.name} refuses {len(no)} of them, such as {no[0]}" for target, no in found.items() if no
+    ]
+    good = ", ".join(target.name for target, refused in found.items() if not refused)
+    return "; ".join([f"all can be built for {good or 'no GPU type'}", *words])
 
 
 def _why_not_compared() -> str:
     from importlib.util import find_spec
 
-    return "not compared, " + ("it has no network in it" if find_spec("torch") else "it is not installed")
+    if find_spec("torch") is None:
+        return "not compared, it is not installed; `pip install 'trt-anime[export]'` brings it"
+    return "not compared, the graph computes with no weights of the checkpoint"

@@ -22,7 +22,7 @@ _HEIGHTS = {"720p": 720, "1080p": 1080, "1440p": 1440, "2160p": 2160, "4k": 2160
 def plan(
     gpu: Annotated[str, typer.Option("--gpu", help="Such as rtx4090, l4, h100.")],
     resolution: Annotated[
-        str, typer.Option("--resolution", help=f"{', '.join(_HEIGHTS)}, or rows such as 800p.")
+        str, typer.Option("--resolution", help=f"{', '.join(_HEIGHTS)}, 800p, or 1080x1920.")
     ] = "1080p",
     preset: Annotated[str, typer.Option("--preset", help="fast, balanced or quality.")] = "balanced",
     models: Annotated[
@@ -32,7 +32,9 @@ def plan(
     precision: Annotated[str, typer.Option("--precision", help="fp16, int8 or fp32.")] = "fp16",
     profile: Annotated[
         Path | None,
-        typer.Option("--profile", help="Measured on that GPU: profile.json, run.json or latencies."),
+        typer.Option(
+            "--profile", help="Measured on that GPU: latencies, profile.json, run.json, or their folder."
+        ),
     ] = None,
     latencies_out: Annotated[
         Path | None,
@@ -47,12 +49,14 @@ def plan(
     from trt_anime.runtime.planning.prediction import forecast
     from trt_anime.runtime.planning.profiles import load_profile
 
+    width, height = _size(resolution)
     names = [name for name in (models or "").split(",") if name]
     found = forecast(
         loads_of(names) if names else loads_of_preset(preset),
         COSTS,
         published(gpu),
-        height=_height(resolution),
+        width=width,
+        height=height,
         precision=_precision(precision),
         fps=fps,
         profile=load_profile(profile) if profile else None,
@@ -65,7 +69,7 @@ def plan(
 
 def _tell(found: "Forecast", *, whole: bool) -> None:
     """`whole`: the chain, of whose other work something is known."""
-    from trt_anime.runtime.planning.host import PROCESSOR
+    from trt_anime.runtime.planning.host import PRESET, PROCESSOR
 
     rows = [
         [
@@ -80,22 +84,30 @@ def _tell(found: "Forecast", *, whole: bool) -> None:
         for line in found.lines
     ]
     print(table(["stage", "graph", "runs", "ms a run", "ms a frame", "MB", "basis"], rows))
-    print(f"\n{found.gpu}, {found.height}p, {found.precision}:")
-    print(f"{found.basis}: {1000 * found.frame_s:.2f} ms a frame, {found.fps:.1f} FPS on one GPU")
-    print(f"predicted: {found.memory_bytes / 1e9:.1f} GB of its memory")
+    lower, upper = ("at least ", "at most ") if found.uncounted else ("", "")
+    print(f"\n{found.gpu}, {found.width}x{found.height}, {found.precision}:")
+    speed = f"{lower}{1000 * found.frame_s:.2f} ms a frame, {upper}{found.fps:.1f} FPS on one GPU"
+    print(f"{found.basis}: {speed}")
+    print(f"predicted: {lower}{found.memory_bytes / 1e9:.1f} GB of its memory")
     if found.gpus:
         word = "GPU" if found.gpus == 1 else "GPUs"
-        print(f"{found.basis}: {found.gpus} {word} for {found.goal_fps:g} FPS")
+        print(f"{found.basis}: {lower}{found.gpus} {word} for {found.goal_fps:g} FPS{_lacking(found)}")
     else:
         print("predicted: its memory is too small for the chain; take fewer networks or another GPU")
     if whole:
         cores = math.ceil(found.goal_fps * found.host_core_s)
         print(
-            f"predicted: {found.host_core_s:.2f} s of a core a frame besides (decoding, masks,"
-            f" plates, layers, encoding): {cores} cores of {PROCESSOR} for {found.goal_fps:g} FPS"
+            f"predicted: {found.host_core_s:.2f} s of a core a frame besides (decoding, masks, plates,"
+            f" layers, encoding): {cores} cores of {PROCESSOR} for {found.goal_fps:g} FPS; measured with"
+            f" the preset {PRESET} only, whatever the preset here"
         )
     for note in found.notes:
         print(f"note: {note}")
+
+
+def _lacking(found: "Forecast") -> str:
+    graphs = "a graph that is" if len(found.uncounted) == 1 else f"{len(found.uncounted)} graphs that are"
+    return f": {graphs} not counted, named below" if found.uncounted else ""
 
 
 def _often(every: float) -> str:
@@ -128,17 +140,18 @@ def _plain(found: "Forecast", *, whole: bool) -> dict[str, Any]:
     return asdict(found) | {"lines": lines} | more
 
 
-def _height(resolution: str) -> int:
+def _size(resolution: str) -> tuple[int, int]:
+    """(width, height); a name or rows alone are 16:9."""
     word = resolution.lower()
-    if word in _HEIGHTS:
-        return _HEIGHTS[word]
-    rows = re.fullmatch(r"(?:\d+x)?(\d{2,4})p?", word)
-    if rows is None or not 64 <= int(rows[1]) <= 4320:
+    sides = re.fullmatch(r"(?:(\d{2,5})x)?(\d{2,5})p?", word)
+    height = _HEIGHTS.get(word) or (int(sides[2]) if sides else 0)
+    width = int(sides[1]) if sides and sides[1] else round(height * 8 / 9) * 2
+    if not 64 <= min(width, height) <= max(width, height) <= 8192:
         raise InputError(
             f"--resolution {resolution}: is no size; use {', '.join(_HEIGHTS)}, rows such as 800p, or"
             " 1280x800"
         )
-    return int(rows[1])
+    return width, height
 
 
 def _precision(word: str) -> "Precision":

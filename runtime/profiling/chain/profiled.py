@@ -23,6 +23,7 @@ from trt_anime.runtime.profiling.chain.figures import Run
 from trt_anime.runtime.profiling.chain.recorder import ChainRecorder
 from trt_anime.runtime.profiling.chain.shown import shown
 from trt_anime.runtime.profiling.figures import cores_busy, held
+from trt_anime.runtime.profiling.figures import samples as frame_samples
 from trt_anime.runtime.profiling.profiled import (
     LEAST_FRAMES,
     Profile,
@@ -155,5 +156,12 @@ def _pipeline(
     measure_networks(alone, options, done[0][0], files)
     for sentence in alone.notices[said:]:
         notify(sentence)
-    steady = median(steady_fps(recording) for recording in recordings)
-    return {"steady_fps": round(steady, 3), **pipeline_facts(recordings, alone)}
+    steady = [round(steady_fps(recording), 3) for recording in recordings]
+    return {
+        "steady_fps": round(median(steady), 3),
+        "runs": [
+            {"steady_fps": fps, "samples_ms": frame_samples(recording)}
+            for fps, recording in zip(steady, recordings, strict=True)
+        ],
+        **pipeline_facts(recordings, alone),
+    }

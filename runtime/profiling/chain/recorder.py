@@ -22,8 +22,9 @@ from trt_anime.runtime.profiling.chain.recording import (
     NetworkFacts,
 )
 from trt_anime.runtime.profiling.chain.recording import PASSES as PASS_TRACK
-from trt_anime.runtime.profiling.chain.stacks import StackSampler
-from trt_anime.runtime.profiling.process_memory import Sampler
+from trt_anime.runtime.profiling.chain.stacks import Stacks
+from trt_anime.runtime.profiling.looking import Looking
+from trt_anime.runtime.profiling.process_memory import Memory
 from trt_anime.runtime.profiling.run_recorder import RunRecorder
 from trt_anime.runtime.profiling.spans import Span
 from trt_anime.runtime.sessions.api import Origin
@@ -33,7 +34,7 @@ BETWEEN = ""  # passes
 
 
 class ChainRecorder(Closing):
-    """Keeps one run in `recording`; see `passes.watch.Watch`. A `with` block ends its threads.
+    """Keeps one run in `recording`; see `passes.watch.Watch`. A `with` block ends its thread.
 
     Args:
         shown: what the run's progress is shown by.
@@ -45,13 +46,14 @@ class ChainRecorder(Closing):
         self._pipeline: RunRecorder | None = None
         self._timed: list[tuple[str, Timed]] = []
         self._opened_s = 0.0
-        self._memory = Sampler(self.recording.samples)
-        self._stacks = StackSampler(lambda: self._during)
+        self._memory = Memory(self.recording.samples)
+        self._stacks = Stacks(lambda: self._during)
+        self._looking = Looking(self._stacks.look, self._memory.look)
 
     @property
     def recorder(self) -> RunRecorder:
         """See `Watch`."""
-        self._pipeline = RunRecorder()
+        self._pipeline = RunRecorder(looks=False)
         return self._pipeline
 
     def track(self, title: str, total: int | None) -> AbstractContextManager[Callable[[int], None]]:
@@ -72,18 +74,17 @@ class ChainRecorder(Closing):
         self._timed.append((during, timed))
 
     def close(self) -> None:
-        """End all threads, and take what the pipeline told; again is harmless."""
-        self._memory.stop()
-        self._stacks.stop()
+        """End the thread, and take what the pipeline told; again is harmless."""
+        self._looking.close()
+        self._memory.close()
         found = self.recording
-        found.stacks, found.looking_s = dict(self._stacks.seconds), self._stacks.spent_s
+        found.stacks, found.looking_s = self._stacks.seconds(), self._looking.spent_s
         for during, timed in self._timed:
             total = found.allocated.setdefault(during, {"device": 0, "pinned": 0})
             for place, size_bytes in timed.allocated.items():
                 total[place] += size_bytes
         self._timed.clear()
         if self._pipeline is not None:
-            self._pipeline.close()
             if self._pipeline.recording.written:
                 found.take_pipeline(self._pipeline.recording, MATTE)
             self._pipeline = None

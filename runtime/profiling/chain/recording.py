@@ -50,7 +50,8 @@ class ChainRecording:
         batches: by name of a network, how often it ran with how many.
         size_bytes: that copies moved, by the name of their spans.
         allocated: by pass and ``device`` or ``pinned``, bytes that its networks took.
-        stacks: see `stacks`; looking at them took `looking_s` of CPU time.
+        stacks: see `stacks`.
+        looking_s: CPU time that looking at stacks and memory took.
         pipeline: of stage 2a's network; None where that didn't run.
     """
 
@@ -82,6 +83,8 @@ class ChainRecording:
     def take_pipeline(self, recording: Recording, during: str) -> None:
         """Show the network of stage 2a, and its copies, as those of other passes."""
         self.pipeline = recording
+        ran = self.within(during)[0]
+        recording.samples += [one for one in self.samples if ran.start_s <= one.at_s <= ran.end_s]
         self.device, self.title = recording.device, recording.title
         planned = {place: 0 for place in ("device", "pinned")}
         for item in recording.plan:

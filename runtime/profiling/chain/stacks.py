@@ -27,13 +27,12 @@ Doing = Literal[
 ]
 
 _Rules = tuple[tuple[str, str, Doing], ...]
+_Stack = tuple[int, ...]  # identities of functions' code, the innermost first
 
-_EVERY_S = 0.04
 _RUNTIME = Path(__file__).parents[2]  # the folder of `runtime`, in a checkout or an installed package
 _WAITS = ("threading.py", "queue.py", "concurrent/futures/thread.py", "concurrent/futures/_base.py")
 # Loops of threads that stand in a queue's own code, which leaves no frame, while there is nothing to do.
 _IDLE = ("devices/schedule.py _run", "pipeline/flow.py _take_all")
-_MEASURING = "profiling/process_memory.py"  # whose thread is no work of the run's
 _EVERY_PASS = tuple(
     f"passes/{name}.py"
     for name in ("run", "lanes", "side_by_side", "context", "networks", "counting", "timed")
@@ -85,60 +84,59 @@ class Seen(NamedTuple):
     places: tuple[str, ...]
 
 
-class StackSampler:
-    """Adds up seconds of threads until `stop`; begun by the thread that passes go on in.
+class Stacks:
+    """Adds up seconds of threads; begun by the thread that passes go on in.
+
+    While the run goes on stacks are told apart and no more, and code by its identity: a hash is worked out
+    each time, of all its constants and names.
 
     Args:
         during: tells the pass that goes on.
-
-    Attributes:
-        spent_s: CPU time that looking took, once stopped.
     """
 
     def __init__(self, during: Callable[[], str]) -> None:
-        self.seconds: dict[Seen, float] = defaultdict(float)
-        self.spent_s = 0.0
         self._during = during
         self._leader = threading.get_ident()
-        self._known: dict[CodeType, _Code] = {}
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="stacks", daemon=True)
-        self._thread.start()
+        self._before_s = time.perf_counter()
+        self._seconds: dict[tuple[str, bool, _Stack], float] = defaultdict(float)
+        self._codes: dict[_Stack, list[CodeType]] = {}  # also keeps them, and so their identities
+        self._waits: dict[int, tuple[CodeType, bool]] = {}
 
-    def stop(self) -> None:
-        """Again is harmless."""
-        self._ended.set()
-        self._thread.join()
+    def look(self, now_s: float) -> None:
+        """See `looking.Look`. No frame outlives it, or arrays of functions that have ended would, too."""
+        took_s, self._before_s = now_s - self._before_s, now_s
+        during, own = self._during(), threading.get_ident()
+        for ident, frame in sys._current_frames().items():
+            leads = ident == self._leader
+            # Helpers that wait are let go at once: there are many of them.
+            if leads or (ident != own and not self._is_waiting(frame.f_code)):
+                self._seconds[during, leads, self._stack(frame)] += took_s
 
-    def _run(self) -> None:
-        own, before = threading.get_ident(), time.perf_counter()
-        while not self._ended.wait(_EVERY_S):
-            now = time.perf_counter()
-            during = self._during()
-            for ident, frame in sys._current_frames().items():
-                leads = ident == self._leader
-                # Helpers that wait are let go at once: there are many of them.
-                if leads or (ident != own and not self._code(frame.f_code).waits):
-                    seen = self._seen(during, leads, frame)
-                    if not seen.function.startswith(_MEASURING):
-                        self.seconds[seen] += now - before
-            before = now
-        self.spent_s = time.thread_time()
+    def seconds(self) -> dict[Seen, float]:
+        """Of all looks; when no more will come."""
+        known = {id(code): code for codes in self._codes.values() for code in codes}
+        told = {ident: _known(code) for ident, code in known.items()}
+        found: dict[Seen, float] = defaultdict(float)
+        for (during, leads, stack), seconds in self._seconds.items():
+            found[_seen(during, leads, [told[ident] for ident in stack])] += seconds
+        return dict(found)
 
-    def _seen(self, during: str, leads: bool, frame: FrameType) -> Seen:
+    def _stack(self, frame: FrameType) -> _Stack:
         codes = []
         at: FrameType | None = frame
         while at is not None:
-            codes.append(self._code(at.f_code))
+            codes.append(at.f_code)
             at = at.f_back
-        doing = _doing(codes)
-        function = "" if doing.startswith("wait") else next((code.name for code in codes if code.name), "")
-        return Seen(during, leads, doing, function, tuple(code.place for code in codes if code.place))
+        stack = tuple(map(id, codes))
+        if stack not in self._codes:
+            self._codes[stack] = codes
+        return stack
 
-    def _code(self, code: CodeType) -> _Code:
-        if code not in self._known:
-            self._known[code] = _known(code.co_filename, code.co_name)
-        return self._known[code]
+    def _is_waiting(self, code: CodeType) -> bool:
+        found = self._waits.get(id(code))
+        if found is None:
+            found = self._waits[id(code)] = code, _known(code).waits
+        return found[1]
 
 
 class _Code(NamedTuple):
@@ -158,13 +156,19 @@ class _Code(NamedTuple):
     waiting: tuple[int, Doing] | None
 
 
-def _known(file: str, function: str) -> _Code:
-    path = Path(file)
+def _known(code: CodeType) -> _Code:
+    path, function = Path(code.co_filename), code.co_name
     inside = path.relative_to(_RUNTIME).as_posix() if path.is_relative_to(_RUNTIME) else ""
     name = f"{inside} {function}" if inside else ""
     own = inside.startswith("passes/") and inside not in _EVERY_PASS
     waits = path.as_posix().endswith(_WAITS) or name in _IDLE
     return _Code(name, name if own else "", waits, *(_rule(rules, inside, function) for rules in _BOTH))
+
+
+def _seen(during: str, leads: bool, codes: list[_Code]) -> Seen:
+    doing = _doing(codes)
+    function = "" if doing.startswith("wait") else next((code.name for code in codes if code.name), "")
+    return Seen(during, leads, doing, function, tuple(code.place for code in codes if code.place))
 
 
 def _rule(rules: _Rules, path: str, function: str) -> tuple[int, Doing] | None:

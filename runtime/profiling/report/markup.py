@@ -61,8 +61,8 @@ MARKUP = r"""<!doctype html>
 
   <section id="time" class="wide">
     <h2>Timeline</h2>
-    <p class="note">One run, on one clock. Drag to pan, pinch or Ctrl + wheel to zoom;
-      point at a piece of work to follow its frame.</p>
+    <p class="note">One run, on one clock. Drag to pan, pinch<span class="roomy"> or Ctrl + wheel</span> to zoom<span
+      class="roomy">; point at a piece of work to follow its frame</span>.</p>
     <div class="bar" role="group" aria-label="Timeline">
       <button type="button" data-zoom="in" aria-label="Zoom in">+</button>
       <button type="button" data-zoom="out" aria-label="Zoom out">&minus;</button>
@@ -95,6 +95,7 @@ MARKUP = r"""<!doctype html>
   <section id="layers">
     <h2>Layers</h2>
     <p class="note" id="layer-note"></p>
+    <div class="bar chips" id="nets" role="group" aria-label="Network"></div>
     <div id="kinds"></div>
     <div class="bar" id="layer-bar">
       <input id="search" type="search" placeholder="Search layers, operators, shapes" aria-label="Search layers">

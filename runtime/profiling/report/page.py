@@ -22,13 +22,9 @@ _MOST_SPANS = 500
 
 def page(profile: Profile) -> str:
     """The whole HTML file."""
-    facts = {name: value for name, value in _flat(profile.facts).items() if name != "runs"}
-    facts["runs"] = [
-        {name: value for name, value in run.items() if name != "samples_ms"}
-        for run in profile.facts["runs"]
-    ]
-    facts["distributions"] = _distributions(profile.facts["runs"])
-    facts["timeline"] = _timeline(profile.recording)
+    facts = _thinned(profile.facts) | {"timeline": _timeline(profile.recording)}
+    if facts["kind"] == "chain":
+        facts["pipeline"] = _thinned(facts["pipeline"] or _NO_PIPELINE)
     data = json.dumps(facts, separators=(",", ":"), ensure_ascii=False).replace("</", "<\\/")
     title = f"{profile.facts['clip']['path']} · trt-anime profile"
     return assembled(escape(title), data)
@@ -45,7 +41,9 @@ def assembled(title: str, data: str) -> str:
 
 # What a run without stage 2a's pipeline can't show; its sections are hidden then.
 _NO_PIPELINE: dict[str, Any] = {
+    "runs": [],
     "stages": [],
+    "figures": [],
     "waterfall": [],
     "resources": [],
     "ceilings": [],
@@ -55,12 +53,10 @@ _NO_PIPELINE: dict[str, Any] = {
 }
 
 
-def _flat(facts: dict[str, Any]) -> dict[str, Any]:
-    """Of several stages, with the pipeline's figures beside those of passes, as the script looks for them."""
-    if facts["kind"] != "chain":
-        return facts
-    pipeline = facts["pipeline"] or _NO_PIPELINE
-    return pipeline | facts | {"memory": pipeline["memory"] | facts["memory"]}
+def _thinned(facts: dict[str, Any]) -> dict[str, Any]:
+    """Distributions of all runs together in place of the samples of each."""
+    runs = [{name: value for name, value in run.items() if name != "samples_ms"} for run in facts["runs"]]
+    return facts | {"runs": runs, "distributions": _distributions(facts["runs"])}
 
 
 def _distributions(runs: list[dict[str, Any]]) -> dict[str, list[float]]:

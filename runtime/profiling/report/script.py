@@ -15,7 +15,7 @@ const esc = text => String(text).replace(/[&<>"]/g,
 const ms = value => value == null ? "" : value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1)
   : value >= 1 ? value.toFixed(2) : value.toFixed(3);
 const pct = value => value > 0 && value < .0005 ? "< 0.1 %" : (100 * value).toFixed(value < .1 ? 1 : 0) + " %";
-const mb = bytes => bytes >= 1e9 ? (bytes / 1e9).toFixed(2) + " GB" : (bytes / 1e6).toFixed(0) + " MB";
+const mb = bytes => bytes >= 1e9 ? (bytes / 1e9).toFixed(2) + " GB" : (bytes / 1e6).toFixed(bytes > 0 && bytes < 1e7 ? 1 : 0) + " MB";
 const si = (value, unit) => {
   const step = [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]].find(s => value >= s[0]) || [1, ""];
   const number = value / step[0];
@@ -24,7 +24,8 @@ const si = (value, unit) => {
 const words = text => esc(text).replace(/`([^`]+)`/g, "<code>$1</code>");
 
 const chain = D.kind === "chain";
-const stages = D.stages.map(stage => "stage " + stage.number);
+const P = chain ? D.pipeline : D;  // what is measured frame by frame: of several stages, 2a's network alone
+const stages = P.stages.map(stage => "stage " + stage.number);
 function colour(name) {
   const at = stages.findIndex(stage => name.startsWith(stage));
   if (at >= 0) return ["--stage", "--stage2", "--stage3"][at % 3];

@@ -1,11 +1,11 @@
 """Header, way of a frame, busy parts, latencies, memory, machine."""
 
 CHARTS = r"""
-const clip = D.clip, first = D.stages[0] || {};
+const clip = D.clip, first = P.stages[0] || {};
 $("clip").innerHTML = `<b>${esc(clip.path)}</b> &nbsp;${clip.width}&thinsp;×&thinsp;` +
   `${clip.height} &nbsp;·&nbsp; ${esc(D.device.title)} &nbsp;·&nbsp; ` +
   (chain ? `stages ${esc(D.options.stages.join(", "))}, preset ${esc(D.options.preset)}` :
-    D.stages.map(s => `stage ${esc(s.number)}: ${esc(s.model)}` +
+    P.stages.map(s => `stage ${esc(s.number)}: ${esc(s.model)}` +
       (s.precision === "none" ? "" : ` ${esc(s.precision)}`)).join(", "));
 const speed = chain ? D.fps.over_all : D.fps.steady;
 $("fps").textContent = speed.toFixed(speed >= 100 ? 0 : speed >= 10 ? 1 : 2);
@@ -13,7 +13,7 @@ $("fps-note").innerHTML = `frames per second,<br>${chain ? "all passes together"
 $("headline").textContent = D.verdict.headline;
 $("next").innerHTML = D.verdict.next.map(line => `<li>${words(line)}</li>`).join("");
 
-const figure = name => D.figures.find(row => row.name === name) || {};
+const figure = name => P.figures.find(row => row.name === name) || {};
 const runs = D.runs.map(run => chain ? run.fps : run.steady_fps), spread = [Math.min(...runs), Math.max(...runs)];
 const tiles = chain ? chainTiles() : [
   ["Over all", D.fps.over_all.toFixed(2), "FPS, start and end included"],
@@ -34,8 +34,8 @@ function bars(id, rows) {
     `<span class="value">${row.value}</span></div>`).join("");
 }
 
-const total = Math.max(...D.waterfall.map(row => row.start_ms + row.ms), 1e-9);
-bars("waterfall", D.waterfall.map(row => ({
+const total = Math.max(...P.waterfall.map(row => row.start_ms + row.ms), 1e-9);
+bars("waterfall", P.waterfall.map(row => ({
   label: esc(row.name), quiet: row.kind === "wait", colour: colour(row.name), value: ms(row.ms) + " ms",
   left: 100 * row.start_ms / total, width: 100 * row.ms / total,
   tip: `<b>${esc(row.name)}</b><br>begins at ${ms(row.start_ms)} ms, takes ${ms(row.ms)} ms`,
@@ -43,16 +43,16 @@ bars("waterfall", D.waterfall.map(row => ({
 $("waterfall").insertAdjacentHTML("beforeend",
   `<div class="axis"><span>0</span><span>${ms(total / 2)} ms</span><span>${ms(total)} ms</span></div>`);
 
-bars("resources", D.resources.map(row => ({
+bars("resources", P.resources.map(row => ({
   label: esc(row.name) + (row.tracks > 1 ? ` <small>× ${row.tracks}</small>` : ""), colour: colour(row.name),
   value: pct(row.busy), left: 0, width: 100 * row.busy,
   tip: `<b>${esc(row.name)}</b><br>busy ${pct(row.busy)} of the steady state`,
 })).concat([{
   label: `CPU cores <small>× ${D.machine.usable_cores}</small>`, colour: "--faint", left: 0,
-  value: pct(Math.min(1, D.cpu_cores_busy / D.machine.usable_cores)),
-  width: Math.min(100, 100 * D.cpu_cores_busy / D.machine.usable_cores),
-  tip: `this run ${D.cpu_cores_busy.toFixed(2)} cores, other programs ${D.others_cores_busy.toFixed(2)}`,
-}]));
+  value: pct(Math.min(1, P.cpu_cores_busy / D.machine.usable_cores)),
+  width: Math.min(100, 100 * P.cpu_cores_busy / D.machine.usable_cores),
+  tip: `this program ${P.cpu_cores_busy.toFixed(2)} cores, others ${P.others_cores_busy.toFixed(2)}`,
+}].filter(() => P.resources.length)));
 
 function histogram(values, low, high, shade) {
   const bins = 72, counts = new Array(bins).fill(0), span = Math.log(high / low);
@@ -67,23 +67,27 @@ function histogram(values, low, high, shade) {
   return `<svg viewBox="0 0 300 26" preserveAspectRatio="none"><line x1="0" x2="300" y1="25.5" y2="25.5" ` +
     `stroke="var(--line)"/>${columns}</svg>`;
 }
-const spreads = D.figures.filter(row => !row.name.startsWith("pass "));  // these have a table of their own
-const every = spreads.flatMap(row => D.distributions[row.name] || []).filter(value => value > 0);
+const groups = chain ? [["", D.figures.filter(row => !row.name.startsWith("pass ")), D.distributions],  // a table of their own
+  ["Stage 2a frame by frame", P.figures, P.distributions]] : [["", D.figures, D.distributions]];
+const every = groups.flatMap(group => group[1].flatMap(row => group[2][row.name] || [])).filter(value => value > 0);
 const low = Math.max(1e-3, every.reduce((a, b) => Math.min(a, b), Infinity));
 const high = Math.max(low * 10, every.reduce((a, b) => Math.max(a, b), 0));
-const rowsOf = spreads.map(row => `<tr><td class="l"><i class="dot" style="background:var(` +
+const spreadRow = (row, values) => `<tr><td class="l"><i class="dot" style="background:var(` +
   `${row.kind === "wait" ? "--wait" : colour(row.name)})"></i>${esc(row.name)}</td><td class="chart">` +
-  `${histogram(D.distributions[row.name] || [], low, high, row.kind === "wait" ? "--wait" : colour(row.name))}` +
+  `${histogram(values, low, high, row.kind === "wait" ? "--wait" : colour(row.name))}` +
   `</td><td>${ms(row.p50_ms)}</td><td class="opt">${ms(row.p90_ms)}</td><td>${ms(row.p99_ms)}</td>` +
-  `<td class="opt">${ms(row.max_ms)}</td><td class="opt dim">${row.count}</td></tr>`).join("");
-$("spread").hidden = !spreads.length;
+  `<td class="opt">${ms(row.max_ms)}</td><td class="opt dim">${row.count}</td></tr>`;
+const rowsOf = groups.filter(group => group[1].length).map(group =>
+  (group[0] ? `<tr><th class="l group" colspan="7">${group[0]}</th></tr>` : "") +
+  group[1].map(row => spreadRow(row, group[2][row.name] || [])).join("")).join("");
+$("spread").hidden = !rowsOf;
 $("latency").innerHTML = `<thead><tr><th class="l">ms</th><th class="l" style="font-weight:400">` +
   `${ms(low)} … ${ms(high)}</th><th>p50</th><th class="opt">p90</th><th>p99</th><th class="opt">max</th>` +
   `<th class="opt">count</th></tr></thead><tbody>${rowsOf}</tbody>`;
 
 const shades = ["--stage", "--copy", "--encode", "--decode", "--fill", "--submit", "--look", "--stage2"];
 function stack(place, title) {
-  const items = D.memory.plan.filter(item => item.place === place);
+  const items = P.memory.plan.filter(item => item.place === place);
   const sum = items.reduce((sum, item) => sum + item.total_bytes, 0) || 1;
   const rows = items.map((item, at) => `<tr><td class="l"><i class="dot" style="background:var(` +
     `${shades[at % 8]})"></i>${esc(item.name)}</td><td class="dim">${item.count} × ${mb(item.size_bytes)}</td>` +
@@ -93,11 +97,12 @@ function stack(place, title) {
     esc(`<b>${esc(item.name)}</b><br>${mb(item.total_bytes)}`) + `" style="flex:${item.total_bytes};background:var(${shades[at % 8]})"></i>`).join("") +
     `</div><table>${rows}</table></div>`;
 }
-const M = D.memory;
+const M = P.memory;
 if (!M.plan.length) $("memory").hidden = true;
 $("memory-note").textContent = `${chain ? "Stage 2a: " : ""}${M.slots} slots of ${M.batch} frame${M.batch > 1 ? "s" : ""}, ${M.lanes} at ` +
   `once, allocated before the first frame and used again and again. The process peaked at ` +
-  `${mb(M.resident_peak_bytes)}, ${mb(M.resident_peak_bytes - M.resident_at_start_bytes)} above its start.`;
+  `${mb(M.resident_peak_bytes)}, ${mb(M.resident_peak_bytes - M.resident_at_start_bytes)} above its start${chain ? ", while it ran" : ""}.` +
+  (chain ? " What other passes took is in their table." : "");
 $("plan").innerHTML = `<div class="pair">${stack("device", "planned on the device")}` +
   `${stack("pinned", "planned in pinned host memory")}</div>`;
 
@@ -105,13 +110,13 @@ const packages = Object.entries(D.machine.packages).map(entry => entry.join(" ")
 const facts = [
   ["Processor", D.machine.cpu], ["Cores to use", D.machine.usable_cores], ["System", D.machine.system],
   ["Device", `${D.device.name} (${D.device.title})`], ["Python", D.machine.python], ["Packages", packages],
-  ...(chain ? [] : D.stages).map(s => [`Stage ${s.number}`, `${s.model}, ${s.precision}, ${s.provider} of ${s.library}; ` +
+  ...P.stages.map(s => [`Stage ${s.number}`, `${s.model}, ${s.precision}, ${s.provider} of ${s.library}; ` +
     `${s.parallel} at once${s.threads_per_run ? `, ${s.threads_per_run} thread each` : ""}` +
     (s.file ? `; ${s.file}` : "")]),
   ["Clip", `${clip.path}, ${clip.width}×${clip.height}, ${clip.rate} frames per second`],
   ["Options", Object.entries(D.options).filter(e => e[1] !== null).map(e => `${e[0]} ${e[1]}`).join(", ")],
   ["Other programs", `${D.others_cores_busy.toFixed(2)} cores busy during the run shown`],
-  ...(D.ceilings.length ? [["Ceilings", D.ceilings.map(c => `${c.name} ${c.precision}`.trim() +
+  ...(P.ceilings.length ? [["Ceilings", P.ceilings.map(c => `${c.name} ${c.precision}`.trim() +
     ` ${si(c.rate, {"bytes/s": "B/s", "operations/s": "FLOP/s"}[c.unit] || c.unit)} (` +
     `${c.threads ? `${c.threads} thread${c.threads > 1 ? "s" : ""}` : "GPU"})`).join(", ")]] : []),
 ];
@@ -119,5 +124,6 @@ $("facts").innerHTML = facts.map(f => `<dt>${esc(f[0])}</dt><dd>${esc(f[1])}</dd
 $("notices").hidden = !D.notices.length;
 $("notices").lastElementChild.innerHTML = D.notices.map(line => `<li>${words(line)}</li>`).join("");
 $("footer").textContent = `Measured ${D.created.replace("T", " ").replace("+00:00", " UTC")} with trt-anime ` +
-  `${D.version}. This file needs no network. profile.json beside it has every figure, trace.json opens in Perfetto.`;
+  `${D.version}. This file needs no network. With a report the command writes profile.json, which has every ` +
+  `figure, and trace.json, which opens in Perfetto.`;
 """

@@ -68,7 +68,7 @@ function paint() {
     }
   }
   pen.globalAlpha = 1;
-  curve(pen, T.slots, rowsHeight(), x, css("--slot"), D.memory.slots, true);
+  curve(pen, T.slots, rowsHeight(), x, css("--slot"), P.memory.slots, true);
   curve(pen, T.memory, rowsHeight() + (counters - 1) * COUNTER, x, css("--decode"), D.memory.resident_peak_bytes, false);
   pen.restore();
   pen.fillStyle = css("--raised"); pen.fillRect(0, 0, left - 1, fullHeight());
@@ -82,7 +82,7 @@ function paint() {
   if (counters > 1) pen.fillText("slots in use", 12, rowsHeight() + COUNTER / 2 - 7, left - 18);
   pen.fillText("memory", 12, middle - 7, left - 18);
   pen.fillStyle = faint;
-  if (counters > 1) pen.fillText(`of ${D.memory.slots}`, 12, rowsHeight() + COUNTER / 2 + 9, left - 18);
+  if (counters > 1) pen.fillText(`of ${P.memory.slots}`, 12, rowsHeight() + COUNTER / 2 + 9, left - 18);
   pen.fillText(`of ${mb(D.memory.resident_peak_bytes)}`, 12, middle + 9, left - 18);
   paintOverview();
 }

@@ -116,6 +116,7 @@ td.dim{color:var(--faint)}
 td .dot{display:inline-block;width:9px;height:9px;border-radius:3px;margin-right:9px}
 #latency td.chart{width:38%;min-width:210px;padding-block:2px}
 #latency svg{height:26px}
+th.group{padding-top:18px;color:var(--ink)}
 #layer-table td.share{width:90px}
 #layer-table td.shape{color:var(--soft);max-width:230px;overflow:hidden;text-overflow:ellipsis}
 #layer-table td.key{max-width:240px;overflow:hidden;text-overflow:ellipsis}
@@ -142,7 +143,9 @@ _NARROW = r"""
  .tiles{grid-template-columns:1fr 1fr;margin-top:28px}
  .row{grid-template-columns:1fr auto;gap:2px 10px;padding:4px 0}.row .lane{grid-column:1/-1;order:3}
  .axis{margin:4px 0 0}.legend{margin-left:0;width:100%}.pair{grid-template-columns:1fr;gap:24px}
- #latency .opt{display:none}#latency td.chart{min-width:120px;width:34%}
+ #latency .opt,.roomy{display:none}#pass-table td.l,#network-table td.key{white-space:normal}
+ #pass-table td,#pass-table th{padding-inline:4px}
+ #latency td.chart{min-width:120px;width:34%}
  #latency td.l{white-space:normal}td,th{padding-inline:6px}
  .facts{grid-template-columns:1fr;gap:0}.facts dd{margin-bottom:10px}
 }

@@ -16,6 +16,7 @@ from trt_anime.runtime.characters.propagation import Followed
 from trt_anime.runtime.characters.propagators.flow import FlowPropagator
 from trt_anime.runtime.characters.segmenters.matte import MatteSegmenter
 from trt_anime.runtime.characters.segmenters.oracle import OracleSegmenter
+from trt_anime.runtime.results.layers import OTHERS
 
 
 def shuffling(shown: list[Shown], seed: int = 0) -> OracleSegmenter:
@@ -124,15 +125,71 @@ def test_a_shot_goes_on_where_it_was_parted() -> None:
 
 
 class Room(FlowPropagator):
-    most = 1
+    """Fails where it is given more than it has room for, as networks do."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most, self.starts, self.known = most, 0, set[int]()
+
+    def start(self, frame: Frame, ids: Ids, matte: Matte | None = None) -> None:
+        self.starts += 1
+        self.known = set()
+        super().start(frame, ids, matte)
+
+    def add(self, frame: Frame, ids: Ids, matte: Matte | None = None) -> None:
+        self.known |= {*np.unique(ids).tolist()} - {0}
+        assert len(self.known) <= self.most
+        super().add(frame, ids, matte)
 
 
-def test_those_whom_the_propagator_has_no_room_for_are_left_out() -> None:
-    shown = film({1: [(60, 60)] * 3, 2: [(200, 100)] * 3})
+@pytest.mark.parametrize("most", [1, 2])
+@pytest.mark.parametrize("matte", [True, False])
+def test_those_whom_the_propagator_has_no_room_for_are_followed_by_motion(most: int, matte: bool) -> None:
+    paths = {1: line((20, 55), (60, 55), 9), 2: line((130, 50), (170, 60), 9), 3: [(250, 55)] * 9}
+    shown = film(paths)
+    room = Room(most)
+    oracle = shuffling(shown)
+    frames = ((n, each.frame, each.matte if matte else None) for n, each in enumerate(shown))
+    tracked = list(track_shot(oracle.watching(frames), oracle, room, KeySchedule(every=6)))
+    assert len(room.known) == most
+    found = score(shown, tracked)
+    assert (found.switches, found.spurious, sum(found.missed.values())) == (0, 0, 0)
+    assert min(found.overlap.values()) > (0.97 if matte else 0.8)
+
+
+def test_places_go_from_those_who_left_to_those_who_come_and_ids_do_not() -> None:
+    shown = film({1: [(30, 60)] * 4 + [None] * 16, 2: [None] * 8 + [(200, 60)] * 12, 3: [(120, 60)] * 20})
+    room = Room(2)
+    oracle = shuffling(shown)
     frames = ((n, each.frame, each.matte) for n, each in enumerate(shown))
-    tracked = list(track_shot(frames, MatteSegmenter(), Room()))
-    assert iou(tracked[2].ids == 1, shown[2].ids == 1) == 1
-    assert tracked[2].ids.max() == 1
+    tracked = list(track_shot(oracle.watching(frames), oracle, room, KeySchedule(every=4, rest=2)))
+    assert room.known == {*np.unique(tracked[-1].ids).tolist()} - {0} and room.starts == 2
+    assert not room.known & ({*np.unique(tracked[0].ids).tolist()} - {*np.unique(tracked[7].ids).tolist()})
+    assert score(shown, tracked).switches == 0
+    first, last = tracked[0].ids[shown[0].ids == 1], tracked[-1].ids[shown[-1].ids == 2]
+    assert {*first.tolist()} != {*last.tolist()} == {3}
+
+
+def test_a_shot_that_goes_on_has_room_for_whom_it_brings_and_for_new_ones() -> None:
+    """Ids are the clip's then, and higher than any network has places."""
+    shown = film({1: [(30, 60)] * 8, 2: [(120, 60)] * 8, 3: [None] * 4 + [(220, 60)] * 4})
+    oracle = shuffling(shown)
+    before = Known(shown[0].frame, np.array([0, 70, 90], np.uint8)[shown[0].ids], highest=100)
+    frames = ((n, each.frame, each.matte) for n, each in enumerate(shown) if n)
+    tracked = list(track_shot(oracle.watching(frames), oracle, Room(1), known=before))
+    assert np.unique(tracked[-1].ids).tolist() == [0, 70, 90, 101]
+
+
+def test_where_all_ids_are_given_new_ones_share_one_and_are_counted() -> None:
+    shown = film({1: [(30, 60)] * 3, 2: [(120, 60)] * 3, 3: [(220, 60)] * 3})
+    oracle = shuffling(shown)
+    before = Known(shown[0].frame, np.zeros_like(shown[0].ids), highest=OTHERS - 2)
+    frames = ((n, each.frame, each.matte) for n, each in enumerate(shown))
+    tracked = list(track_shot(oracle.watching(frames), oracle, Room(1), known=before))
+    assert tracked[0].others == 2
+    for one in tracked:
+        assert np.unique(one.ids).tolist() == [0, OTHERS - 1, OTHERS]
+        assert iou(one.ids > 0, shown[0].ids > 0) > 0.97
 
 
 class Ghost:

@@ -8,6 +8,7 @@ from samples.scene import Scene, SceneOptions
 from tests.runtime.characters.actors import drawn
 from trt_anime.runtime.characters.identity import People, Presence, Presences, relabelled
 from trt_anime.runtime.characters.looks import EmbeddedLook, Look, colour_layout, likeness, unit
+from trt_anime.runtime.results.layers import OTHERS
 
 
 def look(*values: float) -> Look:
@@ -84,11 +85,19 @@ def test_two_of_one_shot_are_never_the_same_person() -> None:
     assert sorted(ids.values()) == [2, 3]  # twins: neither is plain
 
 
-def test_there_is_no_256th_person() -> None:
+def test_from_the_255th_on_people_share_an_id_that_nobody_is_recognised_by() -> None:
     people = People()
-    crowd = {number: presence(look(*np.eye(257)[number])) for number in range(1, 257)}
-    assert people.settle(1, crowd) == {number: number if number < 256 else 0 for number in crowd}
-    assert len(people.tracks) == 255
+    crowd = {number: presence(look(*np.eye(260)[number])) for number in range(1, 258)}
+    crowd.pop(OTHERS)
+    assert people.settle(1, crowd) == {number: min(number, OTHERS) for number in crowd}
+    *persons, others = people.tracks
+    assert [track.id for track in persons] == list(range(1, OTHERS)) and persons[0].label == "character"
+    assert (others.id, others.label, others.shots) == (OTHERS, "others", (1,))
+    assert others.frames <= others.last + 1 - others.first
+    assert people.highest == OTHERS - 1
+    again = {1: crowd[3], 2: crowd[256], OTHERS: presence(look(*np.eye(260)[259]))}
+    assert people.settle(2, again) == {1: 3, 2: OTHERS, OTHERS: OTHERS}
+    assert people.tracks[-1].shots == (1, 2)
 
 
 def test_what_a_shot_shows_is_counted_and_looked_at_now_and_then() -> None:

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from trt_anime.runtime.characters.found import found_of
 from trt_anime.runtime.characters.looks import Look
 from trt_anime.runtime.characters.matching import Matched, Remembered, match, painted
+from trt_anime.runtime.results.layers import OTHERS
 
 HEIGHT, WIDTH = 120, 200
 RED, BLUE, GREEN = (np.eye(3, dtype=np.float32)[n] for n in range(3))
@@ -59,8 +60,8 @@ def test_somebody_new_gets_a_free_id_the_larger_first_and_crumbs_none() -> None:
     assert result == Matched({1: 1, 3: 5, 2: 6, 4: 0}, (5, 6))
     assert ids[5, 183] == 0
     result, ids = matched(segments, tracked, {1: RED}, looks, free=range(5, 6))  # room for one more
-    assert result == Matched({1: 1, 3: 5, 2: 0, 4: 0}, (5,))
-    assert not ids[50:80, 80:100].any()
+    assert result == Matched({1: 1, 3: 5, 2: OTHERS, 4: 0}, (5,), others=1)
+    assert (ids[50:80, 80:100] == OTHERS).all()
 
 
 def test_one_segment_over_two_characters_leaves_the_border_where_it_was() -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from trt_anime.runtime.characters.prompted import BoxMasks
 from trt_anime.runtime.effects import EffectPrompt
 from trt_anime.runtime.passes.finders import ClipSeg, GroundedSam, folder_of
-from trt_anime.runtime.text.tokenizer import Tokens
+from trt_anime.runtime.text.tokenizer import Tokenizer, Tokens
 
 FRAME = np.zeros((40, 60, 3), np.uint8)
 START, END, STOP = 101, 102, 1012
@@ -94,6 +94,37 @@ def test_an_engine_gets_as_many_prompts_as_it_takes(home: Path, prompts: list[Ef
     finder = ClipSeg(network(by_first_letter), network(noted, prompts=8), Words(), prompts)  # type: ignore[arg-type]
     assert finder.heat(0, FRAME).keys() == {"fire", "glow"}
     assert seen[0].shape == (8, 2)
+
+
+@pytest.mark.parametrize("count", [8, 9, 17])
+def test_more_prompts_than_an_engine_takes_have_the_same_heat(home: Path, count: int) -> None:
+    """One of the last is negative, and in another run than what it limits."""
+    names = "".join(chr(ord("A") + number) for number in range(count - 2))
+    asked = [EffectPrompt(text="fire"), *(EffectPrompt(text=name) for name in names)]
+    asked.append(EffectPrompt(text="lamp", negative=True))
+    seen: list[NDArray[np.float32]] = []
+
+    def own_heat(inputs: dict[str, Any]) -> dict[str, Any]:
+        found = heat_of(inputs)
+        for row, vector in enumerate(inputs["prompts"]):
+            found["heat"][0, row, 30:] = 150 + vector[0] % 100
+        return found
+
+    def noted(inputs: dict[str, Any]) -> dict[str, Any]:
+        assert inputs["prompts"].shape == (8, 2)
+        seen.append(inputs["prompts"])
+        return own_heat(inputs)
+
+    words = cast(Tokenizer, Words())
+    engine = ClipSeg(network(by_first_letter), network(noted, prompts=8), words, asked)
+    graph = ClipSeg(network(by_first_letter), network(own_heat), words, asked)
+    found, expected = engine.heat(0, FRAME), graph.heat(0, FRAME)
+    assert len(seen) == -(-count // 8)
+    assert list(found) == list(expected) == ["fire", *names]
+    for prompt, heat in expected.items():
+        assert heat.any()
+        np.testing.assert_array_equal(found[prompt], heat)
+    assert not found["fire"][10:20, 10:20].any(), "there is a lamp"
 
 
 def test_boxes_become_masks_as_hot_as_their_score() -> None:

@@ -1,5 +1,6 @@
 """Operations and bytes are those that one counts by hand."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +102,9 @@ def test_a_graph_that_refuses_is_named(tmp_path: Path) -> None:
 
 def test_costs_come_back_from_their_lines() -> None:
     cost = Cost("m", "g", 720, (Work("math", 3, 2e9, 5e6), Work("moved", 1, 1e6, 4e6)), 7e6, 9e6)
+    sized = replace(cost, network=(320, 640))
     assert costs_from_lines(["", *lines_of([cost])]) == [cost]
+    assert costs_from_lines(lines_of([sized])) == [sized]
 
 
 def test_heights_come_in_order() -> None:

@@ -7,20 +7,28 @@ from typing import Any
 
 import pytest
 
+from tests.runtime.pipeline.fakes import node
 from trt_anime.errors import InputError, MissingError
+from trt_anime.runtime.devices.null import NullDevice
 from trt_anime.runtime.effects import EffectPrompt
 from trt_anime.runtime.passes.choices import PRESETS
+from trt_anime.runtime.pipeline.chain import chain_of
+from trt_anime.runtime.pipeline.plan import SLOTS_BESIDE_LANES, plan_memory
 from trt_anime.runtime.planning.ceilings import Ceiling, measured_cpu, published, same_card
-from trt_anime.runtime.planning.costs import Cost, Work
+from trt_anime.runtime.planning.costs import Cost, Work, find
 from trt_anime.runtime.planning.known import COSTS
 from trt_anime.runtime.planning.loads import STAGES, Load, loads_of, loads_of_graphs, loads_of_preset
+from trt_anime.runtime.planning.memory import line_bytes
 from trt_anime.runtime.planning.prediction import Forecast, forecast, run_s
 from trt_anime.runtime.planning.profiles import Profile, load_profile
+from trt_anime.runtime.sessions.cpu_runs import run_bytes
+from trt_anime.stage import StageInfo
 
 # 1 TFLOPS in FP32, twice that in FP16, 100 GB/s, all of it reached.
 CEILING = Ceiling(
     "rtx4090", "made up", {"fp32": 1e12, "fp16": 2e12}, 1e11, 8e9, math_share=1, copy_share=1, kernel_s=0
 )
+PIXELS = 1280 * 720
 MATH = Work("math", 10, 4e9, 1e8)  # 4 ms of arithmetic, 1 ms of bytes in FP32
 MOVED = Work("moved", 5, 0, 2e8)  # 2 ms
 FUSED = Work("fused", 20, 0, 9e9)
@@ -32,37 +40,37 @@ def cost(*works: Work, height: int = 720, model: str = "u2netp", graph: str = "m
 
 @pytest.mark.parametrize(("precision", "seconds"), [("fp32", 0.004 + 0.002), ("fp16", 0.002 + 0.002)])
 def test_the_slower_of_arithmetic_and_bytes_counts(precision: Any, seconds: float) -> None:
-    found = run_s([cost(MATH, MOVED, FUSED)], CEILING, height=720, precision=precision)
+    found = run_s([cost(MATH, MOVED, FUSED)], CEILING, pixels=PIXELS, precision=precision)
     assert found == pytest.approx(seconds)
 
 
 def test_arithmetic_on_elements_is_free_only_where_it_is_fused() -> None:
     unfused = replace(CEILING, fuses=False)
-    assert run_s([cost(FUSED)], CEILING, height=720, precision="fp32") == 0
-    assert run_s([cost(FUSED)], unfused, height=720, precision="fp32") == pytest.approx(0.09)
+    assert run_s([cost(FUSED)], CEILING, pixels=PIXELS, precision="fp32") == 0
+    assert run_s([cost(FUSED)], unfused, pixels=PIXELS, precision="fp32") == pytest.approx(0.09)
 
 
 def test_no_operator_is_faster_than_a_kernels_start() -> None:
     slow = replace(CEILING, kernel_s=1e-3)
-    assert run_s([cost(MATH)], slow, height=720, precision="fp32") == pytest.approx(0.010)
+    assert run_s([cost(MATH)], slow, pixels=PIXELS, precision="fp32") == pytest.approx(0.010)
 
 
 def test_shares_of_the_ceilings_stretch_the_time() -> None:
     half = replace(CEILING, math_share=0.5)
-    assert run_s([cost(MATH)], half, height=720, precision="fp32") == pytest.approx(0.008)
+    assert run_s([cost(MATH)], half, pixels=PIXELS, precision="fp32") == pytest.approx(0.008)
 
 
 def test_between_two_sizes_time_grows_with_the_pixels() -> None:
     small = cost(MATH, Work("moved", 1, 0, 1e8))
     large = cost(MATH, Work("moved", 1, 0, 2.25e8), height=1080)
-    at = [run_s([small, large], CEILING, height=height, precision="fp32") for height in (720, 1080, 2160)]
+    at = [run_s([small, large], CEILING, pixels=PIXELS * times, precision="fp32") for times in (1, 2.25, 9)]
     assert at == pytest.approx([0.005, 0.00625, 0.013])
 
 
 def made(fps: float = 25.0, ceiling: Ceiling = CEILING, **given: Any) -> Forecast:
     loads = [Load("2a", "u2netp", "matte"), Load("1", "lama", "inpaint", 4)]
     costs = [cost(MATH, MOVED), cost(MATH, model="lama", graph="inpaint")]
-    return forecast(loads, costs, ceiling, height=720, precision="fp32", fps=fps, **given)
+    return forecast(loads, costs, ceiling, width=1280, height=720, precision="fp32", fps=fps, **given)
 
 
 def test_a_graph_counts_as_often_as_it_runs() -> None:
@@ -84,6 +92,60 @@ def test_memory_holds_all_weights_and_a_chain_that_does_not_fit_needs_another_gp
     assert made(ceiling=replace(CEILING, memory_bytes=1e9)).gpus == 0
 
 
+def bytes_at(model: str, graph: str, pixels: float, stage: str = "1") -> float:
+    known = find(COSTS, model, graph)
+    found = line_bytes(Load(stage, model, graph), known, pixels=pixels, precision="fp32")
+    return found - known[0].weights_bytes
+
+
+def test_at_4k_a_network_of_its_own_size_takes_hardly_more_than_at_1080p() -> None:
+    """Of sam-vit-b's 2.5 GB nothing but the frame grows."""
+    small, large = (bytes_at("sam-vit-b", "image", 1920 * 1080 * times) for times in (1, 4))
+    assert small == pytest.approx(2.504e9 + 15 * 1920 * 1080, rel=0.01)
+    assert large - small < 0.15e9
+
+
+@pytest.mark.parametrize(
+    ("model", "graph", "counted"),
+    [("u2netp", "matte", 471.6e6), ("modnet", "matte", 468.9e6), ("migan", "inpaint", 709.3e6)],
+)
+def test_memory_at_4k_is_not_below_what_was_counted_there(model: str, graph: str, counted: float) -> None:
+    assert bytes_at(model, graph, 3840 * 2160) >= counted
+
+
+@pytest.mark.parametrize(("model", "network"), [("u2netp", (320, 320)), ("modnet", None)])
+@pytest.mark.parametrize("size", [(720, 1280), (1080, 1920), (2160, 3840)])
+def test_stage_2a_takes_what_the_memory_plan_reserves(
+    model: str, network: tuple[int, int] | None, size: tuple[int, int]
+) -> None:
+    info = StageInfo("matte", model, "", "", "", {}, network_size=network)
+    own = run_bytes(info, {"frame": (1, *size, 3)})
+    matte = node(NullDevice(), "2a", own=own)
+    plan = plan_memory(
+        lambda batch: chain_of([matte], batch=batch, height=size[0], width=size[1]),
+        batch=1,
+        depth=1 + SLOTS_BESIDE_LANES,
+        lanes=1,
+        free_bytes=10**11,
+        shared=False,
+    )
+    found = bytes_at(model, "matte", size[0] * size[1], "2a")
+    assert found == pytest.approx(plan.size_bytes("device"), rel=0.001)
+
+
+def test_frames_of_any_shape_count_by_their_pixels() -> None:
+    wide, tall, broad = (
+        forecast(loads_of(["u2netp"]), COSTS, CEILING, width=w, height=h, precision="fp32", fps=25)
+        for w, h in ((1920, 1080), (1080, 1920), (2560, 1080))
+    )
+    assert (tall.frame_s, tall.memory_bytes, tall.host_core_s) == pytest.approx(
+        (wide.frame_s, wide.memory_bytes, wide.host_core_s)
+    )
+    assert broad.frame_s > wide.frame_s and broad.host_core_s == pytest.approx(4 / 3 * wide.host_core_s)
+    told = [any("16:9" in note for note in one.notes) for one in (wide, tall, broad)]
+    assert told == [False, False, True]
+
+
 def test_a_measured_stage_stands_in_place_of_the_predicted_one_and_says_so() -> None:
     profile = Profile("NVIDIA GeForce RTX 4090", "run.json", {"2a": 0.003, "9": 1.0})
     found = made(profile=profile)
@@ -98,7 +160,10 @@ def test_a_measured_stage_stands_in_place_of_the_predicted_one_and_says_so() -> 
     ("profile", "words"),
     [
         (Profile("L4", "run.json", {"2a": 1.0}), "of L4, not of rtx4090"),
-        (Profile("rtx4090", "run.json", {"2a": 1.0}, height=1080), "frames of 1080 rows, not 720"),
+        (
+            Profile("rtx4090", "run.json", {"2a": 1.0}, size=(1920, 1080)),
+            "frames of 1920x1080, not 1280x720",
+        ),
     ],
 )
 def test_a_profile_of_something_else_is_refused(profile: Profile, words: str) -> None:
@@ -108,7 +173,18 @@ def test_a_profile_of_something_else_is_refused(profile: Profile, words: str) ->
 
 def test_a_graph_that_was_not_counted_is_named() -> None:
     with pytest.raises(MissingError, match="modnet: its graph `matte` has not been counted"):
-        forecast(loads_of(["modnet"]), [cost(MATH)], CEILING, height=720, precision="fp32", fps=25)
+        forecast(
+            loads_of(["modnet"]), [cost(MATH)], CEILING, width=1280, height=720, precision="fp32", fps=25
+        )
+
+
+def test_a_folder_is_the_profile_or_the_run_in_it(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"profile\.json: can't be read"):
+        load_profile(tmp_path)
+    (tmp_path / "run.json").write_text(json.dumps(run_json()))
+    assert load_profile(tmp_path).source.startswith("run.json")
+    (tmp_path / "profile.json").write_text(json.dumps(profile_json("frames")))
+    assert load_profile(tmp_path).source.startswith("profile.json")
 
 
 def run_json(**changed: object) -> dict[str, object]:
@@ -118,7 +194,7 @@ def run_json(**changed: object) -> dict[str, object]:
         "computed": 50,
         "resumed": 10,
         "device": "cuda:0 (NVIDIA L4)",
-        "input": {"height": 1080},
+        "input": {"width": 1920, "height": 1080},
         "stages": [{"stage": "2a", "run_s": 0.4, "origin": {"precision": "fp16"}}],
     }
     return values | changed
@@ -128,7 +204,7 @@ def test_a_runs_record_is_a_profile(tmp_path: Path) -> None:
     path = tmp_path / "run.json"
     path.write_text(json.dumps(run_json()))
     found = load_profile(path)
-    assert (found.gpu, found.height, found.precision) == ("NVIDIA L4", 1080, {"2a": "fp16"})
+    assert (found.gpu, found.size, found.precision) == ("NVIDIA L4", (1920, 1080), {"2a": "fp16"})
     assert found.stage_s == pytest.approx({"2a": 0.01})  # of the frames that this run computed itself
 
 
@@ -136,14 +212,14 @@ def test_latencies_are_a_profile(tmp_path: Path) -> None:
     path = tmp_path / "l.json"
     path.write_text(json.dumps({"schema": 1, "gpu": "RTX 4090", "seconds_per_run": {"2a": 0.004}}))
     found = load_profile(path)
-    assert (found.gpu, found.stage_s, found.height) == ("RTX 4090", {"2a": 0.004}, None)
+    assert (found.gpu, found.stage_s, found.size) == ("RTX 4090", {"2a": 0.004}, None)
 
 
 def profile_json(kind: str, **changed: Any) -> dict[str, Any]:
     values = {
         "schema": 2,
         "kind": kind,
-        "clip": {"height": 1080},
+        "clip": {"width": 1920, "height": 1080},
         "device": {"name": "cuda:0", "title": "NVIDIA L4"},
     }
     if kind == "frames":
@@ -162,11 +238,11 @@ def test_both_kinds_of_profiles_are_profiles(tmp_path: Path) -> None:
     path = tmp_path / "profile.json"
     path.write_text(json.dumps(profile_json("frames")))
     found = load_profile(path)
-    assert (found.gpu, found.height, found.precision) == ("NVIDIA L4", 1080, {"2a": "fp16"})
+    assert (found.gpu, found.size, found.precision) == ("NVIDIA L4", (1920, 1080), {"2a": "fp16"})
     assert (found.stage_s, found.graph_s) == ({"2a": 0.004}, {})
     path.write_text(json.dumps(profile_json("chain")))
     found = load_profile(path)
-    assert (found.height, found.precision, found.stage_s) == (1080, {"3": "fp32"}, {})
+    assert (found.size, found.precision, found.stage_s) == ((1920, 1080), {"3": "fp32"}, {})
     assert found.graph_s == pytest.approx({"3 xmem key": 0.006})
 
 
@@ -236,7 +312,7 @@ def test_what_of_a_preset_was_not_counted_is_said(preset: str) -> None:
     known = {(each.model, each.graph) for each in COSTS}
     loads = loads_of_preset(preset)
     missing = [load for load in loads if (load.model, load.graph) not in known]
-    found = forecast(loads, COSTS, published("l4"), height=1080, precision="fp16", fps=25)
+    found = forecast(loads, COSTS, published("l4"), width=1920, height=1080, precision="fp16", fps=25)
     assert found.uncounted == tuple(f"{one.stage} {one.model} {one.graph}" for one in missing)
     assert any(note.startswith("not counted: ") for note in found.notes) == bool(missing)
     assert preset == "quality" or not missing
@@ -257,13 +333,15 @@ def test_graphs_of_a_chains_run_stand_in_place_of_predicted_ones(tmp_path: Path)
         "choices": {},
         "computed": 4,
         "device": "cuda:0 (NVIDIA L4)",
-        "input": {"height": 1080},
+        "input": {"width": 1920, "height": 1080},
         "passes": [{"networks": [row | {"origin": {"precision": "fp16"}}]}],
     }
     (tmp_path / "run.json").write_text(json.dumps(record))
     profile = load_profile(tmp_path / "run.json")
     loads = loads_of(["u2netp", "migan"])
-    found = forecast(loads, COSTS, published("l4"), height=1080, precision="fp16", fps=25, profile=profile)
+    found = forecast(
+        loads, COSTS, published("l4"), width=1920, height=1080, precision="fp16", fps=25, profile=profile
+    )
     by_graph = {line.what: line for line in found.lines}
     assert by_graph["u2netp matte"].basis == "measured"
     assert by_graph["u2netp matte"].run_s == pytest.approx(0.01)

@@ -130,8 +130,8 @@ def test_a_slot_is_whole(run: tuple[Recording, Tally]) -> None:
     assert {item.place for item in run[0].plan} == {"device", "pinned"}
 
 
-def test_the_sampler_ends(run: tuple[Recording, Tally]) -> None:
-    assert "sampler" not in {thread.name for thread in threading.enumerate()}
+def test_looking_ends(run: tuple[Recording, Tally]) -> None:
+    assert "looking" not in {thread.name for thread in threading.enumerate()}
 
 
 def test_held_frames_and_batches() -> None:

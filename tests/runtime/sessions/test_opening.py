@@ -13,7 +13,9 @@ import pytest
 import spox
 import spox.opset.ai.onnx.v17 as op
 
+from tests.engines.graphs import saved
 from tests.engines.records import ENGINE, MANIFEST, RECIPE
+from tests.engines.test_frame_sizes import fixed_graph, text_graph
 from tests.runtime.media import INFO, stage_graph
 from tests.runtime.sessions.doubles import FakeGpu, Library
 from tests.runtime.sessions.fake_ort import FakeOrt
@@ -27,6 +29,7 @@ from trt_anime.runtime.devices.api import Device
 from trt_anime.runtime.devices.host import HostDevice
 from trt_anime.runtime.devices.null import NullDevice
 from trt_anime.runtime.sessions.api import Session
+from trt_anime.runtime.sessions.engine_choice import engine_for
 from trt_anime.runtime.sessions.opening import PROVIDERS, check_provider, open_session
 from trt_anime.runtime.sessions.openvino_cpu import OpenVinoSession
 from trt_anime.runtime.sessions.ort_cpu import OrtCpuSession
@@ -283,3 +286,28 @@ def test_a_stage_graph_of_another_kind(tmp_path: Path, cpu: HostDevice) -> None:
         onnx.save(model, tmp_path / "g.onnx")
         with pytest.raises(InputError, match=words):
             opened(tmp_path / "g.onnx", cpu)
+
+
+@pytest.mark.parametrize("kind", ["fixed", "text"])
+def test_engines_of_graphs_that_serve_every_clip(
+    kind: str, home: Path, tmp_path: Path, gpu: FakeGpu
+) -> None:
+    """Frames of one size are written into a memory network's graphs; a text encoder sees none."""
+    path = saved(fixed_graph() if kind == "fixed" else text_graph(), tmp_path)
+    wanted: dict[str, Any] = {"size": (720, 1280), "batch": 1, "precision": None}
+    size = " --size 96x64" if kind == "fixed" else ""
+    words = f"no engine here is made of toy.onnx; .*toy.onnx --gpu sm89{size} --max-batch 1`$"
+    with pytest.raises(MissingError, match=words):
+        engine_for(path, 89, **wanted)
+    height, width = (64, 96) if kind == "fixed" else (0, 0)
+    entry = engine_of(path, profile=Profile(height, width, max_batch=1))
+    assert engine_for(path, 89, **wanted) == entry
+    assert engine_for(path, 89, **wanted | {"size": (64, 96)}) == entry
+
+
+def test_engines_of_an_older_label_are_still_found(home: Path, tmp_path: Path, gpu: FakeGpu) -> None:
+    """Engines of such graphs used to be labelled with the clip's size."""
+    for model in (fixed_graph(), text_graph()):
+        path = saved(model, tmp_path)
+        entry = engine_of(path, profile=Profile(height=720, width=1280, max_batch=1))
+        assert engine_for(path, 89, size=(720, 1280), batch=1, precision=None) == entry

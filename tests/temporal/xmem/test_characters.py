@@ -13,6 +13,7 @@ from tests.temporal.xmem.test_tracker import OPTIONS, PROFILE, drawn, frames
 from trt_anime.errors import InputError
 from trt_anime.export.temporal.xmem.compose import xmem_graphs
 from trt_anime.export.temporal.xmem.networks import Networks
+from trt_anime.runtime.characters.propagators.crowded import CrowdedPropagator
 from trt_anime.runtime.characters.propagators.xmem import XmemPropagator
 from trt_anime.runtime.devices.host import HostDevice
 from trt_anime.runtime.sessions.ort_cpu import OrtCpuSession
@@ -67,3 +68,18 @@ def test_it_takes_frames_of_its_graphs_size_only_and_as_many_as_there_is_room_fo
         propagator.start(np.zeros((32, 64, 3), np.uint8), np.ones((32, 64), np.uint8))
     with pytest.raises(InputError, match="4 objects"):
         propagator.start(frames(1)[0], drawn(1, 2, 3, 4))
+
+
+def test_in_a_crowd_its_room_goes_to_those_who_are_seen(propagator: XmemPropagator) -> None:
+    """Never more than three at once of its tracker; everybody who is given comes back under his id."""
+    crowd = CrowdedPropagator(propagator)
+    pictures = frames(6)
+    crowd.start(pictures[0], drawn(1, 2, 3, 4))
+    found = crowd.step(pictures[1], None)
+    assert 0 <= found.sure <= 1
+    crowd.add(pictures[1], drawn(2, 3, 4))  # 1 has left, so that there is room for 4
+    crowd.step(pictures[2], None)
+    crowd.add(pictures[2], drawn(1, 2, 3, 4))
+    ids = crowd.step(pictures[3], None).ids
+    assert {*np.unique(ids).tolist()} <= {0, 1, 2, 3, 4}
+    assert (ids[drawn(1) > 0] > 0).any()

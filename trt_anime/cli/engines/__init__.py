@@ -2,7 +2,7 @@
 
 import typer
 
-from trt_anime.cli.engines import build, check, listing, prune, verify
+from trt_anime.cli.engines import build, check, lint, listing, prune, verify
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -13,5 +13,6 @@ app = typer.Typer(
 app.command("build")(build.build)
 app.command("list")(listing.list_engines)
 app.command("check")(check.check)
+app.command("lint")(lint.lint)
 app.command("verify")(verify.verify)
 app.command("prune")(prune.prune)

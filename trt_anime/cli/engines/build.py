@@ -2,6 +2,7 @@
 
 import re
 import sys
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, get_args
@@ -39,7 +40,10 @@ def build(
     precision: Annotated[
         str, typer.Option(help="fp32, fp16, int8, fp8; several comma-separated.")
     ] = "fp16",
-    size: Annotated[str, typer.Option(help="Frame size, width x height.")] = "1920x1080",
+    size: Annotated[
+        str | None,
+        typer.Option(help="Frame size, width x height  [default: 1920x1080, or the only one of a graph]"),
+    ] = None,
     max_batch: Annotated[int, typer.Option(min=1, help="Most frames that one call may take.")] = 4,
     graph: Annotated[Path | None, typer.Option(help="A stage graph (ONNX file) instead of models.")] = None,
     workers: Annotated[
@@ -59,9 +63,10 @@ def build(
     kinds = list(product(_precisions(precision), targets_from_names(gpu)))
     found = sources(models or [], everything=everything, graph=graph)
     orders = [
-        Order(source.title, source.graph, target, wanted, profile)
+        Order(source.title, source.graph, target, wanted, taken)
         for source in found
         if source.graph
+        for taken in [profile if graph else _taken(source.title, source.graph, profile)]
         for wanted, target in kinds
     ]
     alone = len(found) == 1 and len(orders) <= 1  # then its error is the command's
@@ -140,9 +145,25 @@ def _precisions(text: str) -> "tuple[Precision, ...]":
     return tuple(dict.fromkeys(names[word] for word in wanted))
 
 
-def _profile(size: str, max_batch: int) -> "Profile":
+def _taken(title: str, graph: Path, asked: "Profile") -> "Profile":
+    """What is asked for a model's graphs; those of one size have that instead, which serves all clips."""
+    from trt_anime.runtime.sessions.onnx_file import own_size
+
+    size = (asked.height, asked.width)
+    own = own_size(graph, size)
+    if own is None or own == size or not all(size):
+        return asked
+    print(
+        f"note: {title}: takes frames of {own[1]}x{own[0]} alone, and is built for these", file=sys.stderr
+    )
+    return replace(asked, height=own[0], width=own[1])
+
+
+def _profile(size: str | None, max_batch: int) -> "Profile":
     from trt_anime.engines.manifest import Profile
 
+    if size is None:
+        return Profile(height=0, width=0, max_batch=max_batch)
     numbers = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", size.strip().lower())
     if not numbers:
         raise InputError(f"--size {size!r}: not a frame size, width x height, such as 1920x1080")

@@ -37,7 +37,7 @@ def _row(entry: "Entry") -> tuple[str, ...]:
     return (
         recipe.stage,
         recipe.model,
-        f"{shapes.width}x{shapes.height}",
+        shapes.frame,
         f"{shapes.min_batch}-{shapes.max_batch}",
         recipe.precision,
         recipe.target,

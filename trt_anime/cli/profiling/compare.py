@@ -57,7 +57,11 @@ def _text(comparison: "Comparison", threshold: float) -> str:
 def _cells(row: "Row") -> list[str]:
     times = [f"{value:.3f}" if value is not None else "" for value in (row.before_ms, row.after_ms)]
     if row.change is None:
-        return [row.name, *times, "", "", "one run only" if all(times) else "in one only"]
-    change, word = row.change, row.verdict if row.counts or row.verdict == "noise" else "waits"
-    ends = f"{change.low - 1:+.1%} to {change.high - 1:+.1%}"
+        return [row.name, *times, "", "", "no time" if all(times) else "in one only"]
+    change, word = row.change, str(row.verdict)
+    if not change.degrees:
+        word = "one run only"
+    elif not row.decides and word != "noise":
+        word = f"{word}, shown only"
+    ends = f"{change.low - 1:+.1%} to {change.high - 1:+.1%}" if change.is_known else "unknown"
     return [row.name, *times, f"{change.ratio - 1:+.1%}", ends, word]

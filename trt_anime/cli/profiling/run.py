@@ -40,7 +40,7 @@ def run(
     limit: asked.Limit = None,
     rate: asked.Rate = "24",
     runs: Annotated[
-        int, typer.Option(min=1, max=99, help="Times to run the clip; `compare` needs 2 or more.")
+        int, typer.Option(min=1, max=99, help="Times to run the clip; `compare` needs 2, better 3 or more.")
     ] = 3,
 ) -> None:
     """Run a clip as `process` does, and say where the time went. Its layers aren't kept."""

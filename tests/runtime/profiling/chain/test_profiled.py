@@ -18,7 +18,7 @@ ORDER = ["look", "matte", "segment", "track", "find", "plate", "effects", "chara
 
 @pytest.fixture(scope="module")
 def made(profiled: Profiled) -> Profile:
-    return profiled(runs=2)
+    return profiled(runs=3)
 
 
 def rows(profile: Profile, of: str) -> dict[str, dict[str, Any]]:
@@ -106,7 +106,7 @@ def test_memory_is_told_by_pass(made: Profile) -> None:
 
 
 def test_a_slower_network_is_in_its_row_and_a_slowdown(profiled: Profiled, made: Profile) -> None:
-    slow = profiled(runs=2, fill_s=8 * FILL_S)
+    slow = profiled(runs=3, fill_s=8 * FILL_S)
     before, after = (rows(one, "networks") for one in (made, slow))
     name = "paints inpaint (plate)"
     assert after[name]["p50_ms"] > 6 * before[name]["p50_ms"]
@@ -116,18 +116,20 @@ def test_a_slower_network_is_in_its_row_and_a_slowdown(profiled: Profiled, made:
     assert f"{NETWORK}finds segment (segment)" not in failing
     verdicts = {row.name: row for row in found.rows}
     change = verdicts[f"{NETWORK}{name}"].change
-    assert change is not None and 6 < change.ratio < 10
+    assert change is not None and 4 < change.ratio < 12  # its means lean on what else the machine does
     assert {f"{PASS}{name}" for name in ORDER} <= verdicts.keys()
     passes = [rows(one, "passes") for one in (made, slow)]
     assert passes[1]["plate"]["network_s"] > 6 * passes[0]["plate"]["network_s"]
     assert passes[1]["segment"]["network_s"] < 3 * passes[0]["segment"]["network_s"]
 
 
-def test_one_run_says_nothing_of_how_sure_a_pass_is(profiled: Profiled) -> None:
+def test_one_run_each_says_nothing_of_how_sure_a_row_is(profiled: Profiled) -> None:
     first, second = (profiled("1", runs=1, segment_s=s) for s in (0.001, 0.03))
     found = {row.name: row for row in compare(first.facts, second.facts).rows}
-    assert found[f"{PASS}segment"].change is None and not found[f"{PASS}segment"].fails(0.0)
-    assert found[f"{NETWORK}finds segment (segment)"].fails(0.5)
+    for name in (f"{PASS}segment", f"{NETWORK}finds segment (segment)"):
+        change = found[name].change
+        assert change is not None and not change.is_known
+        assert not found[name].fails(0.0)
 
 
 def test_no_layers_stay(profiled: Profiled, tmp_path: Path) -> None:

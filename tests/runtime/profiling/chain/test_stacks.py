@@ -2,28 +2,35 @@
 
 import threading
 import time
-from collections.abc import Iterable
+import weakref
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pytest
 
-from trt_anime.runtime.profiling import process_memory
-from trt_anime.runtime.profiling.chain.stacks import StackSampler
+from trt_anime import runtime
+from trt_anime.runtime.profiling.chain.stacks import Seen, Stacks
+from trt_anime.runtime.profiling.looking import Looking
 from trt_anime.runtime.results.planes import read_plane, write_frame
 from trt_anime.runtime.streams import Writers, ahead
 
 LASTS_S = 0.6
+RUNTIME = Path(runtime.__file__).parent
 
 
-def watched(work: object) -> dict[tuple[bool, str], float]:
-    """Seconds by whether the calling thread led, and what was done, of a callable."""
-    assert callable(work)
-    sampler = StackSampler(lambda: "a pass")
-    work()
-    sampler.stop()
+def seconds_of(work: Callable[[], object]) -> dict[Seen, float]:
+    """What was seen of a callable."""
+    stacks = Stacks(lambda: "a pass")
+    with Looking(stacks.look):
+        work()
+    return stacks.seconds()
+
+
+def watched(work: Callable[[], object]) -> dict[tuple[bool, str], float]:
+    """Seconds by whether the calling thread led, and what was done."""
     found: dict[tuple[bool, str], float] = {}
-    for seen, seconds in sampler.seconds.items():
+    for seen, seconds in seconds_of(work).items():
         assert seen.during == "a pass"
         key = seen.leads, str(seen.doing)
         found[key] = found.get(key, 0.0) + seconds
@@ -83,32 +90,39 @@ def test_helpers_that_work_are_seen_and_those_that_wait_are_not(tmp_path: Path) 
     assert not [doing for leads, doing in found if not leads and doing.startswith("wait")]
 
 
-def test_the_thread_that_measures_memory_is_no_work_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    def slow(self: Path) -> bytes:
-        end_s = time.perf_counter() + LASTS_S / 4
-        while time.perf_counter() < end_s:
-            pass
-        return b"0 1 2 3 4 5 6 7 8 9"
+def test_looking_holds_nothing_of_functions_that_have_ended() -> None:
+    """Or large arrays would live on until the next look."""
+    looked: list[str] = []
 
-    def work() -> None:
-        with monkeypatch.context() as patch:
-            patch.setattr(process_memory, "_STATM", Path("statm"))
-            patch.setattr(type(Path()), "read_bytes", slow)
-            sampler = process_memory.Sampler([])
-            time.sleep(LASTS_S)
-            sampler.stop()
+    def look(now_s: float) -> None:
+        stacks.look(now_s)
+        looked.append(threading.current_thread().name)
 
-    looking = StackSampler(lambda: "a pass")
-    work()
-    looking.stop()
-    # Other threads of this process, as that of who runs the tests, are none of ours.
-    assert not [seen for seen in looking.seconds if not seen.leads and seen.function]
+    def work() -> weakref.ref[Any]:
+        local = np.zeros(100)
+        before = len(looked)
+        while len(looked) < before + 2:
+            time.sleep(0.001)
+        return weakref.ref(local)
+
+    stacks = Stacks(lambda: "a pass")
+    with Looking(look):
+        assert work()() is None
+    assert set(looked) == {"looking"}
 
 
-@pytest.mark.parametrize("times", [1, 3])
-def test_stopping_again_is_harmless(times: int) -> None:
-    before = threading.active_count()
-    sampler = StackSampler(lambda: "")
-    for _ in range(times):
-        sampler.stop()
-    assert threading.active_count() == before
+def test_who_looks_is_not_seen() -> None:
+    """Other threads of this process, as that of who runs the tests, are none of ours."""
+    found = seconds_of(lambda: time.sleep(LASTS_S))
+    assert not [seen for seen in found if not seen.leads and seen.function]
+
+
+def test_code_that_is_gone_is_not_taken_for_other_code() -> None:
+    """Stacks are known by identities of code, which nobody else may be given meanwhile."""
+    stacks, count = Stacks(lambda: "a pass"), 50
+    for number in range(count):
+        names: dict[str, Any] = {"look": stacks.look, "now_s": time.perf_counter}
+        exec(compile("def made():\n look(now_s())", f"{RUNTIME}/passes/{number}.py", "exec"), names)
+        names["made"]()
+    places = {place for seen in stacks.seconds() for place in seen.places}
+    assert places == {f"passes/{number}.py made" for number in range(count)}
