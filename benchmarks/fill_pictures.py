@@ -8,7 +8,7 @@ import numpy as np
 from samples.scene import GroundTruth
 from trt_anime.runtime.media.frames import Pixels
 
-PANEL = (320, 180)
+PANEL = (240, 135)
 MARK = (230, 60, 200)
 _HEADER = 20
 
@@ -27,6 +27,6 @@ def sheet_of(rows: Sequence[Pixels], titles: Sequence[str]) -> bytes:
         place = (number * PANEL[0] + 4, _HEADER - 6)
         cv2.putText(strip, title, place, cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 1, cv2.LINE_AA)
     sheet = cv2.cvtColor(np.vstack([strip, *rows]), cv2.COLOR_RGB2BGR)
-    done, data = cv2.imencode(".jpg", sheet, [cv2.IMWRITE_JPEG_QUALITY, 78])
+    done, data = cv2.imencode(".jpg", sheet, [cv2.IMWRITE_JPEG_QUALITY, 72])
     assert done
     return data.tobytes()

@@ -63,8 +63,8 @@ def _verdict(rows: Sequence[Row]) -> str:
         parts.append(f"{title}: nearer to the truth than tiles in {nearer} of {len(some)} fills, {mean}")
     return (
         "**Frames are scaled**, windows of them around holes in the chain. With MI-GAN that is, for\n"
-        f"{parts[0]};\nfor {parts[1]}. Tiles take {_ratio(rows, TILED).text(1)} times the CPU time. Enlarged,"
-        " a fill is softer than the frame around it; but a tile sees little besides the hole."
+        f"{parts[0]};\nfor {parts[1]}. Tiles take {_ratio(rows, TILED).text(1)} times the CPU time."
+        " Enlarged, a fill is softer than the frame around it; but a tile sees little besides the hole."
     )
 
 
