@@ -20,8 +20,8 @@ def document(content: Mapping[str, Any]) -> str:
 
 *Written by `{content["command"]}`; don't edit. {where}*
 
-An inpainting network has a size of its own: MI-GAN {sides["migan"]}x{sides["migan"]}, LaMa
-{sides["lama"]} pixels on the long side. A frame of another size can be brought to it and what was painted
+An inpainting network has a size of its own: MI-GAN {sides["migan"]}x{sides["migan"]}, LaMa {sides["lama"]}
+pixels on the long side. A frame of another size can be brought to it and what was painted brought
 back (*scaled*), or squares of that size are cut out of the frame in full resolution, a quarter of each
 shared with the next and blended there (*tiles*).
 
@@ -54,18 +54,25 @@ frame by scale, against one tile of {sides["lama"]}x{sides["lama"]} in it:
 
 def _verdict(rows: Sequence[Row]) -> str:
     """The choice, and the figures behind it."""
-    parts = []
-    for hole, title in _HOLES.items():
-        some = [row for row in rows if row["hole"] == hole]
-        gains = [_of(row, WINDOW)["psnr_db"] - _of(row, TILED)["psnr_db"] for row in some]
-        nearer = sum(gain > 0 for gain in gains)
-        mean = f"{statistics.mean(gains):+.1f} dB on average"
-        parts.append(f"{title}: nearer to the truth than tiles in {nearer} of {len(some)} fills, {mean}")
-    return (
-        "**Frames are scaled**, windows of them around holes in the chain. With MI-GAN that is, for\n"
-        f"{parts[0]};\nfor {parts[1]}. Tiles take {_ratio(rows, TILED).text(1)} times the CPU time."
-        " Enlarged, a fill is softer than the frame around it; but a tile sees little besides the hole."
-    )
+    ways = {SCALED: "the scaled frame", WINDOW: "the scaled window"}
+    lines = [
+        f"- {title}: {', '.join(f'{name} {_against(rows, hole, way)}' for way, name in ways.items())}."
+        for hole, title in _HOLES.items()
+    ]
+    return f"""**Frames are scaled**; in the chain, windows of them around holes. Tiles take
+{_ratio(rows, TILED).text(1)} times the CPU time, and this much nearer than they to the truth, by PSNR, come
+
+{chr(10).join(lines)}
+
+Enlarged, a fill is softer than the frame around it. But in a large hole a tile sees little else than the
+hole and paints things of its own, as the pictures show; in a small one there is little between them."""
+
+
+def _against(rows: Sequence[Row], hole: str, way: str) -> str:
+    some = [row for row in rows if row["hole"] == hole]
+    gains = [_of(row, way)["psnr_db"] - _of(row, TILED)["psnr_db"] for row in some]
+    nearer = sum(gain > 0 for gain in gains)
+    return f"{statistics.mean(gains):+.1f} dB (nearer in {nearer} of {len(some)} fills)"
 
 
 def _quality(rows: Sequence[Row]) -> str:
