@@ -86,6 +86,18 @@ SUBJECTS = {
         "docs/mask_quality.md",
         "benchmarks.mask_quality:document",
     ),
+    "fill_sizes": Subject(
+        "python -m benchmarks.fill_sizes",
+        _own("fill_sizes"),
+        (
+            "export/inpaint",
+            "runtime/plates/filling.py",
+            *(f"benchmarks/fill_{name}.py" for name in ("tiles", "scores")),
+        ),
+        MINUTES,
+        "docs/fill_sizes.md",
+        "benchmarks.fill_report:document",
+    ),
     "precision": Subject(
         "python -m benchmarks.precision",
         _own("precision"),
