@@ -19,12 +19,7 @@ SUBJECTS = {
     "bench": Subject(
         "make bench BENCH=--write",
         "docs/benchmarks.json",
-        (
-            *_FLOW,
-            *(f"runtime/{name}" for name in ("sessions", "devices", "temporal", "captions")),
-            *(f"export/{name}" for name in ("matte", "mask", "effects", "inpaint", "embed", "segment")),
-            "benchmarks/chain",
-        ),
+        (*_FLOW, "runtime/sessions", "export/matte"),
         MINUTES,
         "docs/benchmarks.md",
         "benchmarks.bench_report:page_of",
