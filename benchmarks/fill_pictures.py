@@ -15,7 +15,7 @@ _HEADER = 20
 
 def row_of(truth: GroundTruth, hole: Pixels, answers: Sequence[Pixels]) -> Pixels:
     """uint8 [h,w,3]: side by side, the hole in magenta on the plate."""
-    marked = np.where(hole[..., None] > 0, np.uint8(MARK), truth.plate)
+    marked = np.where(hole[..., None] > 0, np.array(MARK, np.uint8), truth.plate)
     pictures = [truth.frame, marked, *answers, truth.plate]
     return np.hstack([cv2.resize(picture, PANEL, interpolation=cv2.INTER_AREA) for picture in pictures])
 

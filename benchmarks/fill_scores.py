@@ -36,7 +36,7 @@ def hole_of(truth: GroundTruth, kind: Kind) -> Pixels:
     if kind == "rest":
         columns = np.flatnonzero(hole.any(axis=0))
         by = round(_WALKED * float(columns[-1] - columns[0]))
-        hole[:, by:] &= np.array(hole[:, :-by])
+        hole[:, by:] = np.minimum(hole[:, by:], hole[:, :-by])
         hole[:, :by] = 0
     return np.asarray(hole * np.uint8(255))
 

@@ -38,7 +38,7 @@ def tiles_of(hole: NDArray[np.bool_], side: int) -> list[Window]:
     little around it; evenly spread, all inside of the picture. None is without any of the hole."""
     if not hole.any():
         return []
-    rows, columns = (_spans(hole.any(axis=axis), side) for axis in (1, 0))
+    rows, columns = (_spans(np.atleast_1d(hole.any(axis=axis)), side) for axis in (1, 0))
     return [(y, x) for y in rows for x in columns if hole[y, x].any()]
 
 
