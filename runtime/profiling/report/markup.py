@@ -32,7 +32,7 @@ MARKUP = r"""<!doctype html>
 
   <section id="passes">
     <h2>The way of the clip</h2>
-    <p class="note">One pass after the other. Colours: what its time went into, by stacks looked at 25 times a second;
+    <p class="note">One pass after the other. Colours: what its time went into, by stacks looked at 20 times a second;
       point at a row for its own thread and its helpers.</p>
     <div id="pass-bars"></div>
     <p class="legend" id="doings"></p>
