@@ -30,7 +30,6 @@ DOCS = Path(__file__).parents[1] / "docs"
 PAGE, PICTURE = DOCS / "profile_report.html", DOCS / "images" / "profile.png"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 COMMAND = "python -m benchmarks.profile_docs"
-# Of a profile, what the documentation shows.
 _QUOTED = ("fps", "runs", "held", "verdict", "passes", "networks", "pipeline")
 _SIZE = (1280, 1960)  # down to the networks
 _LARGEST_BYTES = 300_000
@@ -51,7 +50,7 @@ def main() -> None:
         if not given.keep_cost:
             keep("profile_cost", profile_cost.measured())
         where = facts(COMMAND, ("trt-anime", "onnxruntime")) | {"others": round(load.share(), 3)}
-        keep("profile", where | {"profile": {name: _small(profile.facts[name]) for name in _QUOTED}})
+        keep("profile", where | {"profile": quoted(profile.facts)})
     write_picture(PAGE, PICTURE)
 
 
@@ -102,6 +101,11 @@ def text_of(content: Mapping[str, Any], costs: Mapping[str, Any]) -> str:
     ]
     found = content["profile"]
     return "\n".join([where, "", *_tables(found), *_sentences(found), *lines])
+
+
+def quoted(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a profile, what the documentation shows."""
+    return {name: _small(facts[name]) for name in _QUOTED}
 
 
 def _small(value: Any) -> Any:

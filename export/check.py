@@ -113,6 +113,12 @@ def difference_of(found: NDArray[Any], expected: NDArray[Any], tolerance: Tolera
     return Difference(float(gap.max()), float(np.percentile(gap, 99)), float(gap.mean()), tolerance)
 
 
+def apart(found: NDArray[Any], expected: NDArray[Any], tolerance: Tolerance) -> Difference:
+    """Compare numbers between which there are no distances: 0 where they are the same, else 1."""
+    others = (found != expected).astype(np.float32)
+    return difference_of(others, np.zeros_like(others), tolerance)
+
+
 def check_difference(difference: Difference, model: Model) -> None:
     """Raises ExportError when it is more than the tolerance."""
     if not difference.passed:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from benchmarks.chain.stages import NUMBERS, Arrays, ChainStage, Given, values_of
 from trt_anime.errors import EngineError
-from trt_anime.export.check import Difference, difference_of
+from trt_anime.export.check import Difference, apart, difference_of
 from trt_anime.export.mask.check import map_difference
 from trt_anime.export.matte.check import difference as layer_difference
 
@@ -85,8 +85,8 @@ def _difference(row: ChainStage, found: Arrays, expected: Arrays) -> Difference:
     if row.graphs == ("image",):
         return map_difference(one, other)
     if row.output in NUMBERS:
-        one, other = one != other, np.zeros_like(one, bool)
-    return difference_of(one.astype(np.float32), other.astype(np.float32), row.tolerance)
+        return apart(one, other, row.tolerance)
+    return difference_of(one, other, row.tolerance)
 
 
 def _worse(one: Difference | None, other: Difference) -> Difference:

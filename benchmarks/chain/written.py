@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from benchmarks.chain.stages import LABELS
 from trt_anime.errors import EngineError
-from trt_anime.export.check import Difference, Tolerance, difference_of
+from trt_anime.export.check import Difference, Tolerance, apart, difference_of
 from trt_anime.export.matte.check import difference as layer_difference
 
 Picture = NDArray[np.uint8]
@@ -59,8 +59,7 @@ def _differences(ours: Path, theirs: Path, files: list[str]) -> Iterator[tuple[s
         elif one.ndim == 3:
             yield name, layer_difference(one, other)
         else:
-            wrong = (one != other).astype(np.float32)
-            yield name, difference_of(wrong, np.zeros_like(wrong), LABELS)
+            yield name, apart(one, other, LABELS)
 
 
 def _refusal(worst: str, found: dict[str, Difference]) -> str:

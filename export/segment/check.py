@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from trt_anime.export.catalogue import Model
-from trt_anime.export.check import Arrays, Comparison, Difference, Frames, Tolerance, difference_of
+from trt_anime.export.check import Arrays, Comparison, Difference, Frames, Tolerance, apart
 from trt_anime.export.recipes.segment import Segmentation
 from trt_anime.export.segment.reference import Network, SegmentReference
 
@@ -26,8 +26,7 @@ def comparison_of(model: Model, network: Network) -> Comparison:
 
 def winners_apart(found: Frames, expected: Frames) -> Difference:
     """Which pixels have another winner; more than one in a hundred is too many."""
-    apart = (found != expected).astype(np.float32)
-    return difference_of(apart, np.zeros_like(apart), WINNERS)
+    return apart(found, expected, WINNERS)
 
 
 def example() -> Frames:

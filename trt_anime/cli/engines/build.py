@@ -150,8 +150,8 @@ def _taken(title: str, graph: Path, asked: "Profile") -> "Profile":
     from trt_anime.runtime.sessions.onnx_file import own_size
 
     size = (asked.height, asked.width)
-    own = own_size(graph, size)
-    if own is None or own == size or not all(size):
+    own = own_size(graph, size) if all(size) else None
+    if own is None or own == size:
         return asked
     print(
         f"note: {title}: takes frames of {own[1]}x{own[0]} alone, and is built for these", file=sys.stderr
