@@ -76,8 +76,8 @@ def by_graph(model: str) -> Fill:
     )
 
     def fill(picture: Pixels, hole: Pixels) -> Pixels:
-        (plate,) = session.run(["plate"], {"frame": picture[None], "hole": hole[None]})
-        return np.asarray(plate[0], np.uint8)
+        (plates,) = session.run(["plate"], {"frame": picture[None], "hole": hole[None]})
+        return np.asarray(plates, np.uint8)[0]
 
     fill(np.zeros((64, 64, 3), np.uint8), np.zeros((64, 64), np.uint8))  # the first run takes longer
     return fill

@@ -26,6 +26,10 @@ LABELS = Tolerance(p99=0.0, maximum=1.0, unit="(1: another character)")
 # picture, 0.39 at least for one that is two levels darker.
 SCORES = Tolerance(p99=0.25, maximum=1.0, unit="of 1, in a candidate's score")
 TOKENS = Tolerance(p99=0.0, maximum=0.0, unit="(1: another token)")
+# A token that leads the next by less than this, in standard deviations of all logits, is rounding's choice:
+# both ways prepare a picture within a level of each other.
+LEAD = 0.01
+UNDECIDED = -1
 # Outputs that count something, so that there are no distances: they are the same or not.
 NUMBERS = frozenset(("ids", "tokens"))
 

@@ -15,7 +15,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from benchmarks.chain.stages import PROMPTS, Arrays, ChainStage, Given, pictures, values_of
+from benchmarks.chain.stages import (
+    LEAD,
+    PROMPTS,
+    UNDECIDED,
+    Arrays,
+    ChainStage,
+    Given,
+    pictures,
+    values_of,
+)
 from benchmarks.chain.torch_matte import matte_network
 from benchmarks.chain.torch_xmem import TorchPropagator
 from benchmarks.model_weights import bring_weights
@@ -183,9 +192,11 @@ class TorchChain:
                 encoder_attention_mask=torch.ones(seen.shape[:2], dtype=torch.long),
                 max_new_tokens=SearchOptions(stop=text.stop).most,
                 do_sample=False,
-            )[0, 1:]
-            tokens: Tensor = found[~torch.isin(found, torch.tensor(text.stop))]
-            return tokens.int()
+                return_dict_in_generate=True,
+                output_logits=True,
+            )
+            tokens = decided(found.sequences[0, 1:], torch.stack(found.logits)[:, 0])
+            return tokens[~torch.isin(tokens, torch.tensor(text.stop))].int()
 
         return run
 
@@ -195,6 +206,23 @@ class TorchChain:
 
     def _to(self, array: NDArray[Any]) -> Tensor:
         return torch.from_numpy(array).to(self.device)
+
+
+def decided(tokens: Tensor, logits: Tensor) -> Tensor:
+    """The tokens that the network decides on, and `UNDECIDED` in place of the first that rounding does.
+
+    What follows that one follows from it. Random weights, which repeat themselves, get there soon.
+
+    Args:
+        tokens: int64 [N], the largest logits'.
+        logits: float32 [N,V], that they were chosen by.
+    """
+    best = logits.topk(2).values
+    is_close = best[:, 0] - best[:, 1] < LEAD * logits.std(1)
+    if not is_close.any():
+        return tokens
+    first = int(is_close.int().argmax())
+    return torch.cat([tokens[:first], tokens.new_full((1,), UNDECIDED)])
 
 
 def sequential(chain: TorchChain, rows: Sequence[ChainStage], clip: Path, output: Path) -> int:

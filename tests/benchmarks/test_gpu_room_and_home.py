@@ -18,7 +18,8 @@ from benchmarks.gpu.running import Context, found_by
 from benchmarks.gpu.session import small_graph
 from trt_anime import paths
 from trt_anime.errors import MissingError
-from trt_anime.export import catalogue, checkpoints
+from trt_anime.export import catalogue
+from trt_anime.export.checkpoints import store
 from trt_anime.runtime.devices import ram
 from trt_anime.runtime.devices.api import Memory
 
@@ -113,8 +114,8 @@ def stored(users: Path, model: str, content: bytes, monkeypatch: pytest.MonkeyPa
     file = users / "given" / row.files[0].filename
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(content)
-    monkeypatch.setattr(checkpoints.store, "format_of", lambda path: row.files[0].format)
-    return checkpoints.import_file(row, file)
+    monkeypatch.setattr(store, "format_of", lambda path: row.files[0].format)
+    return store.import_file(row, file)
 
 
 def test_a_check_has_what_the_user_has_and_leaves_nothing_there(
@@ -128,7 +129,7 @@ def test_a_check_has_what_the_user_has_and_leaves_nothing_there(
     before = sorted(users.rglob("*"))
     home.take_home(own)
     assert paths.home() == own and os.environ["TRT_ANIME_HOME"] == str(own)
-    found = checkpoints.find(catalogue.get("u2netp"))
+    found = store.find(catalogue.get("u2netp"))
     assert found is not None and found.is_relative_to(own) and found.samefile(weights)
     assert [path.name for path in (own / "graphs").iterdir()] == ["matte-u2netp-1.onnx"]
     # What the check makes there, such as random weights, the user never sees.
@@ -146,7 +147,7 @@ def test_the_users_own_weights_take_the_place_of_random_ones(
     stored(users, "lama", b"the user's", monkeypatch)
     home.gather(users, own)
     monkeypatch.setenv("TRT_ANIME_HOME", str(own))
-    found = checkpoints.find(catalogue.get("lama"))
+    found = store.find(catalogue.get("lama"))
     assert found is not None and found.read_bytes() == b"the user's"
     assert kept.read_bytes() == b"random, too"
 

@@ -209,8 +209,8 @@ class FakeRunner:
     """Notes frames in the order in which they come, and counts them if they are to be followed."""
 
     def __init__(self, output: str) -> None:
-        self.output, self.frames, self.starts = output, [], 0  # type: tuple[str, list[int], int]
-        self.closed = False
+        self.output, self.starts, self.closed = output, 0, False
+        self.frames: list[int] = []
 
     def __call__(self, inputs: Given) -> Arrays:
         self.frames.append(int(inputs["frame"][0, 0, 0, 0]))

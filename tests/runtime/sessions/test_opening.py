@@ -294,15 +294,14 @@ def test_engines_of_graphs_that_serve_every_clip(
 ) -> None:
     """Frames of one size are written into a memory network's graphs; a text encoder sees none."""
     path = saved(fixed_graph() if kind == "fixed" else text_graph(), tmp_path)
-    wanted: dict[str, Any] = {"size": (720, 1280), "batch": 1, "precision": None}
     size = " --size 96x64" if kind == "fixed" else ""
     words = f"no engine here is made of toy.onnx; .*toy.onnx --gpu sm89{size} --max-batch 1`$"
     with pytest.raises(MissingError, match=words):
-        engine_for(path, 89, **wanted)
+        engine_for(path, 89, size=(720, 1280), batch=1, precision=None)
     height, width = (64, 96) if kind == "fixed" else (0, 0)
     entry = engine_of(path, profile=Profile(height, width, max_batch=1))
-    assert engine_for(path, 89, **wanted) == entry
-    assert engine_for(path, 89, **wanted | {"size": (64, 96)}) == entry
+    assert engine_for(path, 89, size=(720, 1280), batch=1, precision=None) == entry
+    assert engine_for(path, 89, size=(64, 96), batch=1, precision=None) == entry
 
 
 def test_engines_of_an_older_label_are_still_found(home: Path, tmp_path: Path, gpu: FakeGpu) -> None:
