@@ -10,6 +10,7 @@ from trt_anime.export.detect.finish import finish_graph
 from trt_anime.export.detect.prepare import Widths, prepare_graph
 from trt_anime.export.detect.text import described_graph, phrases_graph
 from trt_anime.export.detect.vision import INPUTS
+from trt_anime.export.lowerings.choices import with_lowerings
 from trt_anime.export.parts import NETWORK, PREPARE, check_valid, joined, set_shape
 from trt_anime.export.recipes.detect import Detection
 from trt_anime.stage import StageInfo
@@ -49,7 +50,7 @@ def prompt_graph(network: onnx.ModelProto, model: Model, widths: Widths, origin:
 
 
 def detect_graph(network: onnx.ModelProto, model: Model, widths: Widths, origin: Origin) -> onnx.ModelProto:
-    """The picture's side, for every frame; checked node by node. Deformable attention is GridSample's.
+    """The picture's side, for every frame; checked node by node.
 
     Args:
         network: see `tracing.onnx_from_vision`.
@@ -73,7 +74,8 @@ def detect_graph(network: onnx.ModelProto, model: Model, widths: Widths, origin:
     )
     for value, rest in zip(whole.graph.output, ((4,), (), (rule.context,)), strict=True):
         set_shape(value, ("batch", widths.queries, *rest))
-    return _checked(whole, model)
+    lowered = with_lowerings(whole, {"deformable_attention": rule.deformable_attention})
+    return _checked(lowered, model)
 
 
 def _checked(graph: onnx.ModelProto, model: Model) -> onnx.ModelProto:
@@ -92,5 +94,4 @@ def _info(stage: str, model: Model, origin: Origin, ranges: dict[str, tuple[floa
         size_rule=rule.describe() if sees else f"at most {rule.context} tokens",
         output_ranges=ranges,
         network_size=rule.canvas if sees else None,
-        lowerings={"deformable_attention": "grid_sample"} if sees else {},
     )

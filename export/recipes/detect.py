@@ -1,7 +1,7 @@
 """What open-vocabulary detectors want."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 RGB = tuple[float, float, float]
 
@@ -17,6 +17,7 @@ class Detection:
             aspect ratio kept, and lies in the top left corner.
         mean, std: per channel, RGB, after the division.
         context: tokens that a prompt may have, its first and last included.
+        deformable_attention: how it is written in the graph; see `lowerings`.
     """
 
     STAGE: ClassVar[str] = "detect"
@@ -25,6 +26,7 @@ class Detection:
     mean: RGB
     std: RGB
     context: int
+    deformable_attention: Literal["gather", "grid_sample"] = "gather"
 
     def describe(self) -> str:
         """The size rule in words."""

@@ -64,6 +64,9 @@ def small_row() -> Model:
     return replace(row, name=NAME, architecture="small", recipe=rule)
 
 
+RULE = small_row().recipe_as(Detection)
+
+
 def lively_network(seed: int = 0) -> GroundingDinoForObjectDetection:
     """Of `ARCHITECTURE`, with weights that make every part count: scores are spread over 0..1."""
     torch.manual_seed(seed)

@@ -14,7 +14,6 @@ from trt_anime.engines.specialise import specialised
 from trt_anime.engines.targets import Target
 from trt_anime.export.detect.configurations import configuration
 from trt_anime.export.detect.prepare import Widths, prepare_graph
-from trt_anime.export.lowerings.choices import with_lowerings
 from trt_anime.export.recipes.detect import Detection
 
 pytest.importorskip("tensorrt_rtx")
@@ -51,7 +50,7 @@ def test_the_text_side_builds(home: Path, tmp_path: Path, small: Small) -> None:
 def test_the_picture_side_builds(home: Path, tmp_path: Path, small: Small) -> None:
     manifest = built(read(small.detect, tmp_path), 89, "fp32")
     assert manifest.recipe.stage == "detect"
-    assert manifest.info.lowerings == {"deformable_attention": "grid_sample"}
+    assert manifest.info.lowerings == {"deformable_attention": "gather"}
 
 
 @pytest.mark.stress
@@ -60,7 +59,7 @@ def test_the_picture_side_builds(home: Path, tmp_path: Path, small: Small) -> No
 def test_both_forms_build_in_fp16(
     home: Path, tmp_path: Path, small: Small, form: str, capability: int
 ) -> None:
-    graph = read(with_lowerings(small.detect, {"deformable_attention": form}), tmp_path)
+    graph = read(small.detect if form == "gather" else small.sampling, tmp_path)
     calibrated(graph.path, "fp16")
     manifest = built(graph, capability, "fp16")
     assert manifest.info.lowerings == {"deformable_attention": form}

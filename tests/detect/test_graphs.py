@@ -11,19 +11,15 @@ from onnxruntime import InferenceSession
 from transformers.models.grounding_dino import modeling_grounding_dino
 
 from tests.detect.conftest import Small
-from tests.detect.pieces import CANVAS, CONTEXT, NAME, PROMPTS, QUERIES, Arrays, frames, small_row
-from trt_anime.export.check import session_of
+from tests.detect.pieces import CANVAS, CONTEXT, NAME, PROMPTS, QUERIES, RULE, Arrays, frames
 from trt_anime.export.detect.check import PROMPT, padded_ids
 from trt_anime.export.detect.reference import Found, found_by_transformers
-from trt_anime.export.lowerings.choices import with_lowerings
-from trt_anime.export.recipes.detect import Detection
 from trt_anime.files import sha256_of
 from trt_anime.limits import unbuildable
 from trt_anime.stage import COORDINATES, NETWORK, StageInfo
 
 # Fills the canvas, leaves some of it empty on the right, at the bottom; no whole number of tiles.
 SIZES = {"wide": (360, 640), "4:3": (120, 160), "tall": (160, 80), "film": (80, 200), "odd": (101, 173)}
-RULE = small_row().recipe_as(Detection)
 
 # Boxes reach 1 and tokens 1; neighbouring operators and orders of sums move them by this.
 TOLERANCE = 1e-4
@@ -50,19 +46,16 @@ def gap(found: Arrays, wanted: Found, size: tuple[int, int]) -> float:
     return float(max(boxes, np.abs(found["tokens"] - wanted.tokens.numpy()).max()))
 
 
-@pytest.fixture(scope="module")
-def gathering(small: Small) -> InferenceSession:
-    return session_of(with_lowerings(small.detect, {"deformable_attention": "gather"}))
-
-
 @pytest.mark.parametrize("size", SIZES.values(), ids=list(SIZES))
-def test_boxes_and_tokens(small: Small, gathering: InferenceSession, size: tuple[int, int]) -> None:
+def test_boxes_and_tokens(small: Small, size: tuple[int, int]) -> None:
     """In either form of deformable attention."""
     pictures, ids = frames(2, *size), PROMPTS["two"]
     wanted = expected(small, pictures, ids)
     assert float(wanted.tokens[..., : len(ids)].std()) > 0.05 and wanted.boxes.shape == (2, QUERIES, 4)
     prompt = prompt_of(small, ids)
-    one, other = (detected(session, pictures, prompt) for session in (small.detect_session, gathering))
+    one, other = (
+        detected(session, pictures, prompt) for session in (small.detect_session, small.sampling_session)
+    )
     assert gap(one, wanted, size) < TOLERANCE
     assert gap(other, wanted, size) < TOLERANCE
     np.testing.assert_array_equal(one["scores"], one["tokens"].max(-1))
@@ -134,29 +127,36 @@ def test_descriptions(small: Small) -> None:
         assert one.model == NAME
         assert one.checkpoint_sha256 == sha256_of(small.checkpoint)
     assert detect.network_size == CANVAS and prompt.network_size is None
-    assert detect.lowerings == {"deformable_attention": "grid_sample"}
-    lowered = with_lowerings(small.detect, {"deformable_attention": "gather"})
-    assert info_of(lowered).lowerings == {"deformable_attention": "gather"}
+    assert (prompt.lowerings, detect.lowerings) == ({}, {"deformable_attention": "gather"})
     assert all(graph.difference and graph.difference.passed for graph in small.exported.graphs)
 
 
+def test_the_forms_are_what_they_say(small: Small) -> None:
+    operators = ("GatherND", "GridSample")
+    for graph, kind, other in zip((small.detect, small.sampling), operators, operators[::-1], strict=True):
+        kinds = {node.op_type for node in graph.graph.node}
+        assert kind in kinds and other not in kinds
+    assert info_of(small.sampling).lowerings == {"deformable_attention": "grid_sample"}
+
+
 def test_engines_can_be_built_of_every_node(small: Small) -> None:
-    for graph in (small.prompt, small.detect):
+    for graph in (small.prompt, small.detect, small.sampling):
         assert unbuildable(graph) == []
-        assert unbuildable(with_lowerings(graph, {"deformable_attention": "gather"})) == []
 
 
 def test_places_stay_in_single_precision(small: Small) -> None:
     """What leads to a sampled place, to a sine and to a box is marked; products with weights aren't."""
-    nodes = {name: node for node in small.detect.graph.node for name in node.output}
-    marked = [node for node in small.detect.graph.node if COORDINATES in node.name]
-    assert all(node.name.startswith(NETWORK) for node in marked)
-    assert not {"MatMul", "Softmax", "GridSample", "LayerNormalization"} & {node.op_type for node in marked}
-    for node in small.detect.graph.node:
-        if node.op_type == "GridSample":
-            assert COORDINATES in nodes[node.input[1]].name
-        if node.op_type in ("Sin", "Cos") and node.name.startswith(NETWORK):
-            assert COORDINATES in node.name
+    products = {"MatMul", "Softmax", "GridSample", "GatherND", "LayerNormalization"}
+    for graph in (small.detect.graph, small.sampling.graph):
+        nodes = {name: node for node in graph.node for name in node.output}
+        marked = [node for node in graph.node if COORDINATES in node.name]
+        assert all(node.name.startswith(NETWORK) for node in marked)
+        assert not products & {node.op_type for node in marked}
+        for node in graph.node:
+            if node.op_type in ("GridSample", "GatherND"):
+                assert COORDINATES in nodes[node.input[1]].name
+            if node.op_type in ("Sin", "Cos") and node.name.startswith(NETWORK):
+                assert COORDINATES in node.name
 
 
 def info(path: Path) -> StageInfo:
