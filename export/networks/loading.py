@@ -56,6 +56,19 @@ def load_checkpoint(network: nn.Module, path: Path, *, renamed: Renaming | None 
     adopt(network.state_dict(keep_vars=True), found)
 
 
+def loaded(make: Callable[[], nn.Module], path: Path) -> nn.Module:
+    """The network that `make` makes, with the weights of `path`, as by `load_checkpoint`.
+
+    The random weights that it would begin with are never there: they take time, and as much memory as the
+    file's. Whatever else it computes of itself must be in its state_dict.
+    """
+    with torch.device("meta"):
+        network = make()
+    network.to_empty(device="cpu")
+    load_checkpoint(network, path)
+    return network
+
+
 def adopt(own: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
     """Make a file's tensors a network's, by its names; not copied where they have its dtype and device, so
     nobody may change them then: several may share their memory, and the file may be mapped.
@@ -183,4 +196,4 @@ def _shape(tensor: Tensor) -> str:
     return "(" + ", ".join(map(str, tensor.shape)) + ")"
 
 
-__all__ = ["adopt", "load_checkpoint"]
+__all__ = ["adopt", "load_checkpoint", "loaded"]
