@@ -8,19 +8,19 @@ import onnx
 from trt_anime.export.external import bare, copy_aside, is_aside, size_aside
 from trt_anime.hollow import copy_field
 
-_GRAPH, _INITIALIZER, _RAW_DATA = 7, 5, 9  # numbers of ModelProto's, GraphProto's, TensorProto's fields
+GRAPH, INITIALIZER, _RAW_DATA = 7, 5, 9  # numbers of ModelProto's, GraphProto's, TensorProto's fields
 _BYTES = 2  # how protobuf calls what has a length
 
 
 def write_graph(model: onnx.ModelProto, path: Path) -> None:
     """What `onnx.save` writes, to the byte; weights that were put aside are in it. Raises OSError."""
-    before, after = _around(model, _GRAPH)
-    first, last = _around(model.graph, _INITIALIZER)
+    before, after = _around(model, GRAPH)
+    first, last = _around(model.graph, INITIALIZER)
     sizes = [_size_of(tensor) for tensor in model.graph.initializer]
-    heads = [_head(_INITIALIZER, size) for size in sizes]
+    heads = [field_head(INITIALIZER, size) for size in sizes]
     length = len(first) + sum(map(len, heads)) + sum(sizes) + len(last)
     with path.open("wb") as file:
-        file.write(before + _head(_GRAPH, length) + first)
+        file.write(before + field_head(GRAPH, length) + first)
         for head, tensor in zip(heads, model.graph.initializer, strict=True):
             file.write(head)
             _write_tensor(tensor, file)
@@ -47,7 +47,7 @@ def _write_tensor(tensor: onnx.TensorProto, file: BinaryIO) -> None:
 def _around_values(tensor: onnx.TensorProto) -> tuple[bytes, bytes, bytes]:
     """What stands before the values of a tensor that is aside, once they are in it, and behind them."""
     first, last = _around(bare(tensor), _RAW_DATA)
-    return first, _head(_RAW_DATA, size_aside(tensor)), last
+    return first, field_head(_RAW_DATA, size_aside(tensor)), last
 
 
 def _around(
@@ -61,8 +61,8 @@ def _around(
     return before.SerializeToString(), after.SerializeToString()
 
 
-def _head(number: int, length: int) -> bytes:
-    """What stands before a field of so many bytes."""
+def field_head(number: int, length: int) -> bytes:
+    """What stands before a message's field of so many bytes."""
     groups = [length >> shift & 0x7F for shift in range(0, max(length.bit_length(), 1), 7)]
     varint = bytes(group | 0x80 for group in groups[:-1]) + bytes(groups[-1:])
     return bytes([number << 3 | _BYTES]) + varint

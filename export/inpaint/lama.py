@@ -2,7 +2,8 @@
 
 torch.onnx.export takes minutes for its 18 blocks with a free size. Written by hand, the graph is smaller
 too: batch norms are folded into the convolutions before them, the two parts of the spectrum lie one behind
-the other instead of alternating, and the transforms' matrices are computed once for all 36 of them.
+the other instead of alternating, the transforms' matrices are computed once for all 36 of them, and the
+last convolution gives four pixels at once.
 """
 
 from dataclasses import dataclass
@@ -12,11 +13,13 @@ import onnx
 import spox
 import spox.opset.ai.onnx.v20 as op
 from numpy.typing import NDArray
-from spox import Var, argument, build
+from spox import Var, argument
 from torch import Tensor, nn
 
 from trt_anime.export.geometry import extent, integers, scalar
+from trt_anime.export.lowerings.four_at_once import four_at_once
 from trt_anime.export.networks.lama import FourierBlock, FourierLayer, Lama, SpectralTransform
+from trt_anime.export.standins import StandIns
 from trt_anime.stage import COORDINATES
 
 Weights = NDArray[np.float64]
@@ -27,8 +30,9 @@ def onnx_from_lama(network: Lama) -> onnx.ModelProto:
     """Input ``image`` [batch,4,h,w], output ``fill`` [batch,3,h,w] in 0..1, opset 20; all three are free.
 
     The matrices of the transforms are computed from h and w; where an engine fixes those, they are
-    constants.
+    constants. Large weights are where `weights_aside` says. Raises OutputError.
     """
+    weights = StandIns()
     image = argument(spox.Tensor(np.float32, ("batch", 4, "image_height", "image_width")))
     layers = list(network.model)
     pair: Pair = (image, None)
@@ -36,23 +40,20 @@ def onnx_from_lama(network: Lama) -> onnx.ModelProto:
     for layer in layers[network.start : network.middle]:
         if isinstance(layer, FourierBlock):
             assert waves is not None
-            result = _layer(_layer(pair, layer.conv1, waves), layer.conv2, waves)
+            result = _layer(weights, _layer(weights, pair, layer.conv1, waves), layer.conv2, waves)
             assert pair[1] is not None
             pair = _sum(pair[0], result[0]), _sum(pair[1], result[1])
         else:
             assert isinstance(layer, FourierLayer)
-            pair = _layer(pair, layer, waves)
+            pair = _layer(weights, pair, layer, waves)
         if waves is None and pair[1] is not None:
             waves = _Waves.of(pair[1])
     assert pair[1] is not None
     x = op.concat([pair[0], pair[1]], axis=1)
     tail = layers[network.middle + 1 : -3]
     for enlarge, norm in zip(tail[0::3], tail[1::3], strict=True):
-        x = op.relu(_enlarged(x, enlarge, norm))
-    last = layers[-2]
-    assert isinstance(last, nn.Conv2d)
-    fill = op.sigmoid(_convolved(_padded(x, 3), _values(last.weight), _values(last.bias)))
-    model = build({"image": image}, {"fill": fill})
+        x = op.relu(_enlarged(weights, x, enlarge, norm))
+    model = weights.built({"image": image}, {"fill": _last(weights, x, layers[-2])})
     _mark_matrices(model.graph)
     _weights_as_initializers(model.graph)
     return model
@@ -100,35 +101,40 @@ def _counted(length: Var) -> Var:
     return op.range(op.const(0), op.squeeze(length), op.const(1))
 
 
-def _layer(pair: Pair, layer: FourierLayer, waves: _Waves | None) -> Pair:
+def _layer(weights: StandIns, pair: Pair, layer: FourierLayer, waves: _Waves | None) -> Pair:
     local, spread = pair
     paths = layer.ffc
     near = _padded(local, paths.padding)
     far = None if spread is None else _padded(spread, paths.padding)
     scale, bias = _norm(layer.bn_l)
-    close = _path(near, paths.convl2l, scale, bias)
+    close = _path(weights, near, paths.convl2l, scale, bias)
     assert close is not None
-    result = op.relu(_sum(close, _path(far, paths.convg2l, scale)))
+    result = op.relu(_sum(close, _path(weights, far, paths.convg2l, scale)))
     if layer.bn_g is None:
         return result, None
     scale, bias = _norm(layer.bn_g)
-    direct = _path(near, paths.convl2g, scale, bias)
+    direct = _path(weights, near, paths.convl2g, scale, bias)
     assert direct is not None
     if paths.convg2g is None:
         return result, op.relu(_sum(direct, None))
     assert spread is not None and waves is not None
-    return result, op.relu(_sum(direct, _spectral(spread, paths.convg2g, scale, waves)))
+    return result, op.relu(_sum(direct, _spectral(weights, spread, paths.convg2g, scale, waves)))
 
 
-def _spectral(x: Var, transform: SpectralTransform, scale: Weights, waves: _Waves) -> Var:
+def _spectral(
+    weights: StandIns, x: Var, transform: SpectralTransform, scale: Weights, waves: _Waves
+) -> Var:
     inner, bias = _norm(transform.conv1[1])
-    y = op.relu(_convolved(x, _scaled(transform.conv1[0], inner), bias))
+    y = op.relu(_convolved(weights, x, transform.conv1[0], inner, bias))
     # The network's channels alternate, real, imaginary, real...; here all real ones come first.
     order = np.arange(transform.fu.conv_layer.in_channels).reshape(-1, 2).T.ravel()
     inner, bias = _norm(transform.fu.bn)
-    kernel = _scaled(transform.fu.conv_layer, inner)[order][:, order]
-    spectrum = op.relu(_convolved(_forward(y, waves), kernel, bias[order]))
-    return _convolved(op.add(y, _inverse(spectrum, waves)), _scaled(transform.conv2, scale))
+    kernel = weights.weight(
+        tuple(transform.fu.conv_layer.weight.shape),
+        lambda: _scaled(transform.fu.conv_layer, inner)[order][:, order],
+    )
+    spectrum = op.relu(op.conv(_forward(y, waves), kernel, _constant(bias[order])))
+    return _convolved(weights, op.add(y, _inverse(spectrum, waves)), transform.conv2, scale)
 
 
 def _forward(planes: Var, waves: _Waves) -> Var:
@@ -148,23 +154,48 @@ def _moved(x: Var, start: int, end: int) -> Var:
     return op.concat(list(op.split(x, num_outputs=2, axis=start)), axis=end)
 
 
-def _path(x: Var | None, path: nn.Conv2d | None, scale: Weights, bias: Weights | None = None) -> Var | None:
+def _path(
+    weights: StandIns, x: Var | None, path: nn.Conv2d | None, scale: Weights, bias: Weights | None = None
+) -> Var | None:
     if x is None or path is None:
         return None
-    return _convolved(x, _scaled(path, scale), bias, stride=path.stride[0])
+    return _convolved(weights, x, path, scale, bias)
 
 
-def _enlarged(x: Var, path: nn.Module, norm: nn.Module) -> Var:
+def _enlarged(weights: StandIns, x: Var, path: nn.Module, norm: nn.Module) -> Var:
     assert isinstance(path, nn.ConvTranspose2d)
     scale, shift = _norm(norm)
-    kernel = op.const((_values(path.weight) * scale[None, :, None, None]).astype(np.float32))
-    bias = op.const((_values(path.bias) * scale + shift).astype(np.float32))
+    kernel = weights.weight(
+        tuple(path.weight.shape), lambda: _values(path.weight) * scale[None, :, None, None]
+    )
+    bias = _constant(_values(path.bias) * scale + shift)
     return op.conv_transpose(x, kernel, bias, strides=(2, 2), pads=(1, 1, 1, 1), output_padding=(1, 1))
 
 
-def _convolved(x: Var, kernel: Weights, bias: Weights | None = None, *, stride: int = 1) -> Var:
-    added = None if bias is None else op.const(bias.astype(np.float32))
-    return op.conv(x, op.const(kernel.astype(np.float32)), added, strides=(stride, stride))
+def _last(weights: StandIns, x: Var, path: nn.Module) -> Var:
+    """Three channels leave most of what CPUs compute at once unused: see `lowerings.four_at_once`."""
+    assert isinstance(path, nn.Conv2d)
+    outputs, inputs, height, width = path.weight.shape
+    kernel = weights.weight(
+        (4 * outputs, inputs, height + 1, width + 1), lambda: four_at_once(_values(path.weight))
+    )
+    bias = _constant(np.repeat(_values(path.bias), 4))
+    four = op.sigmoid(op.conv(_padded(x, height // 2), kernel, bias, strides=(2, 2)))
+    return op.depth_to_space(four, blocksize=2, mode="CRD")
+
+
+def _convolved(
+    weights: StandIns, x: Var, path: nn.Module, scale: Weights, bias: Weights | None = None
+) -> Var:
+    """With the batch norm behind it: `scale` and `bias` are its."""
+    assert isinstance(path, nn.Conv2d)
+    kernel = weights.weight(tuple(path.weight.shape), lambda: _scaled(path, scale))
+    added = None if bias is None else _constant(bias)
+    return op.conv(x, kernel, added, strides=(path.stride[0], path.stride[0]))
+
+
+def _constant(values: Weights) -> Var:
+    return op.const(values.astype(np.float32))
 
 
 def _scaled(path: nn.Module, scale: Weights) -> Weights:
@@ -204,7 +235,7 @@ def _mark_matrices(graph: onnx.GraphProto) -> None:
 
 
 def _weights_as_initializers(graph: onnx.GraphProto) -> None:
-    """What calibration and ONNX Runtime take for weights; Spox writes nodes."""
+    """What calibration and ONNX Runtime take for weights; Spox writes nodes for constants."""
     nodes = list(graph.node)
     graph.ClearField("node")
     for node in nodes:

@@ -21,10 +21,19 @@ if TYPE_CHECKING:
 # Networks whose published .onnx file can be read; all others come through PyTorch.
 _FROM_ONNX = {"migan"}
 
+# By architecture: raise it when the bytes of its graph change, and `graphs.REVISION` is to stay.
+_REVISIONS = {"lama": 1}
+
 
 def settings(row: Model) -> dict[str, object]:
     """All that the graph depends on besides the checkpoint and this release."""
-    return {"recipe": asdict(row.recipe_as(Inpainting)), "options": asdict(HoleOptions())}
+    settings: dict[str, object] = {
+        "recipe": asdict(row.recipe_as(Inpainting)),
+        "options": asdict(HoleOptions()),
+    }
+    if row.architecture in _REVISIONS:
+        settings["network"] = _REVISIONS[row.architecture]
+    return settings
 
 
 def graphs_of(row: Model, checkpoint: Path, record: Record, *, compare: bool) -> "Iterator[Made]":

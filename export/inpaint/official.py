@@ -8,12 +8,15 @@ generator is taken: its nodes are named ``/model/...``.
 from pathlib import Path
 
 import onnx
-from onnx import TensorProto, helper, version_converter
+from onnx import TensorProto, helper
 
 from trt_anime.errors import CheckpointError
 from trt_anime.export.catalogue import Model
-from trt_anime.export.parts import IR_VERSION, OPSET, rename_value
+from trt_anime.export.parts import IR_VERSION, check_valid, rename_value
+from trt_anime.export.reading import read_graph
 from trt_anime.export.recipes.inpaint import Inpainting
+from trt_anime.export.slimming import slimmed
+from trt_anime.hollow import hollow
 
 _INSIDE = "/model/"
 
@@ -24,13 +27,10 @@ def network_from_onnx(path: Path, model: Model) -> onnx.ModelProto:
     Raises:
         CheckpointError: not an ONNX file, or not one with such a generator in it.
     """
-    import onnxslim
-
     side = model.recipe_as(Inpainting).size_rule.side
     try:
-        network = onnxslim.slim(version_converter.convert_version(_cut(onnx.load(path), side), OPSET))
-        assert isinstance(network, onnx.ModelProto)  # it returns a path, a report or None when asked to
-        onnx.checker.check_model(network, full_check=True)
+        network = slimmed(_cut(read_graph(path), side))
+        check_valid(network)
         shape = _shape_of_output(network)
     except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
@@ -104,7 +104,7 @@ def _needed(graph: onnx.GraphProto, target: str, start: str) -> list[onnx.NodePr
 
 
 def _shape_of_output(network: onnx.ModelProto) -> list[int]:
-    inferred = onnx.shape_inference.infer_shapes(network, strict_mode=True).graph.output[0]
+    inferred = onnx.shape_inference.infer_shapes(hollow(network), strict_mode=True).graph.output[0]
     network.graph.output[0].CopyFrom(inferred)
     dimensions = network.graph.output[0].type.tensor_type.shape.dim
     dimensions[0].Clear()

@@ -6,7 +6,7 @@ from trt_anime.errors import CheckpointError
 from trt_anime.export.catalogue import Model
 from trt_anime.export.networks import create
 from trt_anime.export.networks.lama import Lama
-from trt_anime.export.networks.loading import load_checkpoint
+from trt_anime.export.networks.loading import loaded
 
 
 def network_from_checkpoint(model: Model, path: Path) -> Lama:
@@ -16,7 +16,6 @@ def network_from_checkpoint(model: Model, path: Path) -> Lama:
             f"{path}: {model.name} is made from its .onnx file only; run"
             f" `trt-anime models pull {model.name}`"
         )
-    network = create(model.architecture)
+    network = loaded(lambda: create(model.architecture), path)
     assert isinstance(network, Lama)
-    load_checkpoint(network, path)
     return network.eval()

@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import version_converter
 
 from trt_anime.errors import CheckpointError
-from trt_anime.export.parts import OPSET, rename_value
+from trt_anime.export.parts import rename_value
+from trt_anime.export.reading import read_graph
+from trt_anime.export.slimming import slimmed
+from trt_anime.hollow import hollow
 
 
 def network_from_onnx(path: Path) -> onnx.ModelProto:
@@ -23,14 +25,10 @@ def network_from_onnx(path: Path) -> onnx.ModelProto:
     Raises:
         CheckpointError: not an ONNX file, or not a network with one picture in and a map out.
     """
-    import onnxslim
-
     try:
-        model = onnx.load(path)
+        model = read_graph(path)
         _check_interface(model, path)
-        raised = version_converter.convert_version(_only_main_output(model), OPSET)
-        network = onnxslim.slim(raised)
-        assert isinstance(network, onnx.ModelProto)  # it returns a path, a report or None when asked to
+        network = slimmed(_only_main_output(model))
     except CheckpointError:
         raise
     except Exception as error:
@@ -79,8 +77,9 @@ def _only_main_output(model: onnx.ModelProto) -> onnx.ModelProto:
 def _free_batch(model: onnx.ModelProto) -> None:
     """Sizes that were folded as [1,C,h,w] become factors, or take N and C from what is resized."""
     graph = model.graph
-    constants = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    inferred = onnx.shape_inference.infer_shapes(model).graph
+    asked = {name for node in graph.node if node.op_type == "Resize" for name in node.input[3:]}
+    constants = {t.name: onnx.numpy_helper.to_array(t) for t in graph.initializer if t.name in asked}
+    inferred = onnx.shape_inference.infer_shapes(hollow(model)).graph
     shapes = {value.name: _shape(value) for value in [*inferred.value_info, *inferred.input]}
     nodes = list(graph.node)
     del graph.node[:]

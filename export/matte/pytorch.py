@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from trt_anime.export.catalogue import Model
 from trt_anime.export.networks import create
-from trt_anime.export.networks.loading import load_checkpoint
+from trt_anime.export.networks.loading import loaded
 from trt_anime.export.recipes.matte import Preprocess
 from trt_anime.export.tracing import BATCH, onnx_from_module
 
@@ -34,8 +34,7 @@ class MatteNetwork(nn.Module):
 
 def network_from_checkpoint(model: Model, path: Path) -> MatteNetwork:
     """The catalogue row's network with the weights of `path`, in eval mode. Raises CheckpointError."""
-    network = create(model.architecture)
-    load_checkpoint(network, path)
+    network = loaded(lambda: create(model.architecture), path)
     return MatteNetwork(network, model.architecture).eval()
 
 

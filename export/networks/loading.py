@@ -5,10 +5,12 @@ import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from trt_anime.errors import CheckpointError, MissingError
 from trt_anime.export.networks.torchscript import is_torchscript, tensors_of
@@ -23,6 +25,8 @@ PREFIXES = ("module.", "net.")  # DataParallel; anime-segmentation
 CHOSEN = ("model.generator.", "generator.")
 TRAINING_ONLY = ("gt_encoder.",)  # anime-segmentation trains IS-Net with a second network in the same file
 COUNTER = ".num_batches_tracked"  # not there in files older than PyTorch 0.4.1, and of no use in inference
+
+_RANDOM = ("uniform_", "normal_", "kaiming_uniform_", "kaiming_normal_")  # all that torch.nn.init calls
 
 Renaming = Callable[[dict[str, Tensor]], dict[str, Tensor]]
 
@@ -54,6 +58,30 @@ def load_checkpoint(network: nn.Module, path: Path, *, renamed: Renaming | None 
             f"{path} does not hold the weights of {type(network).__name__}: {complaint}; {REMEDY}."
         )
     adopt(network.state_dict(keep_vars=True), found)
+
+
+def loaded(make: Callable[[], nn.Module], path: Path) -> nn.Module:
+    """The network that `make` makes, with the weights of `path`, as by `load_checkpoint`.
+
+    The random weights that it would begin with are never there: they take time, and as much memory as the
+    file's.
+    """
+    with _NoRandomValues():
+        network = make()
+    load_checkpoint(network, path)
+    return network
+
+
+class _NoRandomValues(TorchFunctionMode):
+    """Meanwhile, tensors that are to be filled with random values keep what was in memory."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        named = kwargs or {}
+        if getattr(func, "__name__", "") in _RANDOM:
+            return args[0] if args else named["tensor"]
+        return func(*args, **named)
 
 
 def adopt(own: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
@@ -183,4 +211,4 @@ def _shape(tensor: Tensor) -> str:
     return "(" + ", ".join(map(str, tensor.shape)) + ")"
 
 
-__all__ = ["adopt", "load_checkpoint"]
+__all__ = ["adopt", "load_checkpoint", "loaded"]
