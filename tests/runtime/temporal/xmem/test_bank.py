@@ -39,7 +39,8 @@ class Memory:
         valid = self.bank.valid(self.bank.groups[0])
         self.bank.count_read()
         pairs = zip(self.keys, valid, strict=True)
-        self.bank.note_usage(np.array([usage[key] if held else 0.0 for key, held in pairs]))
+        found = np.array([usage[key] if held else 0.0 for key, held in pairs])
+        self.bank.note_usage(found[: self.bank.reach])
 
     def pairs(self, group: int) -> list[tuple[Name, Name]]:
         """(key, value) of all valid cells, the long-term ones first, then frame by frame."""
@@ -117,7 +118,10 @@ def test_the_memory_holds_what_the_published_one_holds(case: tuple[Layout, int, 
         groups = len(memory.bank.groups)
         rules.add(time, groups)
         assert memory.bank.long_size == len(rules.far.keys) <= layout.long_cells
+        reach = memory.bank.reach
+        assert reach == layout.capacity or reach % layout.cells == 0
         for group in range(groups):
+            assert not memory.bank.valid(memory.bank.groups[group])[reach:].any()
             assert memory.pairs(group) == rules.far.pairs(group) + rules.work.pairs(group)
 
 
@@ -166,3 +170,14 @@ def test_sizes_that_don_t_go_together() -> None:
         Bank(SMALL, 4)
     with pytest.raises(InputError, match="consolidating 0 of 5"):
         Bank(SMALL, 7)
+
+
+def test_what_is_read_grows_with_what_is_in_use() -> None:
+    bank, reach = Bank(SMALL, 2), []
+    for _ in range(9):
+        bank.add(1)
+        if bank.must_consolidate:
+            bank.consolidate()
+        reach.append(bank.reach)
+    # Five frames of 4 cells, then the long-term memory's: 6, and 12 of 20, in whole frames.
+    assert reach == [4, 8, 12, 16, 28, 28, 28, 32, 32]
