@@ -214,9 +214,10 @@ class _TimedGraph:
 
 
 def _batch(session: Session, tensors: Mapping[str, Tensor]) -> int:
-    """The length of the first input that may be of any; 1 where all are fixed to one."""
+    """The length of the first input that may be of any, a capacity aside; 1 where all are fixed to one."""
     for binding in session.inputs:
-        if binding.shape and not isinstance(binding.shape[0], int):
+        size = binding.shape[0] if binding.shape else 0
+        if isinstance(size, str) and size not in session.info.capacity:
             return tensors[binding.name].shape[0]
     lengths = [binding.shape[0] for binding in session.inputs if binding.name == "frame"]
     return int(lengths[0]) if lengths else 1

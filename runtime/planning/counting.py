@@ -192,7 +192,8 @@ def _profiled(
                 f"{path}: can't be counted; ONNX Runtime says: {ort.reason(error)}"
             ) from error
         events: list[dict[str, Any]] = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
-    return events, _network_size(session.get_modelmeta().custom_metadata_map, path)
+    info = _info(session, path)
+    return events, info.network_size if info else None
 
 
 def _options(path: Path) -> Any:
@@ -221,9 +222,9 @@ def _has_weights_beside(path: Path) -> bool:
         return False
 
 
-def _network_size(metadata: Mapping[str, str], path: Path) -> tuple[int, int] | None:
+def _info(session: Any, path: Path) -> StageInfo | None:
     try:
-        return StageInfo.from_metadata(metadata, source=path).network_size
+        return StageInfo.from_metadata(session.get_modelmeta().custom_metadata_map, source=path)
     except InputError:  # any graph can be counted
         return None
 
@@ -235,7 +236,7 @@ def example_inputs(
 
     Args:
         size: (height, width) of the frame, where the graph takes any.
-        lengths: of other dimensions by name; 1 where nothing is said.
+        lengths: of other dimensions by name; where nothing is said, what an engine has, or 1.
 
     Raises MissingError, EngineError: as `counted`.
     """
@@ -244,7 +245,8 @@ def example_inputs(
         session = module.InferenceSession(str(path), _options(path), providers=["CPUExecutionProvider"])
     except Exception as error:  # as above
         raise EngineError(f"{path}: can't be opened; ONNX Runtime says: {ort.reason(error)}") from error
-    known = {"height": size[0], "width": size[1], **lengths}
+    info = _info(session, path)
+    known = {"height": size[0], "width": size[1], **(info.capacity if info else {}), **lengths}
     found: dict[str, NDArray[Any]] = {}
     for item in session.get_inputs():
         shape = [each if isinstance(each, int) else known.get(str(each), 1) for each in item.shape]

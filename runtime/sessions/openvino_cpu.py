@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -16,12 +17,16 @@ from trt_anime.runtime.sessions.onnx_file import Description, description
 
 _Shapes = tuple[tuple[str, Shape], ...]
 
+# As many of the latest shapes keep the memory that runs work in, hundreds of MB each: whole batches and the
+# one that isn't full take turns. XMem's memory, as it fills, is a new shape with each frame that is added.
+_IN_MEMORY = 2
+
 
 class OpenVinoSession(BoundSession):
     """OpenVINO on the CPU; reads and writes the device's memory in place.
 
     The graph is compiled for the shapes that come, once for each: about a second, and a tenth less work
-    in every run than with free shapes.
+    in every run than with free shapes. Shapes that didn't come for long give back what they ran in.
 
     Args:
         threads: how many CPU cores inference may use in all.
@@ -62,6 +67,7 @@ class OpenVinoSession(BoundSession):
         self._model: Any = _model(self._core, graph, described)
         self._compiled: dict[_Shapes, Any] = {}
         self._idle: dict[_Shapes, list[Any]] = {}
+        self._order: list[_Shapes] = []  # the one that came last at the end
         self._lock = Lock()
 
     def scratch_bytes(self, inputs: Mapping[str, Shape]) -> int:
@@ -76,7 +82,9 @@ class OpenVinoSession(BoundSession):
         """See `Session.enqueue`. The first run of new shapes compiles the graph for them, here."""
         self.check_tensors(tensors)
         shapes = tuple((binding.name, tensors[binding.name].shape) for binding in self.inputs)
-        self._compile(shapes)
+        with self._lock:
+            self._compile(shapes)
+            self._keep(shapes)
         given = dict(tensors)
         self._device.run(
             lambda: self._run(shapes, given),
@@ -90,29 +98,37 @@ class OpenVinoSession(BoundSession):
         """Free the graph's memory. Work that was put on streams must have ended."""
         self._idle.clear()
         self._compiled.clear()
+        self._order.clear()
         self._model = None
 
     def _compile(self, shapes: _Shapes) -> None:
-        with self._lock:
-            if shapes in self._compiled:
-                return
-            options = {
-                "INFERENCE_PRECISION_HINT": "f32",  # else some CPUs compute in BF16
-                "PERFORMANCE_HINT": "THROUGHPUT",
-                "NUM_STREAMS": self.parallel,
-                "INFERENCE_NUM_THREADS": self.parallel * self.threads_per_run,
-                "ENABLE_CPU_PINNING": False,  # decoding and encoding want these cores too
-            }
-            try:
-                model = self._model.clone()
-                model.reshape({name: list(shape) for name, shape in shapes})
-                self._compiled[shapes] = self._core.compile_model(model, "CPU", options)
-            except Exception as error:  # OpenVINO raises RuntimeError and TypeError
-                raise EngineError(
-                    f"{self.source}: OpenVINO can't compile it ({_reason(error)});"
-                    " use --provider onnxruntime"
-                ) from error
-            self._idle[shapes] = []
+        if shapes in self._compiled:
+            return
+        options = {
+            "INFERENCE_PRECISION_HINT": "f32",  # else some CPUs compute in BF16
+            "PERFORMANCE_HINT": "THROUGHPUT",
+            "NUM_STREAMS": self.parallel,
+            "INFERENCE_NUM_THREADS": self.parallel * self.threads_per_run,
+            "ENABLE_CPU_PINNING": False,  # decoding and encoding want these cores too
+        }
+        try:
+            model = self._model.clone()
+            model.reshape({name: list(shape) for name, shape in shapes})
+            self._compiled[shapes] = self._core.compile_model(model, "CPU", options)
+        except Exception as error:  # OpenVINO raises RuntimeError and TypeError
+            raise EngineError(
+                f"{self.source}: OpenVINO can't compile it ({_reason(error)}); use --provider onnxruntime"
+            ) from error
+        self._idle[shapes] = []
+
+    def _keep(self, shapes: _Shapes) -> None:
+        """The memory of shapes that didn't come for long goes; their next run takes it again."""
+        if shapes in self._order[-1:]:
+            return
+        self._order = [*(other for other in self._order if other != shapes), shapes]
+        for other in self._order[:-_IN_MEMORY]:
+            with suppress(RuntimeError):  # one is running
+                self._compiled[other].release_memory()
 
     def _run(self, shapes: _Shapes, tensors: Mapping[str, Tensor]) -> None:
         arrays = {name: self._device.view(tensor) for name, tensor in tensors.items()}

@@ -11,7 +11,7 @@ from trt_anime.export.temporal.xmem.frames import Frames
 from trt_anime.export.temporal.xmem.memory import consolidate_graph, read_graph
 from trt_anime.export.temporal.xmem.networks import OPSET, Networks
 from trt_anime.export.temporal.xmem.sizes import MemoryProfile
-from trt_anime.export.temporal.xmem.tensors import Kind, tensors
+from trt_anime.export.temporal.xmem.tensors import CELLS, Kind, as_read, tensors
 from trt_anime.stage import NETWORK, StageInfo
 
 IR_VERSION = 10
@@ -40,6 +40,8 @@ def xmem_graphs(
 ) -> dict[str, onnx.ModelProto]:
     """The stage graphs by name; inputs and outputs are those of `tensors`, the number of objects is free.
 
+    So is how many rows of the memory ``read`` is given, which an engine fixes to all, see `as_read`.
+
     ``consolidate`` isn't there where the profile has no long-term memory. ``merge`` has no network in it
     and nothing that may be FP16.
     """
@@ -59,7 +61,8 @@ def xmem_graphs(
     if profile.long_cells:
         parts["consolidate"] = [(FINISH, consolidate_graph(profile, channels))]
     kinds = tensors(profile, channels)
-    graphs = {stage: _joined(stage, pieces, kinds) for stage, pieces in parts.items()}
+    kinds_of = {"read": as_read(kinds)}
+    graphs = {stage: _joined(stage, pieces, kinds_of.get(stage, kinds)) for stage, pieces in parts.items()}
     for stage, graph in graphs.items():
         info = StageInfo(
             stage=stage,
@@ -69,6 +72,7 @@ def xmem_graphs(
             size_rule=profile.describe(),
             output_ranges={name: _RANGES[name] for name in OUTPUTS[stage] if name in _RANGES},
             network_size=profile.padded_size,
+            capacity={CELLS: profile.capacity} if stage == "read" else {},
         )
         onnx.helper.set_model_props(graph, info.to_metadata())
         check_valid(graph)

@@ -1,4 +1,4 @@
-"""Reading the memory and condensing it, with fixed shapes: what holds nothing is masked, not left out.
+"""Reading the memory and condensing it: rows that hold nothing are masked, so that engines can take all.
 
 No weights in here. The matrix products count as the network, so that they may be FP16 (TensorRT-RTX has no
 others for SM75); the choice among cells and the softmax stay FP32.
@@ -13,8 +13,9 @@ from spox import Var, build
 
 from trt_anime.export.temporal.xmem.frames import argument_of
 from trt_anime.export.temporal.xmem.sizes import MemoryProfile
-from trt_anime.export.temporal.xmem.tensors import Channels, tensors
+from trt_anime.export.temporal.xmem.tensors import Channels, as_read, tensors
 
+_END = np.iinfo(np.int64).max
 _LOWEST = -1e30  # below every similarity; finite, so that a memory without cells gives zeros and no NaN
 
 
@@ -24,18 +25,19 @@ def read_graph(profile: MemoryProfile, channels: Channels) -> onnx.ModelProto:
     The `top_k` most similar of the valid cells answer for each position of the query; of equals, those
     with lower row numbers. With fewer valid cells all of them answer, with none the readout is zero.
     `usage` counts each cell that is as similar as the last of those, so it counts equals double.
+
+    The rows are as many of the memory's first ones as a session gives, see `as_read`. With `top_k` or more
+    of them the bits don't depend on how many there are.
     """
-    kinds = tensors(profile, channels)
+    kinds = as_read(tensors(profile, channels))
     names = ("key", "selection", "memory_key", "memory_shrinkage", "memory_value", "valid")
     given = {name: argument_of(kinds[name]) for name in names}
     key, selection, memory_key, shrinkage, value, valid = given.values()
     near = _similarity(key, selection, memory_key, shrinkage, channels=channels.key)
     held = op.greater(valid, _scalar(0.5))
     near = op.where(held, near, _scalar(_LOWEST))
-    count = min(profile.top_k, profile.capacity)
-    best, cells = op.top_k(near, _integers(count), axis=1)
-    strongest = op.slice(best, _integers(0), _integers(1), _integers(1))
-    weakest = op.slice(best, _integers(count - 1), _integers(count), _integers(1))
+    best, cells = op.top_k(near, op.min([op.shape(valid), _integers(profile.top_k)]), axis=1)
+    strongest, weakest = _part(best, 0, 1, axis=1), _part(best, -1, _END, axis=1)
     parts = op.mul(op.exp(op.sub(best, strongest)), op.gather(valid, cells))
     total = op.max([op.reduce_sum(parts, _integers(1), keepdims=True), _scalar(1e-30)])
     return build(
@@ -57,17 +59,17 @@ def consolidate_graph(profile: MemoryProfile, channels: Channels) -> onnx.ModelP
     names = ("memory_key", "memory_shrinkage", "memory_value", "work_selection")
     given = {name: argument_of(kinds[name]) for name in (*names, "candidates", "prototypes", "order")}
     key, shrinkage, value, selection, candidates, prototypes, order = given.values()
-    long = profile.long_cells
-    key_of, shrinkage_of = op.gather(_work(key, long), prototypes), _work(shrinkage, long)
-    chosen, cells = op.gather(selection, prototypes), _work(key, long)
+    work = profile.work_cells
+    cells, shrinkage_of = _part(key, 0, work), _part(shrinkage, 0, work)
+    key_of, chosen = op.gather(cells, prototypes), op.gather(selection, prototypes)
     near = _similarity(key_of, chosen, cells, shrinkage_of, channels=channels.key)
     near = op.where(op.greater(candidates, _scalar(0.5)), near, _scalar(_LOWEST))
     affinity = op.softmax(near, axis=1)
     narrow = op.reduce_sum(op.mul(affinity, shrinkage_of), _integers(1), keepdims=False)
-    fused = op.matmul(affinity, _work(value, long, axis=1))
+    fused = op.matmul(affinity, _part(value, 0, work, axis=1))
 
     def ordered(old: Var, new: Var, axis: int) -> Var:
-        both = op.concat([_long(old, long, axis), new], axis=axis)
+        both = op.concat([_part(old, work, _END, axis), new], axis=axis)
         return op.gather(both, order, axis=axis)
 
     return build(
@@ -112,12 +114,8 @@ def _usage(near: Var, strongest: Var, weakest: Var, total: Var, valid: Var) -> V
     return op.mul(used, valid)
 
 
-def _work(rows: Var, long: int, axis: int = 0) -> Var:
-    return op.slice(rows, _integers(long), _integers(np.iinfo(np.int64).max), _integers(axis))
-
-
-def _long(rows: Var, long: int, axis: int) -> Var:
-    return op.slice(rows, _integers(0), _integers(long), _integers(axis))
+def _part(rows: Var, start: int, end: int, axis: int = 0) -> Var:
+    return op.slice(rows, _integers(start), _integers(end), _integers(axis))
 
 
 def _integers(*values: int) -> Var:

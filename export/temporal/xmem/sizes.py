@@ -12,8 +12,8 @@ SMALLEST = 2 * STRIDE
 class MemoryProfile:
     """Sizes of frames and memory.
 
-    The memory's cells are rows: first the long-term memory, then the working memory's frames. Defaults are
-    the published ones.
+    The memory's cells are rows: first the working memory's frames, then the long-term memory, so that what
+    a clip has filled so far are the first rows. Defaults are the published ones.
 
     Attributes:
         height, width: of the frames, in pixels.

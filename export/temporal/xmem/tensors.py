@@ -1,11 +1,12 @@
 """Everything that goes in or out of XMem's graphs: type and shape by name, written down once.
 
-Sizes are those of a `MemoryProfile`; ``objects`` is the one free size, and always the first axis. A tensor
-of cells has one row for each, so that a frame's rows lie together and are copied in one piece.
+Sizes are those of a `MemoryProfile`. Free are ``objects``, always the first axis, and how many of the
+memory's rows are read, ``cells``: they are its first ones, and an engine reads all. A tensor of cells has
+one row for each, so that a frame's rows lie together and are copied in one piece.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,10 @@ import numpy as np
 from trt_anime.export.temporal.xmem.sizes import MemoryProfile
 
 OBJECTS = "objects"
+CELLS = "cells"
 Shape = tuple[int | str, ...]
+
+_CHOSEN = frozenset({"memory_key", "memory_shrinkage", "valid", "usage"})
 
 
 @dataclass(frozen=True)
@@ -88,3 +92,14 @@ def tensors(profile: MemoryProfile, channels: Channels) -> Mapping[str, Kind]:
     kinds: list[tuple[type[np.generic], dict[str, Any]]]
     kinds = [(np.float32, floats), (np.int32, integers), (np.uint8, pictures)]
     return {name: Kind(dtype, shape) for dtype, group in kinds for name, shape in group.items()}
+
+
+def as_read(kinds: Mapping[str, Kind]) -> Mapping[str, Kind]:
+    """As `read` has them: a session chooses how many of the memory's first rows, up to all, it is given.
+
+    ``memory_value`` comes whole: of it no more is touched than what answers.
+    """
+    return {
+        name: replace(kind, shape=(CELLS, *kind.shape[1:])) if name in _CHOSEN else kind
+        for name, kind in kinds.items()
+    }

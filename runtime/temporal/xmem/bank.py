@@ -1,7 +1,9 @@
 """What lies where in XMem's memory. Numbers of cells only: values stay on the device.
 
-The memory's cells are rows: `long_cells` of the long-term memory, then `work_frames` slots of a frame each.
-Objects that appeared together are a group; a later one has nothing in the frames before it.
+The memory's cells are rows: `work_frames` slots of a frame each, then `long_cells` of the long-term memory.
+Slots are filled from the first on, and the long-term memory after them, so that what isn't read of a memory
+with little in it is its end. Objects that appeared together are a group; a later one has nothing in the
+frames before it.
 
 As in the published code, what a group's first frame says of its objects stays for good: when a
 consolidation takes that frame out of the working memory, its values go to the clip's first frame, whose
@@ -123,13 +125,23 @@ class Bank:
         return sum(group.count for group in self.groups)
 
     @property
+    def reach(self) -> int:
+        """How many of the memory's first rows have all cells in use among them: those of whole frames.
+
+        Less finely than could be, as libraries that prepare themselves for a size are to see few.
+        """
+        cells = self.layout.cells
+        used = self._long.start + self.long_size if self.long_size else (max(self.frames) + 1) * cells
+        return min(-(-used // cells) * cells, self.layout.capacity)
+
+    @property
     def must_consolidate(self) -> bool:
         return self.layout.long_cells > 0 and len(self.frames) == self.layout.work_frames
 
     def valid(self, group: Group) -> NDArray[np.float32]:
         """float32 [capacity]: 1 for the cells that hold something of the group's objects."""
         valid = np.zeros(self.layout.capacity, np.float32)
-        valid[: self.layout.long_cells] = group.long
+        valid[self._long] = group.long
         for slot in self.frames[group.start :]:
             valid[self._rows(slot)] = 1
         return valid
@@ -144,11 +156,11 @@ class Bank:
         self._life += 1
 
     def note_usage(self, usage: NDArray[Any]) -> None:
-        """Usage of the latest read, [capacity], as `read` gives it for the first group.
+        """Usage of the latest read, of as many rows as were read, as `read` gives it for the first group.
 
         May come after an `add`, whose frame wasn't there to be read, but not after a `consolidate`.
         """
-        self._use += usage
+        self._use[: len(usage)] += usage
 
     def add(self, objects: int) -> Addition:
         """Make room for a frame of the first `objects` objects; those above `self.objects` are a new group.
@@ -175,7 +187,7 @@ class Bank:
         layout = self.layout
         end = len(self.frames) - self.keep_frames + 1
         cells = np.concatenate([self._work_cells(slot) for slot in self.frames[1:end]])
-        scores = self.usage()[layout.long_cells + cells]
+        scores = self.usage()[cells]
         chosen = cells[np.argsort(-scores, kind="stable")[: layout.prototypes]].astype(np.int32)
         kept = self._survivors()
         order = np.zeros(layout.long_cells, np.int32)
@@ -183,8 +195,9 @@ class Bank:
         order[: fresh.start] = kept
         order[fresh] = layout.long_cells + np.arange(layout.prototypes)
         groups = [self._condensed(group, end, chosen, order, fresh) for group in self.groups]
-        self._use[: fresh.start], self._life[: fresh.start] = self._use[kept], self._life[kept]
-        self._use[fresh], self._life[fresh] = 0, _UNREAD
+        use, life = self._use[self._long], self._life[self._long]
+        use[: fresh.start], life[: fresh.start] = use[kept], life[kept]
+        use[fresh], life[fresh] = 0, _UNREAD
         self.long_size = fresh.stop
         return Consolidation(order, groups, self._keep([0, *range(end, len(self.frames))]))
 
@@ -209,7 +222,7 @@ class Bank:
         surplus = self.long_size - room
         if surplus <= 0:
             return np.arange(self.long_size)
-        scores = self.usage()[: self.long_size]
+        scores = self.usage()[self._long][: self.long_size]
         return np.flatnonzero(scores > np.sort(scores)[surplus - 1])
 
     def _keep(self, places: list[int]) -> list[Move]:
@@ -225,9 +238,12 @@ class Bank:
         return moves
 
     def _work_cells(self, slot: int) -> NDArray[np.int64]:
-        """Numbers of a slot's cells, counted from the working memory's first."""
         return np.arange(slot * self.layout.cells, (slot + 1) * self.layout.cells)
 
     def _rows(self, slot: int) -> slice:
-        first = self.layout.long_cells + slot * self.layout.cells
-        return slice(first, first + self.layout.cells)
+        return slice(slot * self.layout.cells, (slot + 1) * self.layout.cells)
+
+    @property
+    def _long(self) -> slice:
+        """Rows of the long-term memory."""
+        return slice(self.layout.work_cells, self.layout.capacity)

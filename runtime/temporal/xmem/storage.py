@@ -34,8 +34,13 @@ class Storage:
         """Raises MissingError: not enough memory."""
         self._device, self._stream, self._most = device, stream, objects
         self._buffers: list[Buffer] = []
-        bindings = {b.name: b for s in sessions for b in (*s.inputs, *s.outputs) if b.name not in elsewhere}
-        self.tensors = {name: self._made(binding, "device") for name, binding in bindings.items()}
+        shapes = {
+            binding.name: (self._most_of(binding, session), binding.dtype)
+            for session in sessions
+            for binding in (*session.inputs, *session.outputs)
+            if binding.name not in elsewhere
+        }
+        self.tensors = {name: self._allocated(name, *kind, "device") for name, kind in shapes.items()}
         self._clear()
 
     def pinned(self, name: str, *, rows: int | None = None) -> Tensor:
@@ -68,16 +73,20 @@ class Storage:
             offset += size
 
     def bound(
-        self, session: Session, first: int, count: int, own: Mapping[str, Tensor]
+        self, session: Session, first: int, count: int, own: Mapping[str, Tensor], *, reach: int = 0
     ) -> dict[str, Tensor]:
-        """Everything that `session` binds, for the objects `first` to `first + count`."""
+        """Everything that `session` binds, for the objects `first` to `first + count`.
+
+        Args:
+            reach: how many of the memory's first rows, where the session leaves that open.
+        """
         tensors = {**self.tensors, **own}
-        return {
-            binding.name: span(tensors[binding.name], first, count)
-            if _of_objects(binding)
-            else tensors[binding.name]
-            for binding in (*session.inputs, *session.outputs)
-        }
+        for binding in (*session.inputs, *session.outputs):
+            if _is_of_cells(binding, session):
+                tensors[binding.name] = tensors[binding.name].rows(reach)
+            elif _is_of_objects(binding, session):
+                tensors[binding.name] = span(tensors[binding.name], first, count)
+        return {binding.name: tensors[binding.name] for binding in (*session.inputs, *session.outputs)}
 
     def scratch(self, sessions: Iterable[Session], shapes: Mapping[str, Shape]) -> Tensor | None:
         """Memory for whichever of them runs; `shapes` has the callers' tensors."""
@@ -101,10 +110,11 @@ class Storage:
         for tensor in self.tensors.values():
             self.zeros(tensor)
 
-    def _made(self, binding: Binding, place: Place) -> Tensor:
-        first = self._most if _of_objects(binding) else binding.shape[0]
-        shape = tuple(int(size) for size in (first, *binding.shape[1:]))
-        return self._allocated(binding.name, shape, binding.dtype, place)
+    def _most_of(self, binding: Binding, session: Session) -> Shape:
+        first = binding.shape[0]
+        if isinstance(first, str):
+            first = session.info.capacity.get(first, self._most)
+        return tuple(int(size) for size in (first, *binding.shape[1:]))
 
     def _allocated(self, name: str, shape: Shape, dtype: np.dtype[Any], place: Place) -> Tensor:
         make = self._device.allocate if place == "device" else self._device.allocate_pinned
@@ -113,9 +123,14 @@ class Storage:
         return Tensor(buffer, shape, dtype)
 
 
-def _of_objects(binding: Binding) -> bool:
-    """Whether its first axis is free: the number of objects, whatever the library calls it."""
-    return isinstance(binding.shape[0], str)
+def _is_of_cells(binding: Binding, session: Session) -> bool:
+    """Whether its first axis is the memory's rows, and how many of them is free: of engines it isn't."""
+    return binding.shape[0] in session.info.capacity
+
+
+def _is_of_objects(binding: Binding, session: Session) -> bool:
+    """Whether its first axis is free otherwise: the number of objects, whatever the library calls it."""
+    return isinstance(binding.shape[0], str) and not _is_of_cells(binding, session)
 
 
 def span(tensor: Tensor, first: int, count: int) -> Tensor:

@@ -82,7 +82,7 @@ class Tracker(Closing):
             self._pinned["order"] = storage.pinned("order")
             self._tables |= {n: storage.pinned(n, rows=objects) for n in ("candidates", "prototypes")}
         self._done = device.event(name="xmem step")
-        self._unread = False  # usage is on its way that the bank doesn't know
+        self._unread: Tensor | None = None  # usage that is on its way, and that the bank doesn't know
         device.record(self._done, stream=stream)
 
     @property
@@ -140,9 +140,9 @@ class Tracker(Closing):
         """Until all that was put on the stream is done, and what it used is counted."""
         self._device.synchronize(self._done)
         if self._unread:
-            with self._device.reading(self._pinned["usage"]) as usage:
+            with self._device.reading(self._unread) as usage:
                 self._bank.note_usage(usage)
-            self._unread = False
+            self._unread = None
 
     def close(self) -> None:
         """Wait, then give the memory back."""
@@ -167,14 +167,14 @@ class Tracker(Closing):
             )
 
     def _segment(self, known: int, moment: Moment) -> None:
-        storage = self._storage
+        storage, reach = self._storage, self._bank.reach
         for number, group in enumerate(self._bank.groups):
             self._table("valid", number, self._bank.valid(group))
-            self._run("read", group.count, group.first)
+            bound = self._run("read", group.count, group.first, reach=reach)
             if number == 0 and CONSOLIDATE in self._sessions:  # its objects are in every cell in use
-                storage.copy(self._pinned["usage"], storage.tensors["usage"])
+                self._unread = self._pinned["usage"].rows(bound["usage"].shape[0])
+                storage.copy(self._unread, bound["usage"])
                 self._bank.count_read()
-                self._unread = True
         self._run("decode", known)
         storage.swap("probability")
         if moment.keep_sensory:
@@ -196,11 +196,11 @@ class Tracker(Closing):
         addition = self._bank.add(total)
         self._move(addition.moves)
         storage, cells = self._storage, self._layout.cells
-        start = self._layout.long_cells + addition.slot * cells
+        start = addition.slot * cells
         for name in ("key", "shrinkage"):
             storage.copy(span(storage.tensors[f"memory_{name}"], start, cells), storage.tensors[name])
         if CONSOLIDATE in self._sessions:
-            kept = span(storage.tensors["work_selection"], addition.slot * cells, cells)
+            kept = span(storage.tensors["work_selection"], start, cells)
             storage.copy(kept, storage.tensors["selection"])
         for number in range(total):
             rows = span(storage.tensors["memory_value"].row(number), start, cells)
@@ -224,33 +224,34 @@ class Tracker(Closing):
         self._table("candidates", number, group.candidates)
         self._table("prototypes", number, group.prototypes)
         self._run(CONSOLIDATE, group.count, group.first)
-        storage, cells = self._storage, self._layout.long_cells
+        storage, layout = self._storage, self._layout
+        start, cells = layout.work_cells, layout.long_cells
         if number == 0:  # keys are the same for all
             for name in ("key", "shrinkage"):
                 memory = storage.tensors[f"memory_{name}"]
-                storage.copy(span(memory, 0, cells), storage.tensors[f"long_{name}"])
+                storage.copy(span(memory, start, cells), storage.tensors[f"long_{name}"])
         for row in range(group.first, group.first + group.count):
-            old = span(storage.tensors["memory_value"].row(row), 0, cells)
+            old = span(storage.tensors["memory_value"].row(row), start, cells)
             storage.copy(old, storage.tensors["long_value"].row(row))
 
     def _move(self, moves: Sequence[Move]) -> None:
-        layout = self._layout
+        cells = self._layout.cells
         for move in moves:
             for number in range(move.first, move.first + move.count):
                 values = self._storage.tensors["memory_value"].row(number)
-                source, target = (
-                    span(values, layout.long_cells + slot * layout.cells, layout.cells)
-                    for slot in (move.source, move.target)
-                )
+                source, target = (span(values, slot * cells, cells) for slot in (move.source, move.target))
                 self._storage.copy(target, source)
 
     def _table(self, name: str, row: int, values: NDArray[Any]) -> None:
         self._storage.upload(self._storage.tensors[name], self._tables[name].row(row), values)
 
-    def _run(self, stage: str, count: int, first: int = 0, **own: Tensor) -> None:
+    def _run(
+        self, stage: str, count: int, first: int = 0, *, reach: int = 0, **own: Tensor
+    ) -> dict[str, Tensor]:
         session = self._sessions[stage]
-        tensors = self._storage.bound(session, first, count, own)
+        tensors = self._storage.bound(session, first, count, own, reach=reach)
         session.enqueue(tensors, stream=self._stream, scratch=self._scratch)
+        return tensors
 
     def _fresh(self) -> tuple[Bank, Schedule]:
         return Bank(self._layout, self._options.keep_frames), Schedule(self._options)
@@ -268,7 +269,8 @@ def layout_of(sessions: Mapping[str, Session]) -> Layout:
     if CONSOLIDATE in sessions:
         inputs = sessions[CONSOLIDATE].inputs
         long, prototypes = _rows(inputs, "order"), _rows(inputs, "prototypes")
-    work = _rows(sessions["read"].inputs, "valid") - long
+    [value] = [binding for binding in sessions["read"].inputs if binding.name == "memory_value"]
+    work = int(value.shape[1]) - long
     if work % cells:
         raise InputError("XMem: its graphs are of different frame sizes or memories; export them together")
     return Layout(cells=cells, work_frames=work // cells, long_cells=long, prototypes=prototypes)

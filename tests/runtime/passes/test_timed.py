@@ -3,6 +3,8 @@
 import time
 from collections import Counter
 from functools import partial
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +13,8 @@ from tests.runtime.pipeline.fakes import FakeSession, invert, pixels
 from trt_anime.runtime.devices.api import Tensor
 from trt_anime.runtime.devices.host import HostDevice
 from trt_anime.runtime.media.frames import Pixels
-from trt_anime.runtime.passes.timed import RUN, Timed, Work
+from trt_anime.runtime.passes.timed import RUN, Timed, Work, _batch
+from trt_anime.runtime.sessions.api import Binding
 from trt_anime.runtime.sessions.running import Running
 
 SHAPE = (2, 4, 6, 3)
@@ -114,3 +117,21 @@ def test_copies_are_told_only_to_who_asked() -> None:
         with Running(timed.sessions["graph"], timed.device, {"frame": SHAPE}) as running:
             running({"frame": np.zeros(SHAPE, np.uint8)})
     assert [work.what for work in told] == [RUN]
+
+
+def test_a_capacity_is_no_batch() -> None:
+    """XMem's memory has rows, of which a session is given as many as are in use, before its objects."""
+    shapes = {"memory_key": ("cells", 8), "memory_value": ("objects", 9, 4)}
+    session: Any = SimpleNamespace(
+        inputs=[Binding(name, np.dtype(np.float32), shape) for name, shape in shapes.items()],
+        info=SimpleNamespace(capacity={"cells": 9}),
+    )
+    with HostDevice() as device:
+        buffer = device.allocate(288, name="memory")
+        kind = np.dtype(np.float32)
+        given = {
+            "memory_key": Tensor(buffer, (5, 8), kind),
+            "memory_value": Tensor(buffer, (2, 9, 4), kind),
+        }
+        assert _batch(session, given) == 2
+        buffer.close()

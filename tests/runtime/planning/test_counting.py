@@ -12,6 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from trt_anime.errors import EngineError
 from trt_anime.runtime.planning.costs import Cost, Work, costs_from_lines, find, lines_of
 from trt_anime.runtime.planning.counting import Operator, counted, example_inputs, flops_of, works_of
+from trt_anime.stage import StageInfo
 
 F = "float"
 
@@ -91,6 +92,17 @@ def test_a_graph_is_counted_at_the_sizes_that_it_computes_itself(tmp_path: Path)
     assert work["moved"].count == 2
     assert (cost.height, cost.weights_bytes) == (64, 4 * (8 * 27 + 4))
     assert cost.peak_bytes >= 4 * 8 * half
+
+
+def test_a_free_dimension_is_as_long_as_an_engine_has_it_unless_it_is_told(tmp_path: Path) -> None:
+    model = onnx.load(graph_at(tmp_path / "g.onnx"))
+    model.graph.input[0].type.tensor_type.shape.dim[0].dim_param = "cells"
+    info = StageInfo("read", "m", "0" * 64, "MIT", "none", {}, capacity={"cells": 5})
+    onnx.helper.set_model_props(model, info.to_metadata())
+    onnx.save(model, tmp_path / "g.onnx")
+    for lengths, expected in (({}, 5), ({"cells": 2}, 2)):
+        inputs = example_inputs(tmp_path / "g.onnx", size=(8, 8), lengths=lengths)
+        assert inputs["frame"].shape == (expected, 8, 8, 3)
 
 
 def product_at(path: Path, *, beside: bool) -> Path:

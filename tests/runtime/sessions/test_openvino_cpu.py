@@ -77,6 +77,25 @@ class TestWithOpenVino:
             assert len(compiled) == len(session._compiled) == 2
             assert [len(requests) for requests in session._idle.values()] == [1, 1]
 
+    def test_the_memory_of_shapes_that_came_long_ago_goes(
+        self, tmp_path: Path, device: CpuDevice, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        import openvino
+
+        freed: list[int] = []
+
+        def release(model: openvino.CompiledModel) -> None:
+            freed.append(model.input(0).shape[0])
+            openvino._pyopenvino.CompiledModel.release_memory(model)
+
+        monkeypatch.setattr(openvino.CompiledModel, "release_memory", release, raising=False)
+        with opened(stage_graph(tmp_path / "g.onnx"), device) as session:
+            bench = Bench(device, session)
+            for count in (1, 2, 1, 2, 3, 2, 3, 1):
+                frames = np.stack([picture(index) for index in range(count)])
+                assert bench.run(frames)[-1, ..., 3].tolist() == frames[-1, ..., 1].tolist()
+        assert freed == [1, 1, 1, 2]
+
     def test_streams_have_requests_of_their_own(self, tmp_path: Path, device: CpuDevice) -> None:
         """Runs at once on two streams don't write into each other's memory."""
         with opened(conv_graph(tmp_path / "g.onnx"), device) as session:

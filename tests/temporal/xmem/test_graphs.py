@@ -13,6 +13,7 @@ from torch.nn.functional import avg_pool2d, interpolate, pad
 from tests.temporal.xmem.running import Arrays, largest, ran
 from trt_anime.calibration.network import network_of, with_network
 from trt_anime.calibration.typing_network import network_in
+from trt_anime.engines.specialise import specialised
 from trt_anime.export.networks.xmem.constants import MEAN, STD
 from trt_anime.export.networks.xmem.network import XMem, aggregated, full_size
 from trt_anime.export.temporal.xmem.compose import OUTPUTS, xmem_graphs
@@ -133,14 +134,32 @@ def test_merge_overrides_what_was_predicted(profile: MemoryProfile, small_networ
     check_masks(found, masks, profile)
 
 
-def test_only_the_number_of_objects_is_free(small_networks: Networks) -> None:
+def test_the_number_of_objects_is_free_and_how_much_of_the_memory_is_read(
+    small_networks: Networks,
+) -> None:
     graphs = graphs_of(small_networks, PADDED)
     assert graphs.keys() == OUTPUTS.keys()
-    for graph in graphs.values():
+    for stage, graph in graphs.items():
+        free = {"objects", "cells"} if stage == "read" else {"objects"}
         for value in (*graph.graph.input, *graph.graph.output):
             first, *rest = value.type.tensor_type.shape.dim
-            assert first.dim_param == "objects" or first.dim_value > 0
+            assert first.dim_param in free or first.dim_value > 0
             assert all(dim.dim_value > 0 for dim in rest)
+
+
+def test_an_engine_reads_all_of_the_memory(small_networks: Networks) -> None:
+    graph = graphs_of(small_networks, PADDED)["read"]
+    fixed = specialised(graph, height=PADDED.height, width=PADDED.width)
+    sizes = {
+        value.name: [dim.dim_param or dim.dim_value for dim in value.type.tensor_type.shape.dim]
+        for value in (*fixed.graph.input, *fixed.graph.output)
+    }
+    assert sizes["memory_key"] == [PADDED.capacity, 16]
+    assert sizes["memory_shrinkage"] == sizes["valid"] == sizes["usage"] == [PADDED.capacity]
+    assert sizes["memory_value"] == ["objects", PADDED.capacity, 32]
+    [best] = [node for node in fixed.graph.node if node.op_type == "TopK"]
+    [count] = [constant for constant in fixed.graph.initializer if constant.name == best.input[1]]
+    assert onnx.numpy_helper.to_array(count).tolist() == [PADDED.top_k]
 
 
 def test_a_profile_without_long_term_memory_has_nothing_to_consolidate(small_networks: Networks) -> None:

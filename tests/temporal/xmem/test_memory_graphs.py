@@ -132,14 +132,14 @@ def test_prototypes_are_read_from_the_candidates() -> None:
     names = ("memory_key", "memory_shrinkage", "memory_value")
     tables = {"work_selection": selection, "candidates": candidates, "prototypes": chosen, "order": order}
     found = ran(consolidate_graph(PROFILE, CHANNELS), {**{n: memory[n] for n in names}, **tables})
-    query = {"key": memory["memory_key"][long + chosen], "selection": selection[chosen]}
-    cells = long + np.flatnonzero(candidates)
+    query = {"key": memory["memory_key"][chosen], "selection": selection[chosen]}
+    cells = np.flatnonzero(candidates)
     asked = Case({**memory, **query})
     affine = affinity(asked.near(cells), top_k=None)
     shrinkage = torch.from_numpy(memory["memory_shrinkage"][cells]).double() @ affine
     value = readout(affine, asked.values(cells)).transpose(1, 2)
     for name, new in (("key", query["key"]), ("shrinkage", shrinkage)):
-        assert np.array_equal(found[f"long_{name}"][:20], memory[f"memory_{name}"][5:25])
+        assert np.array_equal(found[f"long_{name}"][:20], memory[f"memory_{name}"][work + 5 : work + 25])
         assert largest(found[f"long_{name}"][20:32], new) < 1e-5
-    assert np.array_equal(found["long_value"][:, :20], memory["memory_value"][:, 5:25])
+    assert np.array_equal(found["long_value"][:, :20], memory["memory_value"][:, work + 5 : work + 25])
     assert largest(found["long_value"][:, 20:32], value) < 1e-5

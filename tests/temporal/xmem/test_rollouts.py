@@ -89,7 +89,8 @@ def final_state(player: Player) -> dict[str, NDArray[Any]]:
     """The memory at the end under the goldens' names, cells in the official order."""
     player.tracker.wait()
     bank = player.tracker.bank
-    layout, long = bank.layout, slice(0, bank.long_size)
+    layout = bank.layout
+    long = slice(layout.work_cells, layout.work_cells + bank.long_size)
     work = np.concatenate([np.arange(layout.capacity)[bank._rows(slot)] for slot in bank.frames])
     key, shrinkage = player.memory("memory_key"), player.memory("memory_shrinkage")
     values = player.memory("memory_value")
@@ -102,7 +103,7 @@ def final_state(player: Player) -> dict[str, NDArray[Any]]:
         "long_usage": bank.usage()[long][None, None],
     }
     for number, group in enumerate(bank.groups):
-        held = values[group.first : group.first + group.count, : layout.long_cells][:, group.long]
+        held = values[group.first : group.first + group.count, layout.work_cells :][:, group.long]
         state[f"long_value_g{number}"] = held.transpose(0, 2, 1)
     return state
 

@@ -39,31 +39,31 @@ class Memory:
         valid = self.bank.valid(self.bank.groups[0])
         self.bank.count_read()
         pairs = zip(self.keys, valid, strict=True)
-        self.bank.note_usage(np.array([usage[key] if held else 0.0 for key, held in pairs]))
+        found = np.array([usage[key] if held else 0.0 for key, held in pairs])
+        self.bank.note_usage(found[: self.bank.reach])
 
     def pairs(self, group: int) -> list[tuple[Name, Name]]:
         """(key, value) of all valid cells, the long-term ones first, then frame by frame."""
         bank, layout = self.bank, self.bank.layout
         valid = bank.valid(bank.groups[group])
-        rows = [*range(layout.long_cells)]
+        rows = [*range(layout.work_cells, layout.capacity)]
         rows += [self._row(slot) + cell for slot in bank.frames for cell in range(layout.cells)]
         values = self.values[bank.groups[group].first]
         return [(self.keys[row], values[row]) for row in rows if valid[row]]
 
     def _consolidate(self, plan: Consolidation) -> None:
         layout = self.bank.layout
-        work = self.keys[layout.long_cells :]
-        keys = self.keys[: layout.long_cells]
+        work, keys = self.keys[: layout.work_cells], self.keys[layout.work_cells :]
         keys += [("prototype", work[cell]) for cell in plan.groups[0].prototypes]
         for group in plan.groups:
             cells = [cell for frame in self._order() for cell in frame if group.candidates[cell]]
             for each in range(group.first, group.first + group.count):
                 values = self.values[each]
-                condensed = tuple(values[layout.long_cells + cell] for cell in cells)
+                condensed = tuple(values[cell] for cell in cells)
                 made = [("prototype", work[i], condensed) for i in group.prototypes]
-                rows = values[: layout.long_cells] + made
-                values[: layout.long_cells] = [rows[row] for row in plan.order]
-        self.keys[: layout.long_cells] = [keys[row] for row in plan.order]
+                rows = values[layout.work_cells :] + made
+                values[layout.work_cells :] = [rows[row] for row in plan.order]
+        self.keys[layout.work_cells :] = [keys[row] for row in plan.order]
         self._move(plan.moves)
 
     def _order(self) -> list[range]:
@@ -82,7 +82,7 @@ class Memory:
                 values[target : target + cells] = values[source : source + cells]
 
     def _row(self, slot: int) -> int:
-        return self.bank.layout.long_cells + slot * self.bank.layout.cells
+        return slot * self.bank.layout.cells
 
 
 @st.composite
@@ -118,7 +118,10 @@ def test_the_memory_holds_what_the_published_one_holds(case: tuple[Layout, int, 
         groups = len(memory.bank.groups)
         rules.add(time, groups)
         assert memory.bank.long_size == len(rules.far.keys) <= layout.long_cells
+        reach = memory.bank.reach
+        assert reach == layout.capacity or reach % layout.cells == 0
         for group in range(groups):
+            assert not memory.bank.valid(memory.bank.groups[group])[reach:].any()
             assert memory.pairs(group) == rules.far.pairs(group) + rules.work.pairs(group)
 
 
@@ -141,8 +144,8 @@ def test_usage_that_comes_late_is_not_a_new_frame_s() -> None:
     bank.add(1)
     bank.count_read()
     bank.add(1)
-    bank.note_usage(np.where(bank.valid(bank.groups[0]) > 0, 8, 0) * (np.arange(40) < 24))
-    assert bank.usage()[20:28] == pytest.approx([8] * 4 + [0] * 4, rel=1e-6)
+    bank.note_usage(np.where(bank.valid(bank.groups[0]) > 0, 8, 0) * (np.arange(40) < 4))
+    assert bank.usage()[:8] == pytest.approx([8] * 4 + [0] * 4, rel=1e-6)
 
 
 def test_equal_usage_falls_to_the_oldest_and_equal_long_term_cells_go_together() -> None:
@@ -167,3 +170,14 @@ def test_sizes_that_don_t_go_together() -> None:
         Bank(SMALL, 4)
     with pytest.raises(InputError, match="consolidating 0 of 5"):
         Bank(SMALL, 7)
+
+
+def test_what_is_read_grows_with_what_is_in_use() -> None:
+    bank, reach = Bank(SMALL, 2), []
+    for _ in range(9):
+        bank.add(1)
+        if bank.must_consolidate:
+            bank.consolidate()
+        reach.append(bank.reach)
+    # Five frames of 4 cells, then the long-term memory's: 6, and 12 of 20, in whole frames.
+    assert reach == [4, 8, 12, 16, 28, 28, 28, 32, 32]
