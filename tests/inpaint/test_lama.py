@@ -2,6 +2,7 @@
 
 from collections import Counter
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -11,14 +12,17 @@ import torch
 
 from tests.inpaint.pieces import SMALL, exported_lama, lama_with_weights, pictures, row
 from tests.matte.pieces import first_output, session_of
+from trt_anime.errors import OutputError
 from trt_anime.export.catalogue import get
 from trt_anime.export.check import difference_of, run
+from trt_anime.export.external import is_aside, weights_aside
 from trt_anime.export.inpaint.compose import inpaint_graph
 from trt_anime.export.inpaint.lama import onnx_from_lama
 from trt_anime.export.inpaint.reference import InpaintReference
 from trt_anime.export.networks.lama import Lama, LamaShape
 from trt_anime.export.parts import OPSET
 from trt_anime.export.recipes.inpaint import Inpainting
+from trt_anime.export.writing import write_graph
 from trt_anime.limits import sm75_needs_fp16, unbuildable
 from trt_anime.stage import COORDINATES
 
@@ -46,6 +50,22 @@ def test_another_shape() -> None:
     image = torch.rand(1, 4, 24, 36)
     found = first_output(session_of(onnx_from_lama(network)), image=image.numpy())
     assert np.abs(found - network.double()(image.double()).numpy()).max() < 2e-4
+
+
+def test_weights_go_past_memory(tmp_path: Path) -> None:
+    """The same file, whether its weights were aside while it was made or not."""
+    with weights_aside(tmp_path):
+        graph = onnx_from_lama(lama_with_weights())
+        kernels = [tensor for tensor in graph.graph.initializer if len(tensor.dims) == 4]
+        assert len(kernels) == 33 and all(map(is_aside, kernels))
+        write_graph(graph, tmp_path / "aside.onnx")
+    write_graph(exported_lama(), tmp_path / "whole.onnx")
+    assert (tmp_path / "aside.onnx").read_bytes() == (tmp_path / "whole.onnx").read_bytes()
+
+
+def test_a_disk_that_takes_no_weights_is_named(tmp_path: Path) -> None:
+    with weights_aside(tmp_path / "nowhere"), pytest.raises(OutputError, match="nowhere"):
+        onnx_from_lama(lama_with_weights())
 
 
 def test_the_graph_holds_no_transform_and_no_norm() -> None:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from trt_anime.errors import CheckpointError, MissingError
 from trt_anime.export.networks import create
-from trt_anime.export.networks.loading import load_checkpoint
+from trt_anime.export.networks.loading import load_checkpoint, loaded
 from trt_anime.export.networks.rsu import BlockShape, ResidualUBlock
 
 Weights = dict[str, Tensor]
@@ -87,6 +87,16 @@ def test_published_layouts_load(layout: str, suffix: str, tmp_path: Path) -> Non
     torch.save(LAYOUTS[layout](source), path)
     load_checkpoint(net, path)
     assert same(source, weights_of(net))
+
+
+def test_no_random_weights_are_made_before(tmp_path: Path) -> None:
+    torch.save(small().state_dict(), tmp_path / "weights.pth")
+    before = torch.get_rng_state()
+    network = loaded(small, tmp_path / "weights.pth")
+    assert torch.equal(torch.get_rng_state(), before)
+    assert same(network.state_dict(), torch.load(tmp_path / "weights.pth", weights_only=True))
+    small()
+    assert not torch.equal(torch.get_rng_state(), before), "elsewhere they are"
 
 
 def test_files_from_before_torch_1_6_load(tmp_path: Path) -> None:
