@@ -19,8 +19,8 @@ CHANNELS = 48
 Behind = list[onnx.NodeProto]
 
 
-def node(kind: str, inputs: list[str], output: str, **more: int) -> onnx.NodeProto:
-    return helper.make_node(kind, inputs, [output], name=output, **more)
+def node(kind: str, inputs: list[str], output: str) -> onnx.NodeProto:
+    return helper.make_node(kind, inputs, [output], name=output)
 
 
 def published(behind: Behind, folder: Path) -> Path:
