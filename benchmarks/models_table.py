@@ -29,10 +29,10 @@ def document(findings: Mapping[str, Any]) -> str:
         "## Models",
         _models(models),
         "Export: seconds until the graphs are written, and the most memory that its process held beyond"
-        " what it held with PyTorch loaded. Compared: the same with the comparison, where first PyTorch"
-        " computes and then, with its network gone, the graph. Times: of the weights' size. Below 300 MB"
-        " the libraries' own 0.2 to 0.5 GB are most of it; beyond, what is above 2.5 are the values of one"
-        " run, without which nothing is compared: SAM's global attention alone holds 0.8 GB a layer.",
+        " what it held once it had exported a convolution of one weight, which takes PyTorch and its"
+        " exporter. Compared: the same with the comparison, where first PyTorch computes and then, with its"
+        " network gone, the graph. Times: of the weights' size. What is above 2.5 there are the values of"
+        " one run, without which nothing is compared: SAM's global attention alone holds 0.8 GB a layer.",
         *_machines(models),
         "## Graphs",
         "Difference: from PyTorch, over all outputs, in words of the comparison. CPU: FP32, one frame of"
