@@ -127,7 +127,7 @@ def test_the_objects_axis_may_have_any_name(
         renamed[stage] = onnx.ModelProto.FromString(graph.SerializeToString())
         for value in (*renamed[stage].graph.input, *renamed[stage].graph.output):
             first = value.type.tensor_type.shape.dim[0]
-            if first.dim_param:
+            if first.dim_param == "objects":
                 first.dim_param = "batch"
     with playing(renamed, tmp_path_factory.mktemp("batch"), objects=3, options=OPTIONS) as other:
         assert np.array_equal(clip(other)[-1].probability, expected[-1].probability)
