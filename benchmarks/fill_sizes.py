@@ -77,7 +77,8 @@ def by_graph(model: str) -> Fill:
 
     def fill(picture: Pixels, hole: Pixels) -> Pixels:
         (plates,) = session.run(["plate"], {"frame": picture[None], "hole": hole[None]})
-        return np.asarray(plates, np.uint8)[0]
+        plate: Pixels = np.asarray(plates, np.uint8)[0]
+        return plate
 
     fill(np.zeros((64, 64, 3), np.uint8), np.zeros((64, 64), np.uint8))  # the first run takes longer
     return fill
