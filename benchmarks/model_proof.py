@@ -100,6 +100,12 @@ def engines_of(model: str) -> dict[str, Any]:
     }
 
 
+def latencies_of(model: str) -> dict[str, Any]:
+    """What a run takes on the CPU alone, by graph: its field of `GraphProof`."""
+    work = _work(model)
+    return {name: {"latency_s": _latency_s(path, work)} for name, path in graphs.ensure(model).items()}
+
+
 def halves_of(model: str) -> dict[str, Any]:
     """FP16 alone, by graph: its field of `GraphProof`. Graphs that were typed aren't typed again."""
     work = _work(model)

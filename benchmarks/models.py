@@ -60,7 +60,12 @@ MODELS = (
 )
 
 # In processes of their own, which end with their memory.
-_STEPS = {"export": ("weights", "export", "comparison"), "fp16": ("fp16",), "engines": ("engines",)}
+_STEPS = {
+    "export": ("weights", "export", "comparison"),
+    "latency": ("latency",),
+    "fp16": ("fp16",),
+    "engines": ("engines",),
+}
 _ALL_STEPS = (*_STEPS["export"], "graphs")
 _PACKAGES = ("trt-anime", "onnxruntime", "torch", "transformers", "nvidia-modelopt", "tensorrt_rtx_cu13")
 
@@ -85,6 +90,7 @@ def _step(given: argparse.Namespace) -> int:
         "export": lambda: model_export.export_of(name),
         "comparison": lambda: model_export.comparison_of(name),
         "graphs": lambda: model_proof.proof_of(name, engines=not given.no_engines),
+        "latency": lambda: {"latencies": model_proof.latencies_of(name)},
         "fp16": lambda: {"halves": model_proof.halves_of(name)},
         "engines": lambda: {"engines": model_proof.engines_of(name)},
     }
@@ -124,7 +130,7 @@ def _result_of(step: str, name: str, given: argparse.Namespace) -> Any:
 def merged(found: dict[str, Any]) -> dict[str, Any]:
     """With what was found graph by graph in the graphs' own rows."""
     differences = found.pop("differences", {})
-    more = [found.pop(key, {}) for key in ("halves", "engines")]
+    more = [found.pop(key, {}) for key in ("latencies", "halves", "engines")]
     for graph in found["graphs"]:
         graph["difference"] = differences.get(graph["name"], graph.get("difference", ""))
         for rows in more:
