@@ -1,13 +1,18 @@
 """Weights in a file beside an ONNX graph, or aside while a graph is made."""
 
+import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
+import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import TensorProto
+
+from trt_anime.files import output_error
 
 PAGE = 4096  # weights that begin at a page's start can be mapped into memory
 
@@ -74,6 +79,21 @@ def weights_in_file(weights: Iterable[TensorProto], path: Path) -> list[TensorPr
     return named
 
 
+def put_aside(tensors: Iterable[TensorProto]) -> list[TensorProto]:
+    """What stands for them, their values where `weights_aside` says, one in memory at a time.
+
+    Where nothing is put aside, the tensors themselves. Raises OutputError.
+    """
+    folder = folder_aside()
+    if folder is None:
+        return list(tensors)
+    path = folder / f"{secrets.token_hex(6)}.weights"
+    try:
+        return weights_in_file(tensors, path)
+    except OSError as error:
+        raise output_error(path, error) from error
+
+
 def to_next_page(file: BinaryIO) -> int:
     """Go on at the next page's start; where that is."""
     return file.seek(-(-file.tell() // PAGE) * PAGE)
@@ -96,6 +116,15 @@ def held(tensor: TensorProto) -> TensorProto:
         found = bare(tensor)
         found.raw_data = file.read(length)
     return found
+
+
+def array_of(tensor: TensorProto) -> NDArray[Any]:
+    """The values, from wherever they are; those that are aside are mapped, so nobody may change them."""
+    if not is_aside(tensor):
+        return onnx.numpy_helper.to_array(tensor)
+    path, offset, _ = _place_of(tensor)
+    kind = onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type)
+    return np.memmap(path, kind, "r", offset, tuple(tensor.dims))
 
 
 def copy_aside(tensor: TensorProto, target: BinaryIO) -> None:

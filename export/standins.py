@@ -4,7 +4,6 @@ Spox infers the types of every node by a small graph of its own. As constants, w
 these, and in the built graph, its check and its copy: a gigabyte for LaMa's 200 MB.
 """
 
-import secrets
 from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
@@ -12,8 +11,7 @@ import onnx
 from numpy.typing import NDArray
 from spox import Tensor, Var, argument, build
 
-from trt_anime.export.external import folder_aside, weights_in_file
-from trt_anime.files import output_error
+from trt_anime.export.external import put_aside
 from trt_anime.hollow import fill
 
 
@@ -37,15 +35,7 @@ class StandIns:
         Raises OutputError.
         """
         model = build({**inputs, **self._inputs}, dict(outputs))
-        folder = folder_aside()
-        if folder is None:
-            fill(model, self._tensors())
-            return model
-        path = folder / f"{secrets.token_hex(6)}.weights"
-        try:
-            fill(model, weights_in_file(self._tensors(), path))
-        except OSError as error:
-            raise output_error(path, error) from error
+        fill(model, put_aside(self._tensors()))
         return model
 
     def _tensors(self) -> Iterator[onnx.TensorProto]:

@@ -53,11 +53,9 @@ def _network(row: Model, checkpoint: Path) -> "nn.Module":
     from trt_anime.export.networks import create, require_torch
 
     require_torch()
-    from trt_anime.export.networks.loading import load_checkpoint
+    from trt_anime.export.networks.loading import loaded
 
-    network = create(row.architecture)
-    load_checkpoint(network, checkpoint)
-    return network.eval()
+    return loaded(lambda: create(row.architecture), checkpoint).eval()
 
 
 def _xmem(row: Model, network: "nn.Module", record: Record, compare: bool) -> "Iterator[Made]":

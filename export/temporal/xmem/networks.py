@@ -9,11 +9,12 @@ from onnx import numpy_helper
 from onnx.reference import ReferenceEvaluator
 from torch import Tensor, nn
 
-from trt_anime.export.external import held
+from trt_anime.export.external import array_of, put_aside
 from trt_anime.export.networks.xmem.network import XMem
 from trt_anime.export.temporal.xmem.sizes import STRIDE
 from trt_anime.export.temporal.xmem.tensors import Channels
 from trt_anime.export.tracing import exporting, model_of
+from trt_anime.hollow import LARGE_BYTES
 
 OPSET = 20
 KEY_OUTPUTS = ("key_map", "shrinkage_map", "selection_map", "f16", "f8", "f4")  # fields of `Encoded`
@@ -155,7 +156,8 @@ def _folded(model: onnx.ModelProto) -> onnx.ModelProto:
     for node in graph.node:
         if node.op_type in ("Slice", "Unsqueeze") and weights.keys() >= set(node.input):
             [array] = _computed(node, model, weights)
-            weights[node.output[0]] = numpy_helper.from_array(array, node.output[0])
+            tensor = numpy_helper.from_array(array, node.output[0])
+            weights[tensor.name] = put_aside([tensor])[0] if array.nbytes > LARGE_BYTES else tensor
         else:
             kept.append(node)
     used = {name for node in kept for name in node.input}
@@ -172,8 +174,8 @@ def _computed(node: onnx.NodeProto, model: onnx.ModelProto, weights: dict[str, o
     alone = onnx.helper.make_graph(
         [node],
         "constant",
-        [],
+        [onnx.ValueInfoProto(name=name) for name in node.input],
         [onnx.ValueInfoProto(name=node.output[0])],
-        [held(weights[n]) for n in node.input],
     )
-    return ReferenceEvaluator(onnx.helper.make_model(alone, opset_imports=model.opset_import)).run(None, {})
+    evaluator = ReferenceEvaluator(onnx.helper.make_model(alone, opset_imports=model.opset_import))
+    return evaluator.run(None, {name: array_of(weights[name]) for name in node.input})
