@@ -40,7 +40,7 @@ def load_libraries() -> None:
     import onnxruntime  # noqa: F401
     import onnxslim  # noqa: F401
     import torch
-    import transformers  # noqa: F401
+    from transformers import PreTrainedModel  # noqa: F401 - what all of the library's networks load
 
     from trt_anime.export.tracing import onnx_from_module
 
