@@ -19,7 +19,12 @@ SUBJECTS = {
     "bench": Subject(
         "make bench BENCH=--write",
         "docs/benchmarks.json",
-        (*_FLOW, "runtime/sessions", "export/matte"),
+        (
+            *_FLOW,
+            *(f"runtime/{name}" for name in ("sessions", "devices", "temporal", "captions")),
+            *(f"export/{name}" for name in ("matte", "mask", "effects", "inpaint", "embed", "segment")),
+            "benchmarks/chain",
+        ),
         MINUTES,
         "docs/benchmarks.md",
         "benchmarks.bench_report:page_of",
