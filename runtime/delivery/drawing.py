@@ -2,6 +2,7 @@
 
 import colorsys
 from functools import cache
+from threading import Lock
 from typing import Any
 
 import cv2
@@ -19,6 +20,8 @@ DIM: Colour = (150, 153, 160)
 _LIGHT_SQUARE, _DARK_SQUARE = 118, 96
 _TURN = 0.618033988749895  # of the colour wheel: neighbours in number are far apart in hue
 _LABELS = 1 << 16
+# A font keeps the size and weight that it was last asked for: threads would write in each other's.
+_writing = Lock()
 _TINT = 0.68  # how much of a label's colour covers the picture
 
 
@@ -32,12 +35,14 @@ def write(
     weight: int = 400,
 ) -> None:
     """Put `text` on a picture; `at`: (x, y) of its base line's left end; `size` in pixels."""
-    cv2.putText(picture, text, at, colour, _font(), size, weight)
+    with _writing:
+        cv2.putText(picture, text, at, colour, _font(), size, weight)
 
 
 def width_of(text: str, *, size: int, weight: int = 400) -> int:
     """In pixels."""
-    return int(cv2.getTextSize((0, 0), text, (0, 0), _font(), size, weight)[2])
+    with _writing:
+        return int(cv2.getTextSize((0, 0), text, (0, 0), _font(), size, weight)[2])
 
 
 def shortened(text: str, room: int, *, size: int) -> str:
