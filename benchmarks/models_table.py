@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from benchmarks.model_export import ONE_WEIGHT
 from benchmarks.tables import markdown
 
 NONE = "\N{EN DASH}"
@@ -33,6 +34,7 @@ def document(findings: Mapping[str, Any]) -> str:
         " exporter. Compared: the same with the comparison, where first PyTorch computes and then, with its"
         " network gone, the graph. Times: of the weights' size. What is above 2.5 there are the values of"
         " one run, without which nothing is compared: SAM's global attention alone holds 0.8 GB a layer.",
+        *_with_libraries(models),
         *_machines(models),
         "## Graphs",
         "Difference: from PyTorch, over all outputs, in words of the comparison. CPU: FP32, one frame of"
@@ -55,6 +57,14 @@ def document(findings: Mapping[str, Any]) -> str:
         *_signatures(models),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _with_libraries(models: list[dict[str, Any]]) -> list[str]:
+    """Which rows are from when memory was counted otherwise."""
+    names = [model["model"] for model in models if model.get("beyond") != ONE_WEIGHT]
+    if not names:
+        return []
+    return [f"Of {', '.join(names)} memory is that beyond PyTorch alone: its exporter's 0.2 GB are in it."]
 
 
 def _models(models: list[dict[str, Any]]) -> str:
