@@ -107,6 +107,8 @@ class Stacks:
         took_s, self._before_s = now_s - self._before_s, now_s
         during, own = self._during(), threading.get_ident()
         for ident, frame in sys._current_frames().items():
+            if not isinstance(frame, FrameType):  # seen once: CPython 3.11 gave True
+                continue
             leads = ident == self._leader
             # Helpers that wait are let go at once: there are many of them.
             if leads or (ident != own and not self._is_waiting(frame.f_code)):

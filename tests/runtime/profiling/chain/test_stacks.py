@@ -1,5 +1,6 @@
 """Threads are seen at what they do, by stacks of the passes' own functions."""
 
+import sys
 import threading
 import time
 import weakref
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from trt_anime import runtime
 from trt_anime.runtime.profiling.chain.stacks import Seen, Stacks
@@ -126,3 +128,11 @@ def test_code_that_is_gone_is_not_taken_for_other_code() -> None:
         names["made"]()
     places = {place for seen in stacks.seconds() for place in seen.places}
     assert places == {f"passes/{number}.py made" for number in range(count)}
+
+
+def test_what_is_no_frame_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """CPython 3.11 gave True for a thread, once in many thousand runs of this suite's profiles."""
+    stacks = Stacks(lambda: "a pass")
+    monkeypatch.setattr(sys, "_current_frames", lambda: {threading.get_ident(): True})
+    stacks.look(time.perf_counter())
+    assert not stacks.seconds()
