@@ -1,6 +1,5 @@
 """An ONNX file read tensor by tensor: `onnx.load` has all of it in memory twice."""
 
-import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import BinaryIO
 import onnx
 from onnx import TensorProto
 
-from trt_anime.export.external import folder_aside, is_aside, weights_in_file
+from trt_anime.export.external import folder_aside, is_aside, put_aside
 from trt_anime.export.writing import GRAPH, INITIALIZER, field_head
 from trt_anime.hollow import LARGE_BYTES
 
@@ -19,16 +18,15 @@ _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # how protobuf calls the ways 
 def read_graph(path: Path) -> onnx.ModelProto:
     """What `onnx.load` reads, the values of large initializers where `weights_aside` says.
 
-    Raises OSError, ValueError and what protobuf raises at a damaged file.
+    Raises OSError, OutputError, ValueError and what protobuf raises at a damaged file.
     """
-    folder = folder_aside()
-    if folder is None:
+    if folder_aside() is None:
         return onnx.load(path)
     with path.open("rb") as file:
         parts = []
         for field in _fields(file, 0, path.stat().st_size):
             if field.number == GRAPH:
-                parts += _graph(file, field, folder / f"{secrets.token_hex(6)}.weights")
+                parts += _graph(file, field)
             else:
                 parts.append(_read(file, field.start, field.end))
     model = onnx.ModelProto.FromString(b"".join(parts))
@@ -46,14 +44,14 @@ class _Field:
     end: int
 
 
-def _graph(file: BinaryIO, graph: _Field, aside: Path) -> list[bytes]:
-    """The field, its large initializers' values in the file `aside`."""
+def _graph(file: BinaryIO, graph: _Field) -> list[bytes]:
+    """The field, its large initializers' values put aside."""
     fields = list(_fields(file, graph.content, graph.end))
     large = [
         field for field in fields if field.number == INITIALIZER and field.end - field.content > LARGE_BYTES
     ]
     tensors = (TensorProto.FromString(_read(file, field.content, field.end)) for field in large)
-    named = dict(zip(large, weights_in_file(tensors, aside), strict=True))
+    named = dict(zip(large, put_aside(tensors), strict=True))
     parts = []
     for field in fields:
         if field in named:

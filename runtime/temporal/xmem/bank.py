@@ -238,7 +238,8 @@ class Bank:
         return moves
 
     def _work_cells(self, slot: int) -> NDArray[np.int64]:
-        return np.arange(slot * self.layout.cells, (slot + 1) * self.layout.cells)
+        rows = self._rows(slot)
+        return np.arange(rows.start, rows.stop)
 
     def _rows(self, slot: int) -> slice:
         return slice(slot * self.layout.cells, (slot + 1) * self.layout.cells)
