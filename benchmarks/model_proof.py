@@ -28,6 +28,7 @@ from trt_anime.engines.targets import targets_from_names
 from trt_anime.errors import TrtAnimeError
 from trt_anime.export import catalogue, graphs
 from trt_anime.hollow import weight_files
+from trt_anime.runtime.sessions.onnx_file import own_size
 from trt_anime.stage import NETWORK
 from trt_anime.typed import TypedGraph
 
@@ -214,7 +215,8 @@ def _latency_s(path: Path, work: Work) -> float:
 
 
 def _engines(model: str, path: Path, precision: Precision) -> Iterator[EngineProof]:
-    orders = [Order(model, path, target, precision, PROFILE) for target in targets_from_names("all")]
+    profile = profile_for(path)
+    orders = [Order(model, path, target, precision, profile) for target in targets_from_names("all")]
     outcomes = engines_from_orders(
         orders,
         workers=workers_for(orders)[0],
@@ -229,6 +231,13 @@ def _engines(model: str, path: Path, precision: Precision) -> Iterator[EnginePro
         else:
             manifest = outcome.built.entry.manifest
             yield EngineProof(target, precision, manifest.build_s, manifest.size_bytes)
+
+
+def profile_for(path: Path) -> Profile:
+    """The table's, with frames of the size that the graph takes, where that is but one."""
+    usual = PROFILE.height, PROFILE.width
+    height, width = own_size(path, usual) or usual
+    return replace(PROFILE, height=height, width=width)
 
 
 def _told(outcome: Outcome) -> None:
