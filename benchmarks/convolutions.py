@@ -76,7 +76,9 @@ def _measured(name: str, shape: tuple[int, int, int, int], rounds: int) -> dict[
         ours = _run(prepared(file, threads=1), maps)
         theirs = _run(Prepared(str(file), options_for(threads=1), []), maps)
     for _ in range(_WARM_UP):
-        apart = float(np.abs(ours() - theirs()).max())
+        _done(ours)
+        _done(theirs)
+    apart = float(np.abs(ours() - theirs()).max())
     if apart > _MOST_APART:
         raise EngineError(f"{name}: results differ by {apart:g} where values are near 1")
     timed = alternated(lambda: _done(ours), lambda: _done(theirs), rounds=rounds, units=1)

@@ -168,7 +168,10 @@ def test_engines_take_the_only_size_that_a_graph_takes(tmp_path: Path) -> None:
 def small_graph(path: Path, height: str | int, width: str | int) -> Path:
     """Gives its frames as they are."""
     shape = ["batch", height, width, 3]
-    frames = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.UINT8, shape) for name in ("frame", "same")]
+    frames = [
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.UINT8, shape)
+        for name in ("frame", "same")
+    ]
     node = onnx.helper.make_node("Identity", ["frame"], ["same"])
     onnx.save(onnx.helper.make_model(onnx.helper.make_graph([node], "g", frames[:1], frames[1:])), path)
     return path
