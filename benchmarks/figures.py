@@ -232,6 +232,22 @@ def startup(read: Read) -> str:
     return f"{spread['low']:.2f} to {spread['high']:.2f} s{_unless_quiet(record)}"
 
 
+def convolutions(read: Read) -> str:
+    record = read("convolutions")
+    rows = [
+        [
+            row["name"],
+            TIMES.join(map(str, row["shape"])),
+            Spread(**row["theirs_ms"]).text(),
+            Spread(**row["ours_ms"]).text(),
+            f"**{Spread(**row['ratio']).text(2)}**",
+        ]
+        for row in record["convolutions"]
+    ]
+    head = ["convolution", "channels in, out, height, width", "direct, ms", "here, ms", "times as fast"]
+    return f"{_unless_quiet(record).strip()}\n{markdown(head, rows)}\n"
+
+
 FIGURES: dict[str, Callable[[Read], str]] = {
     "where": where,
     "sequential": sequential,
@@ -257,6 +273,7 @@ FIGURES: dict[str, Callable[[Read], str]] = {
     "matte": matte,
     "parity": parity,
     "startup": startup,
+    "convolutions": convolutions,
 }
 
 

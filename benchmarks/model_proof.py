@@ -1,11 +1,12 @@
 """One model, from its weights to engines: what was found on the way."""
 
 import math
+import os
 import resource
 import shutil
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,9 @@ from trt_anime.engines.targets import targets_from_names
 from trt_anime.errors import TrtAnimeError
 from trt_anime.export import catalogue, graphs
 from trt_anime.hollow import weight_files
+from trt_anime.runtime.sessions import ort
+from trt_anime.runtime.sessions.onnx_file import own_size
+from trt_anime.runtime.sessions.ort_cpu import prepared
 from trt_anime.stage import NETWORK
 from trt_anime.typed import TypedGraph
 
@@ -202,9 +206,13 @@ def nearly(inputs: Inputs) -> dict[str, Array]:
 
 
 def _latency_s(path: Path, work: Work) -> float:
-    """Median, FP32, ONNX Runtime, all cores; the first run warms up."""
+    """Median, FP32, all cores, as the product's session runs it; the first run warms up.
+
+    Of the largest graphs the weights stay in their file, as there isn't the memory for them in FP32.
+    """
     inputs = work.example(path)
-    run = run_with_onnxruntime(path)
+    is_large = _size_bytes(path, onnx.load(path, load_external_data=False)) > _TYPED_BYTES
+    run = run_with_onnxruntime(path) if is_large else _as_on_the_cpu(path)
     times = []
     for _ in range(LATENCY_RUNS + 1):
         start = time.monotonic()
@@ -213,8 +221,15 @@ def _latency_s(path: Path, work: Work) -> float:
     return statistics.median(times[1:])
 
 
+def _as_on_the_cpu(path: Path) -> Callable[[Inputs], object]:
+    ready = prepared(path, threads=os.cpu_count() or 1)
+    session = ort.onnxruntime(extra="cpu").InferenceSession(ready.model, ready.options, providers=[ort.CPU])
+    return lambda inputs: session.run(None, dict(inputs))
+
+
 def _engines(model: str, path: Path, precision: Precision) -> Iterator[EngineProof]:
-    orders = [Order(model, path, target, precision, PROFILE) for target in targets_from_names("all")]
+    profile = profile_for(path)
+    orders = [Order(model, path, target, precision, profile) for target in targets_from_names("all")]
     outcomes = engines_from_orders(
         orders,
         workers=workers_for(orders)[0],
@@ -229,6 +244,13 @@ def _engines(model: str, path: Path, precision: Precision) -> Iterator[EnginePro
         else:
             manifest = outcome.built.entry.manifest
             yield EngineProof(target, precision, manifest.build_s, manifest.size_bytes)
+
+
+def profile_for(path: Path) -> Profile:
+    """The table's, with frames of the size that the graph takes, where that is but one."""
+    usual = PROFILE.height, PROFILE.width
+    height, width = own_size(path, usual) or usual
+    return replace(PROFILE, height=height, width=width)
 
 
 def _told(outcome: Outcome) -> None:

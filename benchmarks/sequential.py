@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 HEIGHTS = {"180p": 180, "720p": 720, "1080p": 1080, "4K": 2160}
 NAMES = ("2a", "1", "2b", "2c", "3", "4")
+_OF_CHARACTERS = {"2c", "3"}
 FLOOR = 1.6
 OTHER = "sequential PyTorch"
 HOME = Path("out/bench")  # of its own: random weights don't belong among those that people use
@@ -45,9 +46,12 @@ _PARITY_FRAMES = 2
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit code."""
-    given = _parser().parse_args(arguments)
+    parser = _parser()
+    given = parser.parse_args(arguments)
     if given.quick:
         vars(given).update(_QUICK)
+    if "2a" not in given.stages and not _OF_CHARACTERS.isdisjoint(given.stages):
+        parser.error("--stages: 2c and 3 look at what 2a cuts out; name it, too")
     os.environ["TRT_ANIME_HOME"] = str(given.home.resolve())
     machine.keep_to_cores(given.threads)
     load = machine.OtherLoad()

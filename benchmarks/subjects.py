@@ -134,6 +134,12 @@ SUBJECTS = {
     "startup": Subject(
         "python -m benchmarks.startup --write", _own("startup"), ("trt_anime/cli",), SECONDS
     ),
+    "convolutions": Subject(
+        "python -m benchmarks.convolutions --write",
+        _own("convolutions"),
+        ("runtime/sessions/winograd.py",),
+        SECONDS,
+    ),
     "profile": Subject(
         "python -m benchmarks.profile_docs",
         _own("profile"),

@@ -24,9 +24,9 @@ def slimmed(model: onnx.ModelProto) -> onnx.ModelProto:
     import onnxslim
 
     names, weights = _untouched(model.graph), weights_of(model)
-    shell = hollow(model)
-    fill(shell, [held(tensor) for tensor in weights if tensor.name not in names])
-    network = onnxslim.slim(version_converter.convert_version(shell, OPSET))
+    shell = version_converter.convert_version(hollow(model), OPSET)
+    fill(shell, (held(tensor) for tensor in weights if tensor.name not in names))
+    network = onnxslim.slim(shell)
     assert isinstance(network, onnx.ModelProto)  # it returns a path, a report or None when asked to
     fill(network, [tensor for tensor in weights if tensor.name in names])
     _sort_by_use(network.graph)

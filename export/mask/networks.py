@@ -61,7 +61,7 @@ def without_weights(networks: MaskNetworks) -> MaskNetworks:
 
 def onnx_of_encoder(networks: MaskNetworks) -> onnx.ModelProto:
     """Input ``image``; outputs ``found_...`` for each map; opset 20, batch free. Raises ExportError."""
-    image = torch.zeros(2, 3, networks.side, networks.side)
+    image = torch.empty(2, 3, networks.side, networks.side)  # memory that nobody looks at isn't taken
     return _exported(
         networks, networks.encoder, {"image": image}, [f"found_{name}" for name in networks.maps]
     )
@@ -71,8 +71,8 @@ def onnx_of_decoder(networks: MaskNetworks) -> onnx.ModelProto:
     """Inputs: the maps and ``prompts``; outputs ``logits`` and ``quality``; batch and prompts free."""
     tables = networks.tables
     length = 2 if tables.stop is None else 3
-    inputs = {name: torch.zeros(2, *shape) for name, shape in networks.maps.items()}
-    inputs["prompts"] = torch.zeros(2, 3, length, len(tables.upper))
+    inputs = {name: torch.empty(2, *shape) for name, shape in networks.maps.items()}
+    inputs["prompts"] = torch.empty(2, 3, length, len(tables.upper))
     return _exported(networks, networks.decoder, inputs, ["logits", "quality"])
 
 

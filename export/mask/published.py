@@ -101,11 +101,10 @@ def networks_from_checkpoint(row: Model, path: Path) -> "MaskNetworks":
     Raises CheckpointError, and MissingError where the library isn't installed.
     """
     from trt_anime.export.mask import layouts
-    from trt_anime.export.networks.loading import load_checkpoint
+    from trt_anime.export.networks.loading import load_checkpoint, loaded
 
     if row.architecture == "mobile_sam":
-        model: Any = network_of(row.architecture)
-        load_checkpoint(model, path)
+        model: Any = loaded(lambda: network_of(row.architecture), path)
     else:
         with no_random_weights():
             model = network_of(row.architecture)

@@ -25,7 +25,7 @@ def graphs_of(row: Model, checkpoint: Path, record: Record, *, compare: bool) ->
 
     require_torch()
     require_transformers()
-    from trt_anime.export.check import Made, check_nodes
+    from trt_anime.export.check import Made, check_nodes, let_go
     from trt_anime.export.segment.check import comparison_of
     from trt_anime.export.segment.checkpoint import load_weights
     from trt_anime.export.segment.compose import segment_graph
@@ -38,6 +38,8 @@ def graphs_of(row: Model, checkpoint: Path, record: Record, *, compare: bool) ->
     load_weights(network, checkpoint)
     compared = comparison_of(row, network) if compare else None
     exported = onnx_from_network(network, rule.network_size, name=row.name)
+    del network
+    let_go()  # its weights were put aside, and it has the file's in memory
     graph = segment_graph(exported, row, checkpoint_sha256=record.sha256, licence=record.licence)
     check_nodes(graph, row)
     yield Made(graph, compared)

@@ -81,25 +81,25 @@ def aot_graphs(
 
 def steps_of(network: ObjectTracker, shape: AotShape) -> dict[str, Step]:
     """What the graphs are made of, by name."""
-    depth, tokens = len(network.LSTT.layers), shape.tokens
-    frame = torch.zeros(1, shape.height, shape.width, 3, dtype=torch.uint8)
-    labels = torch.zeros(1, shape.height, shape.width, dtype=torch.uint8)
+    depth, decoder = len(network.LSTT.layers), network.decoder
+    frame = _zeros(1, shape.height, shape.width, 3, dtype=torch.uint8)
+    labels = _zeros(1, shape.height, shape.width, dtype=torch.uint8)
     number = torch.ones(1)
-    with torch.inference_mode():
-        maps = {
-            name: torch.zeros(tap.shape)
-            for name, tap in zip(
-                ("stride4", "stride8", "stride16", "embedding"), Encode(network, shape)(frame), strict=True
-            )
-        }
-    embedding = {"embedding": maps["embedding"]}
-    taps = {name: maps[name] for name in ("stride4", "stride8", "stride16")}
-    found = torch.zeros(1, network.decoder.conv_in.conv.in_channels, *shape.map_size)
-    memory = torch.zeros(depth, tokens, network.memory_channels)
-    pending = torch.zeros(depth, tokens, network.pending_channels)
-    long = torch.zeros(shape.slots, *memory.shape)
+    channels = {
+        4: decoder.adapter_4x.in_channels,
+        8: decoder.adapter_8x.in_channels,
+        16: decoder.adapter_16x.in_channels,
+    }
+    taps = {
+        f"stride{stride}": _zeros(1, count, *shape.size_at(stride)) for stride, count in channels.items()
+    }
+    embedding = {"embedding": _zeros(1, network.encoder_projector.out_channels, *shape.map_size)}
+    found = _zeros(1, decoder.conv_in.conv.in_channels, *shape.map_size)
+    memory = _zeros(depth, shape.tokens, network.memory_channels)
+    pending = _zeros(depth, shape.tokens, network.pending_channels)
+    long = _zeros(shape.slots, *memory.shape)
     steps = {
-        "encode": Step(Encode(network, shape), {"frame": frame}, tuple(maps)),
+        "encode": Step(Encode(network, shape), {"frame": frame}, (*taps, *embedding)),
         "refer": Step(
             Refer(network, shape),
             embedding | {"drawn": labels, "labels": labels, "first": number},
@@ -120,11 +120,16 @@ def steps_of(network: ObjectTracker, shape: AotShape) -> dict[str, Step]:
         ),
     }
     if shape.passes > 1:
-        planes = torch.zeros(1, MOST_OBJECTS + 1, shape.height, shape.width)
+        planes = _zeros(1, MOST_OBJECTS + 1, shape.height, shape.width)
         inputs = {"active": torch.ones(shape.passes)}
         inputs |= {f"probabilities_{index}": planes for index in range(shape.passes)}
         steps["merge"] = Step(Merge(shape), inputs, ("probabilities", "labels"))
     return steps
+
+
+def _zeros(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
+    """One number in memory, whatever the shape."""
+    return torch.zeros((), dtype=dtype).expand(shape)
 
 
 def _ranges(step: Step, shape: AotShape) -> dict[str, tuple[float, float]]:
@@ -142,7 +147,8 @@ def _exported(step: Step, name: str) -> onnx.ModelProto:
     with exporting(name):
         program = torch.onnx.export(
             step.module.eval(),
-            tuple(value.clone() for value in step.inputs.values()),  # one tensor twice would be one input
+            # One tensor twice would be one input. Nobody looks at values, so they take no memory.
+            tuple(torch.empty(value.shape, dtype=value.dtype) for value in step.inputs.values()),
             dynamo=True,
             opset_version=OPSET,
             input_names=list(step.inputs),

@@ -59,8 +59,12 @@ class AotShape:
     @property
     def map_size(self) -> tuple[int, int]:
         """(height, width) in tokens."""
+        return self.size_at(STRIDE)
+
+    def size_at(self, stride: int) -> tuple[int, int]:
+        """(height, width) of the encoder's map that is so many times smaller than what the network sees."""
         height, width = self.network_size
-        return (height - 1) // STRIDE + 1, (width - 1) // STRIDE + 1
+        return (height - 1) // stride + 1, (width - 1) // stride + 1
 
     @property
     def tokens(self) -> int:

@@ -19,6 +19,7 @@ from trt_anime.runtime.devices.api import Shape
 from trt_anime.runtime.operations import operations
 from trt_anime.runtime.profiling.layers import REPEATS, WARM_UP, Layer, medians, part_of
 from trt_anime.runtime.sessions import ort
+from trt_anime.runtime.sessions.ort_cpu import Prepared, options_for, prepared
 
 _TIMED = "_kernel_time"
 _REBUILT = "_nchwc"  # in another memory layout
@@ -37,6 +38,7 @@ class OnnxRuntimeTimer:
 
     def __init__(self, graph: Path, *, threads: int, ran_on: str) -> None:
         self._graph, self._threads = graph, threads
+        self._ran_on = ran_on
         words = "ONNX Runtime on the CPU, one run at a time"
         self.title = words if ran_on == ort.CPU else f"{words}; the stage itself ran on {ran_on}"
 
@@ -50,17 +52,17 @@ class OnnxRuntimeTimer:
     def _events(
         self, inputs: Mapping[str, NDArray[Any]], *, runs: int, packed: bool = True
     ) -> list[dict[str, Any]]:
-        module = ort.onnxruntime(extra="cpu")
-        options = module.SessionOptions()
-        options.graph_optimization_level = module.GraphOptimizationLevel.ORT_ENABLE_ALL
-        options.intra_op_num_threads, options.inter_op_num_threads = self._threads, 1
+        ready = self._prepared()
+        options = ready.options
         options.enable_profiling = True
         if not packed:
             options.add_session_config_entry("session.disable_prepacking", "1")
         with tempfile.TemporaryDirectory() as folder:
             options.profile_file_prefix = str(Path(folder) / "profile")
             try:
-                session = module.InferenceSession(str(self._graph), options, providers=[ort.CPU])
+                session = ort.onnxruntime(extra="cpu").InferenceSession(
+                    ready.model, options, providers=[ort.CPU]
+                )
                 for _ in range(runs):
                     session.run(None, dict(inputs))
                 path = Path(session.end_profiling())
@@ -68,6 +70,12 @@ class OnnxRuntimeTimer:
                 raise EngineError(f"{self._graph}: ONNX Runtime failed ({ort.reason(error)})") from error
             events: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
         return events
+
+    def _prepared(self) -> Prepared:
+        """As the CPU's session has it; as it is written where the stage ran elsewhere."""
+        if self._ran_on == ort.CPU:
+            return prepared(self._graph, threads=self._threads)
+        return Prepared(str(self._graph), options_for(threads=self._threads), [])
 
 
 def _runs(events: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:

@@ -60,9 +60,18 @@ def onnxruntime(*, extra: str) -> Any:
 
 
 def loaded(
-    graph: Path, options: Any, *, provider: str, provider_options: dict[str, str], extra: str
+    graph: Path,
+    options: Any,
+    *,
+    provider: str,
+    provider_options: dict[str, str],
+    extra: str,
+    model: bytes | str = "",
 ) -> Loaded:
     """Load a stage graph with one provider; ONNX Runtime adds its CPU provider to it by itself.
+
+    Args:
+        model: what is loaded instead of the file, where it was rewritten.
 
     Raises:
         InputError: not a stage graph.
@@ -76,7 +85,9 @@ def loaded(
             f" `pip install 'trt-anime[{extra}]'`, without another onnxruntime package beside it"
         )
     try:
-        session = module.InferenceSession(str(graph), options, providers=[(provider, provider_options)])
+        session = module.InferenceSession(
+            model or str(graph), options, providers=[(provider, provider_options)]
+        )
     except Exception as error:  # ONNX Runtime's classes share no base but Exception
         raise _load_error(graph, error) from error
     require_started(session, provider, graph)

@@ -1,12 +1,20 @@
 """A stage graph on the CPU with ONNX Runtime."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import onnx
 
 from trt_anime.errors import EngineError
 from trt_anime.runtime.devices.api import CpuDevice, Shape, Stream, Tensor
 from trt_anime.runtime.sessions import cpu_runs, ort
 from trt_anime.runtime.sessions.bindings import BoundSession
+from trt_anime.runtime.sessions.winograd import with_winograd
+
+# Where weights in files of their own are looked for, as a graph from memory has no folder.
+_WEIGHTS_BESIDE = "session.model_external_initializers_file_folder_path"
 
 
 class OrtCpuSession(BoundSession):
@@ -83,7 +91,8 @@ class OrtCpuSession(BoundSession):
             raise EngineError(f"{self.source}: ONNX Runtime failed ({ort.reason(error)})") from error
 
 
-def _loaded(graph: Path, threads: int) -> ort.Loaded:
+def options_for(*, threads: int) -> Any:
+    """ONNX Runtime's options for a session on the CPU."""
     module = ort.onnxruntime(extra="cpu")
     options = module.SessionOptions()
     options.graph_optimization_level = module.GraphOptimizationLevel.ORT_ENABLE_ALL
@@ -91,4 +100,46 @@ def _loaded(graph: Path, threads: int) -> ort.Loaded:
     options.inter_op_num_threads = 1
     # A pool that spins between operators takes the cores that decode and encode need.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return ort.loaded(graph, options, provider=ort.CPU, provider_options={}, extra="cpu")
+    return options
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What ONNX Runtime is to load for a stage graph.
+
+    Attributes:
+        model: the file's path, or a graph in memory.
+        options: with the weights of such a graph.
+        weights: those; they have to stay here until the session is made, which copies them.
+    """
+
+    model: bytes | str
+    options: Any
+    weights: list[Any]
+
+
+def prepared(graph: Path, *, threads: int) -> Prepared:
+    """The file as it is, or a graph whose large convolutions are by Winograd's method.
+
+    What can't be read is left for ONNX Runtime to complain of.
+    """
+    options = options_for(threads=threads)
+    try:
+        model = onnx.load(graph, load_external_data=False)
+    except Exception:  # protobuf's own, too
+        return Prepared(str(graph), options, [])
+    changed = with_winograd(model, graph.parent)
+    if not changed:
+        return Prepared(str(graph), options, [])
+    value_of = ort.onnxruntime(extra="cpu").OrtValue.ortvalue_from_numpy
+    weights = [value_of(values) for values in changed.values()]
+    options.add_external_initializers(list(changed), weights)
+    options.add_session_config_entry(_WEIGHTS_BESIDE, str(graph.parent))
+    return Prepared(model.SerializeToString(), options, weights)
+
+
+def _loaded(graph: Path, threads: int) -> ort.Loaded:
+    ready = prepared(graph, threads=threads)
+    return ort.loaded(
+        graph, ready.options, provider=ort.CPU, provider_options={}, extra="cpu", model=ready.model
+    )

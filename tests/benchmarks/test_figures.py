@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import demo, overhead, overlap, startup
+from benchmarks import convolutions, demo, overhead, overlap, startup
 from benchmarks.figures import FIGURES
 from benchmarks.int8_pairs import WAYS, table
 from benchmarks.profile_cost import Cost, line
@@ -51,6 +51,15 @@ def test_startup(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[
     assert quiet == f"{seconds:.2f} to {seconds:.2f} s"
     busy = FIGURES["startup"](lambda name: content | {"others": 0.5})
     assert busy == f"{quiet} (**the machine was not quiet**)"
+
+
+def test_convolutions(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(convolutions, "SHAPES", {"small": (128, 130, 7, 9)})
+    content = printed(convolutions.main, ["--rounds", "1"], monkeypatch, capsys) | {"others": 0.0}
+    [row] = content["convolutions"]
+    assert 0 < row["apart"] < 2e-4  # other sums, and near
+    line = FIGURES["convolutions"](lambda name: content).strip().splitlines()[-1]
+    assert re.fullmatch(r"\| small \| 128.130.7.9 \| .* \| .* \| \*\*[\d.]+ \(.*\)\*\* \|", line)
 
 
 def test_demo(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,14 +4,16 @@ import json
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 from benchmarks.model_export import checkpoint_bytes
-from benchmarks.model_proof import nearly
+from benchmarks.model_proof import nearly, profile_for
 from benchmarks.model_weights import bring_weights
 from benchmarks.models import FINDINGS, MODELS, TABLE, merged
 from benchmarks.models_table import document, folded
 from tests.caption.small import row as small
+from trt_anime.engines.targets import targets_from_names
 from trt_anime.export.caption.synthetic import published_shapes
 from trt_anime.export.caption.weights import Checkpoint
 from trt_anime.export.catalogue import CATALOGUE
@@ -143,8 +145,33 @@ def test_the_table_is_made_of_the_findings() -> None:
     assert findings.keys() <= CATALOGUE.keys()
 
 
-def test_the_models_are_in_the_catalogue() -> None:
+def test_the_models_are_in_the_catalogue_and_in_the_table() -> None:
     assert set(MODELS) <= CATALOGUE.keys()
+    assert json.loads(FINDINGS.read_text(encoding="utf-8")).keys() == set(MODELS)
+
+
+def test_every_engine_of_the_table_was_built() -> None:
+    """Where one can't be built, the table says why, and somebody has to mend it."""
+    every = {target.name for target in targets_from_names("all")}
+    for name, model in json.loads(FINDINGS.read_text(encoding="utf-8")).items():
+        for found in model["graphs"]:
+            built = {engine["target"] for engine in found["engines"] if not engine["error"]}
+            assert built == every, f"{name} {found['name']}"
+
+
+def test_engines_take_the_only_size_that_a_graph_takes(tmp_path: Path) -> None:
+    for frame, size in (("height", "width"), (720, 1280)), ((1080, 1920), (1080, 1920)):
+        profile = profile_for(small_graph(tmp_path / "g.onnx", *frame))
+        assert (profile.height, profile.width, profile.max_batch) == (*size, 4)
+
+
+def small_graph(path: Path, height: str | int, width: str | int) -> Path:
+    """Gives its frames as they are."""
+    shape = ["batch", height, width, 3]
+    frames = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.UINT8, shape) for name in ("frame", "same")]
+    node = onnx.helper.make_node("Identity", ["frame"], ["same"])
+    onnx.save(onnx.helper.make_model(onnx.helper.make_graph([node], "g", frames[:1], frames[1:])), path)
+    return path
 
 
 def test_random_weights_are_in_as_many_files_as_the_published_ones(

@@ -315,6 +315,12 @@ def test_stages_are_asked_for_by_number_too() -> None:
     assert {row.name for row in CHAIN.values()} == set(sequential.NAMES)
 
 
+def test_stages_that_need_the_matte_are_refused_without_it(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        sequential.main(["--stages", "1", "3"])
+    assert "--stages: 2c and 3 look at what 2a cuts out; name it, too" in capsys.readouterr().err
+
+
 def test_both_ways_write_every_picture_of_every_frame_and_are_timed_in_turns(tmp_path: Path) -> None:
     class Copying(FakeLane):
         def run(self, row: ChainStage, inputs: Given) -> Arrays:

@@ -11,13 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from tests.engines.calibrated import calibrated
+from tests.networks.aot import weights
 from trt_anime.engines.builder import engine_from_graph, stage_graph_from_file
 from trt_anime.engines.manifest import Profile
 from trt_anime.engines.targets import Target
 from trt_anime.errors import InputError
 from trt_anime.export.networks.aot.encoders import Taps
 from trt_anime.export.networks.aot.network import ObjectTracker
-from trt_anime.export.temporal.aot_onnx import aot_graphs
+from trt_anime.export.temporal.aot_onnx import aot_graphs, steps_of
 from trt_anime.export.temporal.aot_shape import AotShape
 from trt_anime.export.temporal.aot_stages import (
     DEVIATION,
@@ -185,6 +186,17 @@ def test_passes_that_are_not_there_change_nothing() -> None:
         probabilities[:, :5], expected, rtol=2e-3
     )  # what is not there has 1e-5 all the same
     assert probabilities[:, 5:].max() < 1e-3
+
+
+@pytest.mark.parametrize("model", ["deaot_t", "r50_aot_l"])
+def test_examples_have_the_shapes_that_the_encoder_gives(model: str) -> None:
+    network = weights.network(model)
+    steps = steps_of(network, SHAPE)
+    with torch.inference_mode():
+        maps = Encode(network, SHAPE)(torch.zeros(1, 150, 250, 3, dtype=torch.uint8))
+    given = steps["refer"].inputs | steps["decode"].inputs
+    for name, found in zip(steps["encode"].outputs, maps, strict=True):
+        assert given[name].shape == found.shape
 
 
 def test_graphs_that_resize_compute_what_pytorch_computes_and_build(
