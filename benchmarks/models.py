@@ -38,6 +38,8 @@ MODELS = (
     "mask2former-tiny",
     "mask2former-tiny-instance",
     "mask2former-tiny-semantic",
+    "mask2former-small",
+    "mask2former-base",
     "mask2former-large",
     "clipseg",
     "grounding-dino-tiny",
