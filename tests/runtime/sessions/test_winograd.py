@@ -10,13 +10,13 @@ import pytest
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
+from tests.runtime.media import INFO
 from tests.runtime.sessions.graphs import Bench
 from trt_anime.runtime.devices.host import HostDevice
 from trt_anime.runtime.profiling.layers_onnxruntime import OnnxRuntimeTimer
 from trt_anime.runtime.sessions import ort, ort_cpu
 from trt_anime.runtime.sessions.ort_cpu import OrtCpuSession
 from trt_anime.runtime.sessions.winograd import with_winograd
-from trt_anime.stage import StageInfo
 
 CHANNELS = 128
 RANDOM = np.random.default_rng(4)
@@ -202,15 +202,7 @@ def matte_graph(path: Path, **saving: Any) -> Path:
         opset_imports=[helper.make_opsetid("", 20)],
         ir_version=10,
     )
-    info = StageInfo(
-        stage="matte",
-        model="toy",
-        checkpoint_sha256="0" * 64,
-        licence="MIT",
-        size_rule="any size",
-        output_ranges={"rgba": (0, 255)},
-    )
-    helper.set_model_props(model, info.to_metadata())
+    helper.set_model_props(model, INFO.to_metadata())
     onnx.save(model, path, **saving)
     return path
 
