@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import onnx
-
 from trt_anime.errors import EngineError
 from trt_anime.runtime.devices.api import CpuDevice, Shape, Stream, Tensor
 from trt_anime.runtime.sessions import cpu_runs, ort
 from trt_anime.runtime.sessions.bindings import BoundSession
-from trt_anime.runtime.sessions.winograd import with_winograd
 
+# Of what Winograd's method is for; smaller graphs are opened without reading them here.
+_SMALLEST_KERNEL_BYTES = 128 * 128 * 9 * 4
 # Where weights in files of their own are looked for, as a graph from memory has no folder.
 _WEIGHTS_BESIDE = "session.model_external_initializers_file_folder_path"
 
@@ -124,6 +123,12 @@ def prepared(graph: Path, *, threads: int) -> Prepared:
     What can't be read is left for ONNX Runtime to complain of.
     """
     options = options_for(threads=threads)
+    if not graph.is_file() or graph.stat().st_size < _SMALLEST_KERNEL_BYTES:
+        return Prepared(str(graph), options, [])
+    import onnx
+
+    from trt_anime.runtime.sessions.winograd import with_winograd
+
     try:
         model = onnx.load(graph, load_external_data=False)
     except Exception:  # protobuf's own, too
