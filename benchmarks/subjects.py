@@ -137,7 +137,7 @@ SUBJECTS = {
     "convolutions": Subject(
         "python -m benchmarks.convolutions --write",
         _own("convolutions"),
-        ("runtime/sessions/winograd.py",),
+        ("runtime/winograd.py",),
         SECONDS,
     ),
     "profile": Subject(

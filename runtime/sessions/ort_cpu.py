@@ -127,7 +127,7 @@ def prepared(graph: Path, *, threads: int) -> Prepared:
         return Prepared(str(graph), options, [])
     import onnx
 
-    from trt_anime.runtime.sessions.winograd import with_winograd
+    from trt_anime.runtime.winograd import with_winograd
 
     try:
         model = onnx.load(graph, load_external_data=False)

@@ -16,7 +16,7 @@ from trt_anime.runtime.devices.host import HostDevice
 from trt_anime.runtime.profiling.layers_onnxruntime import OnnxRuntimeTimer
 from trt_anime.runtime.sessions import ort, ort_cpu
 from trt_anime.runtime.sessions.ort_cpu import OrtCpuSession
-from trt_anime.runtime.sessions.winograd import with_winograd
+from trt_anime.runtime.winograd import with_winograd
 
 CHANNELS = 128
 RANDOM = np.random.default_rng(4)
