@@ -24,8 +24,7 @@ from benchmarks.pairs import alternated
 from benchmarks.records import facts, is_to_be_kept, keep, offer_writing
 from benchmarks.tables import Spread, paired_ratio
 from trt_anime.errors import EngineError
-from trt_anime.runtime.sessions import ort
-from trt_anime.runtime.sessions.ort_cpu import Prepared, options_for, prepared
+from trt_anime.runtime.sessions.ort_cpu import Prepared, as_written, prepared
 
 COMMAND = "python -m benchmarks.convolutions --write"
 
@@ -74,7 +73,7 @@ def _measured(name: str, shape: tuple[int, int, int, int], rounds: int) -> dict[
         file = Path(folder) / "convolution.onnx"
         onnx.save(_graph(kernel.astype(np.float32), maps.shape), file)
         ours = _run(prepared(file, threads=1), maps)
-        theirs = _run(Prepared(str(file), options_for(threads=1), []), maps)
+        theirs = _run(as_written(file, threads=1), maps)
     for _ in range(_WARM_UP):
         _done(ours)
         _done(theirs)
@@ -104,8 +103,7 @@ def _graph(kernel: Maps, shape: tuple[int, ...]) -> onnx.ModelProto:
 
 
 def _run(ready: Prepared, maps: Maps) -> Callable[[], Maps]:
-    module = ort.onnxruntime(extra="cpu")
-    session = module.InferenceSession(ready.model, ready.options, providers=[ort.CPU])
+    session = ready.session()
 
     def run() -> Maps:
         [result] = session.run(None, {"x": maps})

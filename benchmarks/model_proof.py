@@ -20,6 +20,7 @@ from trt_anime.calibration.parity.case import Array
 from trt_anime.calibration.parity.compare import Inputs
 from trt_anime.cli.calibrate import frames
 from trt_anime.cli.calibrate.work import Work
+from trt_anime.cli.engines.build import profile_for
 from trt_anime.cli.engines.summary import worst_metric
 from trt_anime.cli.engines.workers import workers_for
 from trt_anime.engines.batch import Order, Outcome, engines_from_orders
@@ -29,8 +30,6 @@ from trt_anime.engines.targets import targets_from_names
 from trt_anime.errors import TrtAnimeError
 from trt_anime.export import catalogue, graphs
 from trt_anime.hollow import weight_files
-from trt_anime.runtime.sessions import ort
-from trt_anime.runtime.sessions.onnx_file import own_size
 from trt_anime.runtime.sessions.ort_cpu import prepared
 from trt_anime.stage import NETWORK
 from trt_anime.typed import TypedGraph
@@ -222,13 +221,12 @@ def _latency_s(path: Path, work: Work) -> float:
 
 
 def _as_on_the_cpu(path: Path) -> Callable[[Inputs], object]:
-    ready = prepared(path, threads=os.cpu_count() or 1)
-    session = ort.onnxruntime(extra="cpu").InferenceSession(ready.model, ready.options, providers=[ort.CPU])
+    session = prepared(path, threads=os.cpu_count() or 1).session()
     return lambda inputs: session.run(None, dict(inputs))
 
 
 def _engines(model: str, path: Path, precision: Precision) -> Iterator[EngineProof]:
-    profile = profile_for(path)
+    profile = profile_for(path, PROFILE)
     orders = [Order(model, path, target, precision, profile) for target in targets_from_names("all")]
     outcomes = engines_from_orders(
         orders,
@@ -244,13 +242,6 @@ def _engines(model: str, path: Path, precision: Precision) -> Iterator[EnginePro
         else:
             manifest = outcome.built.entry.manifest
             yield EngineProof(target, precision, manifest.build_s, manifest.size_bytes)
-
-
-def profile_for(path: Path) -> Profile:
-    """The table's, with frames of the size that the graph takes, where that is but one."""
-    usual = PROFILE.height, PROFILE.width
-    height, width = own_size(path, usual) or usual
-    return replace(PROFILE, height=height, width=width)
 
 
 def _told(outcome: Outcome) -> None:

@@ -47,7 +47,7 @@ _OF_KERNEL: Matrix = [
 _OF_RESULTS: Matrix = [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]]
 
 # With fewer, the changes of basis cost as much as they save.
-_LEAST_CHANNELS = 128
+LEAST_CHANNELS = 128
 _OLDEST_OPSET = 15  # where Shape can tell a part
 
 
@@ -118,7 +118,7 @@ class _Convolution:
             and set(about.get("strides", [1])) == set(about.get("dilations", [1])) == {1}
             and about.get("auto_pad", b"NOTSET") == b"NOTSET"
         )
-        if not is_plain or min(inputs, outputs) < _LEAST_CHANNELS:
+        if not is_plain or min(inputs, outputs) < LEAST_CHANNELS:
             return None
         top, left, bottom, right = about.get("pads", [0, 0, 0, 0])
         bias = node.input[2] if len(node.input) > 2 else ""

@@ -19,7 +19,7 @@ from trt_anime.runtime.devices.api import Shape
 from trt_anime.runtime.operations import operations
 from trt_anime.runtime.profiling.layers import REPEATS, WARM_UP, Layer, medians, part_of
 from trt_anime.runtime.sessions import ort
-from trt_anime.runtime.sessions.ort_cpu import Prepared, options_for, prepared
+from trt_anime.runtime.sessions.ort_cpu import as_written, prepared
 
 _TIMED = "_kernel_time"
 _REBUILT = "_nchwc"  # in another memory layout
@@ -37,8 +37,7 @@ class OnnxRuntimeTimer:
     """
 
     def __init__(self, graph: Path, *, threads: int, ran_on: str) -> None:
-        self._graph, self._threads = graph, threads
-        self._ran_on = ran_on
+        self._graph, self._threads, self._ran_on = graph, threads, ran_on
         words = "ONNX Runtime on the CPU, one run at a time"
         self.title = words if ran_on == ort.CPU else f"{words}; the stage itself ran on {ran_on}"
 
@@ -52,7 +51,8 @@ class OnnxRuntimeTimer:
     def _events(
         self, inputs: Mapping[str, NDArray[Any]], *, runs: int, packed: bool = True
     ) -> list[dict[str, Any]]:
-        ready = self._prepared()
+        prepare = prepared if self._ran_on == ort.CPU else as_written
+        ready = prepare(self._graph, threads=self._threads)
         options = ready.options
         options.enable_profiling = True
         if not packed:
@@ -60,9 +60,7 @@ class OnnxRuntimeTimer:
         with tempfile.TemporaryDirectory() as folder:
             options.profile_file_prefix = str(Path(folder) / "profile")
             try:
-                session = ort.onnxruntime(extra="cpu").InferenceSession(
-                    ready.model, options, providers=[ort.CPU]
-                )
+                session = ready.session()
                 for _ in range(runs):
                     session.run(None, dict(inputs))
                 path = Path(session.end_profiling())
@@ -70,12 +68,6 @@ class OnnxRuntimeTimer:
                 raise EngineError(f"{self._graph}: ONNX Runtime failed ({ort.reason(error)})") from error
             events: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
         return events
-
-    def _prepared(self) -> Prepared:
-        """As the CPU's session has it; as it is written where the stage ran elsewhere."""
-        if self._ran_on == ort.CPU:
-            return prepared(self._graph, threads=self._threads)
-        return Prepared(str(self._graph), options_for(threads=self._threads), [])
 
 
 def _runs(events: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:

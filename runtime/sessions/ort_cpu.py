@@ -1,7 +1,7 @@
 """A stage graph on the CPU with ONNX Runtime."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from trt_anime.runtime.sessions import cpu_runs, ort
 from trt_anime.runtime.sessions.bindings import BoundSession
 
 # Of what Winograd's method is for; smaller graphs are opened without reading them here.
-_SMALLEST_KERNEL_BYTES = 128 * 128 * 9 * 4
+SMALLEST_KERNEL_BYTES = 128 * 128 * 9 * 4
 # Where weights in files of their own are looked for, as a graph from memory has no folder.
 _WEIGHTS_BESIDE = "session.model_external_initializers_file_folder_path"
 
@@ -42,6 +42,7 @@ class OrtCpuSession(BoundSession):
         most = cpu_runs.most_runs(cpu_runs.network_bytes(loaded.info), free_bytes=device.memory().free)
         if most < self.parallel:
             self.parallel, self.threads_per_run = cpu_runs.split_threads(threads, most=most)
+            del loaded  # both at once would take twice the memory, where it is short
             loaded = _loaded(graph, self.threads_per_run)
         super().__init__(
             name=name,
@@ -90,18 +91,6 @@ class OrtCpuSession(BoundSession):
             raise EngineError(f"{self.source}: ONNX Runtime failed ({ort.reason(error)})") from error
 
 
-def options_for(*, threads: int) -> Any:
-    """ONNX Runtime's options for a session on the CPU."""
-    module = ort.onnxruntime(extra="cpu")
-    options = module.SessionOptions()
-    options.graph_optimization_level = module.GraphOptimizationLevel.ORT_ENABLE_ALL
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    # A pool that spins between operators takes the cores that decode and encode need.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return options
-
-
 @dataclass(frozen=True)
 class Prepared:
     """What ONNX Runtime is to load for a stage graph.
@@ -114,17 +103,34 @@ class Prepared:
 
     model: bytes | str
     options: Any
-    weights: list[Any]
+    weights: list[Any] = field(default_factory=list)
+
+    def session(self) -> Any:
+        """Raises what ONNX Runtime does; `ort.loaded` makes sentences of it."""
+        module = ort.onnxruntime(extra="cpu")
+        return module.InferenceSession(self.model, self.options, providers=[ort.CPU])
+
+
+def as_written(graph: Path, *, threads: int) -> Prepared:
+    """The file as it is, with the options of all sessions on the CPU."""
+    module = ort.onnxruntime(extra="cpu")
+    options = module.SessionOptions()
+    options.graph_optimization_level = module.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # A pool that spins between operators takes the cores that decode and encode need.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return Prepared(str(graph), options)
 
 
 def prepared(graph: Path, *, threads: int) -> Prepared:
-    """The file as it is, or a graph whose large convolutions are by Winograd's method.
+    """As it is written, but for large convolutions, which are by Winograd's method.
 
     What can't be read is left for ONNX Runtime to complain of.
     """
-    options = options_for(threads=threads)
-    if not graph.is_file() or graph.stat().st_size < _SMALLEST_KERNEL_BYTES:
-        return Prepared(str(graph), options, [])
+    plain = as_written(graph, threads=threads)
+    if not graph.is_file() or graph.stat().st_size < SMALLEST_KERNEL_BYTES:
+        return plain
     import onnx
 
     from trt_anime.runtime.winograd import with_winograd
@@ -132,11 +138,11 @@ def prepared(graph: Path, *, threads: int) -> Prepared:
     try:
         model = onnx.load(graph, load_external_data=False)
     except Exception:  # protobuf's own, too
-        return Prepared(str(graph), options, [])
+        return plain
     changed = with_winograd(model, graph.parent)
     if not changed:
-        return Prepared(str(graph), options, [])
-    value_of = ort.onnxruntime(extra="cpu").OrtValue.ortvalue_from_numpy
+        return plain
+    options, value_of = plain.options, ort.onnxruntime(extra="cpu").OrtValue.ortvalue_from_numpy
     weights = [value_of(values) for values in changed.values()]
     options.add_external_initializers(list(changed), weights)
     options.add_session_config_entry(_WEIGHTS_BESIDE, str(graph.parent))

@@ -8,11 +8,12 @@ import onnx
 import pytest
 
 from benchmarks.model_export import checkpoint_bytes
-from benchmarks.model_proof import nearly, profile_for
+from benchmarks.model_proof import PROFILE, nearly
 from benchmarks.model_weights import bring_weights
 from benchmarks.models import FINDINGS, MODELS, TABLE, merged
 from benchmarks.models_table import document, folded
 from tests.caption.small import row as small
+from trt_anime.cli.engines.build import profile_for
 from trt_anime.engines.targets import targets_from_names
 from trt_anime.export.caption.synthetic import published_shapes
 from trt_anime.export.caption.weights import Checkpoint
@@ -161,7 +162,7 @@ def test_every_engine_of_the_table_was_built() -> None:
 
 def test_engines_take_the_only_size_that_a_graph_takes(tmp_path: Path) -> None:
     for frame, size in (("height", "width"), (720, 1280)), ((1080, 1920), (1080, 1920)):
-        profile = profile_for(small_graph(tmp_path / "g.onnx", *frame))
+        profile = profile_for(small_graph(tmp_path / "g.onnx", *frame), PROFILE)
         assert (profile.height, profile.width, profile.max_batch) == (*size, 4)
 
 

@@ -16,7 +16,7 @@ from trt_anime.runtime.devices.host import HostDevice
 from trt_anime.runtime.profiling.layers_onnxruntime import OnnxRuntimeTimer
 from trt_anime.runtime.sessions import ort, ort_cpu
 from trt_anime.runtime.sessions.ort_cpu import OrtCpuSession
-from trt_anime.runtime.winograd import with_winograd
+from trt_anime.runtime.winograd import LEAST_CHANNELS, with_winograd
 
 CHANNELS = 128
 RANDOM = np.random.default_rng(4)
@@ -226,6 +226,10 @@ def test_a_session_on_the_cpu_runs_it(tmp_path: Path) -> None:
     expected = plain.run(None, {"frame": frames})[0]
     assert np.abs(rgba.astype(int) - expected).max() <= 1
     assert rgba.std() > 1
+
+
+def test_graphs_too_small_to_be_read_have_no_such_kernel() -> None:
+    assert kernel(LEAST_CHANNELS, LEAST_CHANNELS).nbytes == ort_cpu.SMALLEST_KERNEL_BYTES
 
 
 def test_layers_of_a_profile_are_those_that_run(tmp_path: Path) -> None:

@@ -145,18 +145,22 @@ def _precisions(text: str) -> "tuple[Precision, ...]":
     return tuple(dict.fromkeys(names[word] for word in wanted))
 
 
-def _taken(title: str, graph: Path, asked: "Profile") -> "Profile":
-    """What is asked for a model's graphs; those of one size have that instead, which serves all clips."""
+def profile_for(graph: Path, asked: "Profile") -> "Profile":
+    """What is asked for, in a graph's own size of frames where it takes but one: that serves all clips."""
     from trt_anime.runtime.sessions.onnx_file import own_size
 
     size = (asked.height, asked.width)
     own = own_size(graph, size) if all(size) else None
-    if own is None or own == size:
-        return asked
-    print(
-        f"note: {title}: takes frames of {own[1]}x{own[0]} alone, and is built for these", file=sys.stderr
-    )
-    return replace(asked, height=own[0], width=own[1])
+    return replace(asked, height=own[0], width=own[1]) if own else asked
+
+
+def _taken(title: str, graph: Path, asked: "Profile") -> "Profile":
+    taken = profile_for(graph, asked)
+    if taken != asked:
+        print(
+            f"note: {title}: takes frames of {taken.frame} alone, and is built for these", file=sys.stderr
+        )
+    return taken
 
 
 def _profile(size: str | None, max_batch: int) -> "Profile":
