@@ -6,6 +6,7 @@ as part of who called it, so that shares of modules hold better than those of si
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
 import time
@@ -103,16 +104,25 @@ class Stacks:
         self._waits: dict[int, tuple[CodeType, bool]] = {}
 
     def look(self, now_s: float) -> None:
-        """See `looking.Look`. No frame outlives it, or arrays of functions that have ended would, too."""
+        """See `looking.Look`. No frame outlives it, or arrays of functions that have ended would, too.
+
+        Nothing is collected meanwhile. CPython 3.11 may collect garbage while it makes the frame of a
+        function that another thread is in; what is collected may let that thread go on, and the frame would
+        be of a function that has ended: wrong stacks at best, and a crash of the run at worst.
+        """
         took_s, self._before_s = now_s - self._before_s, now_s
         during, own = self._during(), threading.get_ident()
-        for ident, frame in sys._current_frames().items():
-            if not isinstance(frame, FrameType):  # seen once: CPython 3.11 gave True
-                continue
-            leads = ident == self._leader
-            # Helpers that wait are let go at once: there are many of them.
-            if leads or (ident != own and not self._is_waiting(frame.f_code)):
-                self._seconds[during, leads, self._stack(frame)] += took_s
+        collects = gc.isenabled()
+        gc.disable()
+        try:
+            for ident, frame in sys._current_frames().items():
+                leads = ident == self._leader
+                # Helpers that wait are let go at once: there are many of them.
+                if leads or (ident != own and not self._is_waiting(frame.f_code)):
+                    self._seconds[during, leads, self._stack(frame)] += took_s
+        finally:
+            if collects:
+                gc.enable()
 
     def seconds(self) -> dict[Seen, float]:
         """Of all looks; when no more will come."""

@@ -1,6 +1,6 @@
 """Threads are seen at what they do, by stacks of the passes' own functions."""
 
-import sys
+import gc
 import threading
 import time
 import weakref
@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 
 from trt_anime import runtime
 from trt_anime.runtime.profiling.chain.stacks import Seen, Stacks
@@ -130,9 +129,41 @@ def test_code_that_is_gone_is_not_taken_for_other_code() -> None:
     assert places == {f"passes/{number}.py made" for number in range(count)}
 
 
-def test_what_is_no_frame_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    """CPython 3.11 gave True for a thread, once in many thousand runs of this suite's profiles."""
+def test_nothing_is_collected_while_stacks_are_looked_at() -> None:
+    """CPython 3.11 would read frames of functions that have ended: it crashed, or gave no frames at all."""
+    collected: list[bool] = []
+    looks = False
+
+    def note(phase: str, facts: dict[str, int]) -> None:
+        collected.append(looks)
+
+    def deep(more: int) -> None:
+        nonlocal looks
+        if more:
+            return deep(more - 1)
+        looks = True
+        stacks.look(time.perf_counter())
+        looks = False
+
     stacks = Stacks(lambda: "a pass")
-    monkeypatch.setattr(sys, "_current_frames", lambda: {threading.get_ident(): True})
-    stacks.look(time.perf_counter())
-    assert not stacks.seconds()
+    before = gc.get_threshold()
+    gc.callbacks.append(note)
+    try:
+        gc.set_threshold(1)
+        deep(200)
+        [[] for _ in range(9)]  # what is collected at once
+    finally:
+        gc.set_threshold(*before)
+        gc.callbacks.remove(note)
+    assert collected
+    assert not any(collected)
+    assert gc.isenabled()
+
+
+def test_collecting_that_was_off_stays_off() -> None:
+    gc.disable()
+    try:
+        Stacks(lambda: "a pass").look(time.perf_counter())
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
