@@ -10,7 +10,7 @@ from trt_anime.runtime.sessions.cpu_runs import frame_bytes
 # Bytes of a number, as a share of FP32's. Pictures go through graphs in FP32 around the network.
 WIDTH: dict[str, float] = {"fp32": 1.0, "fp16": 0.5, "int8": 0.25}
 # Of the driver, its context and the libraries.
-_CONTEXT_BYTES = 6e8
+CONTEXT_BYTES = 6e8
 # What a frame takes on its way to the network and back, a pixel: 57 were counted at 2160 rows for u2netp
 # and modnet, 32 for mobile-sam's image. It shares memory with the network, and is more from some size on.
 _WAY_BYTES = 57
@@ -43,4 +43,4 @@ def line_bytes(
 
 def whole_bytes(lines: Sequence[float]) -> float:
     """Of all graphs, as if no two shared any."""
-    return _CONTEXT_BYTES + sum(lines)
+    return CONTEXT_BYTES + sum(lines)

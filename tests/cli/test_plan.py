@@ -1,6 +1,7 @@
 """`trt-anime plan`."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,7 @@ def test_a_whole_chain_is_told_with_the_processors_work(capsys: Capture) -> None
     words = ("--gpu", "l4", "--resolution", "1080p")
     out = told(*words, capsys=capsys)
     assert "s of a core a frame besides" in out and "measured with the preset fast only" in out
+    assert re.search(r"1 GPU and \d+ cores of .+ for 25 FPS", out)
     assert "besides" not in told(*words, "--models", "u2netp", capsys=capsys)
     small, large = (
         json.loads(told("--gpu", "l4", "--resolution", size, "--json", capsys=capsys))["host_core_s"]

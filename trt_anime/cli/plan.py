@@ -70,6 +70,7 @@ def plan(
 def _tell(found: "Forecast", *, whole: bool) -> None:
     """`whole`: the chain, of whose other work something is known."""
     from trt_anime.runtime.planning.host import PRESET, PROCESSOR
+    from trt_anime.runtime.planning.memory import CONTEXT_BYTES
 
     rows = [
         [
@@ -88,18 +89,19 @@ def _tell(found: "Forecast", *, whole: bool) -> None:
     print(f"\n{found.gpu}, {found.width}x{found.height}, {found.precision}:")
     speed = f"{lower}{1000 * found.frame_s:.2f} ms a frame, {upper}{found.fps:.1f} FPS on one GPU"
     print(f"{found.basis}: {speed}")
-    print(f"predicted: {lower}{found.memory_bytes / 1e9:.1f} GB of its memory")
+    own = f"{CONTEXT_BYTES / 1e9:.1f} GB is CUDA's own"
+    print(f"predicted: {lower}{found.memory_bytes / 1e9:.1f} GB of its memory, of which {own}")
     if found.gpus:
-        word = "GPU" if found.gpus == 1 else "GPUs"
-        print(f"{found.basis}: {lower}{found.gpus} {word} for {found.goal_fps:g} FPS{_lacking(found)}")
+        needed = f"{found.gpus} {'GPU' if found.gpus == 1 else 'GPUs'}"
+        if whole:
+            needed += f" and {math.ceil(found.goal_fps * found.host_core_s)} cores of {PROCESSOR}"
+        print(f"{found.basis}: {lower}{needed} for {found.goal_fps:g} FPS{_lacking(found)}")
     else:
         print("predicted: its memory is too small for the chain; take fewer networks or another GPU")
     if whole:
-        cores = math.ceil(found.goal_fps * found.host_core_s)
         print(
             f"predicted: {found.host_core_s:.2f} s of a core a frame besides (decoding, masks, plates,"
-            f" layers, encoding): {cores} cores of {PROCESSOR} for {found.goal_fps:g} FPS; measured with"
-            f" the preset {PRESET} only, whatever the preset here"
+            f" layers, encoding); measured with the preset {PRESET} only, whatever the preset here"
         )
     for note in found.notes:
         print(f"note: {note}")
