@@ -94,10 +94,11 @@ def model_of(program: torch.onnx.ONNXProgram) -> onnx.ModelProto:
 def _forget_graph() -> None:
     """The exporter's rewriting rules hold the last graph that they looked at, so to the end of the process.
 
-    Its nodes lose what they were traced from, which is all that was traced, and values that the optimizer
-    took out of it lose the weights that they still have.
+    It loses what it was traced from, which points at all that was traced, and values that the optimizer took
+    out of it lose the weights that they still have.
     """
     for value in _instances(ir.Value):
+        value.meta.clear()
         if value.graph is None:
             value.const_value = None
     for node in _instances(ir.Node):
