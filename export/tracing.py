@@ -94,8 +94,8 @@ def model_of(program: torch.onnx.ONNXProgram) -> onnx.ModelProto:
 def _forget_graph() -> None:
     """The exporter's rewriting rules hold the last graph that they looked at, so to the end of the process.
 
-    It loses what it was traced from, which points at all that was traced, and values that the optimizer took
-    out of it lose the weights that they still have.
+    It loses what it was traced from, which points at all that was traced, and values that the optimizer
+    took out of it lose the weights that they still have.
     """
     for value in _instances(ir.Value):
         value.meta.clear()
@@ -107,8 +107,10 @@ def _forget_graph() -> None:
 
 
 def _instances(kind: type[_Kind]) -> list[_Kind]:
-    """All that there are, of subclasses too: what refers to the class. A list of all objects would be larger
-    than many a network."""
+    """All that there are, of subclasses too: they refer to their class.
+
+    A list of all objects, to look for them in, would take more memory than many a network.
+    """
     found: list[_Kind] = [one for one in gc.get_referrers(kind) if type(one) is kind]
     for more in kind.__subclasses__():
         found += _instances(more)
