@@ -1,4 +1,4 @@
-"""A published ONNX file raised to our opset and folded, its kernels left out meanwhile.
+"""A published ONNX file raised to our opset and folded, its kernels and planes left out meanwhile.
 
 Conversion, folding and shape inference each copy what they are given: a file of 176 MB took 1.7 GB.
 """
@@ -17,7 +17,7 @@ _FOLDED = {"BatchNormalization", "Mul", "Add"}  # by constants: what onnxslim ta
 
 
 def slimmed(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The graph at our opset; large kernels to which nothing is to be done are handed through.
+    """The graph at our opset; large weights to which nothing is to be done are handed through.
 
     `model` is left unchanged. Raises what onnx and onnxslim raise.
     """
@@ -43,18 +43,24 @@ def _sort_by_use(graph: onnx.GraphProto) -> None:
 
 
 def _untouched(graph: onnx.GraphProto) -> set[str]:
-    """Initializers that are kernels and nothing else, of convolutions that nothing is folded into."""
+    """Initializers that are kernels and nothing else, of convolutions that nothing is folded into, or that
+    are planes, added to what a convolution gives, and nothing else."""
     known = {tensor.name for tensor in graph.initializer}
     known |= {name for node in graph.node if node.op_type == "Constant" for name in node.output}
-    folded = {
-        name
-        for node in graph.node
-        if node.op_type in _FOLDED and not known.isdisjoint(node.input)
-        for name in node.input
-    }
+    planes = {tensor.name for tensor in graph.initializer if _is_plane(tensor)}
+    convolutions = [node for node in graph.node if node.op_type in _CONVOLUTIONS]
+    found = {name for node in convolutions for name in node.output}
+    folded, untouched = set[str](), set[str]()
+    for node in graph.node:
+        if node.op_type == "Add" and not planes.isdisjoint(node.input) and not found.isdisjoint(node.input):
+            untouched.update(planes.intersection(node.input))
+        elif node.op_type in _FOLDED and not known.isdisjoint(node.input):
+            folded.update(node.input)
+    untouched |= {node.input[1] for node in convolutions if folded.isdisjoint(node.output)}
     reads = Counter(name for node in graph.node for name in node.input)
-    return {
-        node.input[1]
-        for node in graph.node
-        if node.op_type in _CONVOLUTIONS and reads[node.input[1]] == 1 and folded.isdisjoint(node.output)
-    }
+    return {name for name in untouched if reads[name] == 1}
+
+
+def _is_plane(tensor: onnx.TensorProto) -> bool:
+    """Whether it has values of each place: a bias has one for each channel."""
+    return len(tensor.dims) > 1 and tensor.dims[-1] > 1

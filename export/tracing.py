@@ -8,7 +8,7 @@ import secrets
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import onnx
 import onnx_ir as ir
@@ -16,10 +16,13 @@ import torch
 from torch import Tensor, nn
 
 from trt_anime.errors import ExportError
+from trt_anime.export.check import let_go
 from trt_anime.export.external import folder_aside, to_next_page
 from trt_anime.export.parts import OPSET
 from trt_anime.files import output_error
 from trt_anime.hollow import LARGE_BYTES
+
+_Kind = TypeVar("_Kind")
 
 _TRACE = "pkg.torch.onnx.stack_trace"
 
@@ -74,9 +77,7 @@ def onnx_from_inputs(
 def model_of(program: torch.onnx.ONNXProgram) -> onnx.ModelProto:
     """The graph that was exported; the program is of no use after it.
 
-    Its large weights are where `weights_aside` says. The exporter's rewriting rules hold the last graph
-    that they looked at, so to the end of the process: it loses its weights, which are the module's, as do
-    values that the optimizer took out of it and that still have them.
+    Its large weights are where `weights_aside` says.
     """
     folder = folder_aside()
     if folder is not None:
@@ -84,12 +85,36 @@ def model_of(program: torch.onnx.ONNXProgram) -> onnx.ModelProto:
     model = program.model_proto
     for value in program.model.graph.initializers.values():
         value.const_value = None
-    gc.collect()  # what the exporter made points at itself
-    for value in gc.get_objects():
-        if issubclass(type(value), ir.Value) and value.graph is None:  # isinstance asks what is no value
-            value.const_value = None
+    program.exported_program = None
+    _forget_graph()
     _forget_sources(model.graph)
     return model
+
+
+def _forget_graph() -> None:
+    """The exporter's rewriting rules hold the last graph that they looked at, so to the end of the process.
+
+    It loses what it was traced from, which points at all that was traced, and values that the optimizer
+    took out of it lose the weights that they still have.
+    """
+    for value in _instances(ir.Value):
+        value.meta.clear()
+        if value.graph is None:
+            value.const_value = None
+    for node in _instances(ir.Node):
+        node.meta.clear()
+    let_go()
+
+
+def _instances(kind: type[_Kind]) -> list[_Kind]:
+    """All that there are, of subclasses too: they refer to their class.
+
+    A list of all objects, to look for them in, would take more memory than many a network.
+    """
+    found: list[_Kind] = [one for one in gc.get_referrers(kind) if type(one) is kind]
+    for more in kind.__subclasses__():
+        found += _instances(more)
+    return found
 
 
 def _forget_sources(graph: onnx.GraphProto) -> None:

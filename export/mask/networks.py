@@ -1,5 +1,6 @@
 """A network that is asked with boxes, in the three parts that the stage graphs are made of."""
 
+import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -56,7 +57,8 @@ class MaskNetworks:
 
 def without_weights(networks: MaskNetworks) -> MaskNetworks:
     """All that is said of networks, once they were exported: what they are made of can be given back."""
-    return replace(networks, encoder=nn.Identity(), decoder=nn.Identity())
+    tables = copy.deepcopy(networks.tables)  # they may lie in the file of the weights, which is mapped
+    return replace(networks, encoder=nn.Identity(), decoder=nn.Identity(), tables=tables)
 
 
 def onnx_of_encoder(networks: MaskNetworks) -> onnx.ModelProto:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnx_ir as ir
 import pytest
 import torch
 from torch import nn
@@ -83,3 +84,11 @@ def test_weights_go_with_the_network() -> None:
     del network
     gc.collect()
     assert weight() is None
+
+
+def test_what_stays_of_a_graph_does_not_hold_what_was_traced() -> None:
+    network = nn.Sequential(nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 4)).eval()
+    onnx_from_inputs(network, {"image": (torch.zeros(2, 16), {0: BATCH})}, outputs=["y"], name="toy")
+    gc.collect()
+    stayed = [one for one in gc.get_objects() if issubclass(type(one), ir.Node | ir.Value)]
+    assert not [one.name for one in stayed if one.meta]
